@@ -1,0 +1,193 @@
+/**
+ * The one registry of errors. Each has a code, a message template, whether trying again can help, and what the reader should do.
+ * `docs/errors.md` lists the same codes; a test holds the two against each other, both ways.
+ */
+export interface ErrorSpec {
+  /** `{name}` is replaced by the detail of that name. */
+  readonly message: string
+  readonly retriable: boolean
+  readonly remedy: string
+  /** Exit code of a command that ends with it: 1 failure, 2 usage or configuration, 3 findings, 4 unreachable, 5 denied. */
+  readonly exit: 1 | 2 | 3 | 4 | 5
+}
+
+export const ERRORS = {
+  'FLY-POLICY-001': {
+    message: 'the policy cannot be used:\n{faults}',
+    retriable: false,
+    remedy: 'Correct the policy file at the places named; `flyball init` writes a commented example.',
+    exit: 2,
+  },
+  'FLY-POLICY-002': {
+    message: 'cannot read {file}: {problem}',
+    retriable: false,
+    remedy: 'Name a file that exists and may be read by this user; `flyball init` writes a policy.',
+    exit: 2,
+  },
+  'FLY-POLICY-003': {
+    message: 'no password for the Kafka user {username}',
+    retriable: false,
+    remedy: 'Set kafka.sasl.passwordFile in the policy, or the environment variable FLYBALL_SASL_PASSWORD.',
+    exit: 2,
+  },
+  'FLY-POLICY-004': {
+    message: 'not a broker address: {broker}',
+    retriable: false,
+    remedy: 'Write host:port, several separated by commas, in --brokers or KAFKA_BROKERS.',
+    exit: 2,
+  },
+  'FLY-CLI-001': {
+    message: '{file} exists already',
+    retriable: false,
+    remedy: 'Choose another name, or give --force to overwrite it.',
+    exit: 2,
+  },
+  'FLY-CLI-002': {
+    message: 'cannot write {file}: {problem}',
+    retriable: false,
+    remedy: 'Name a file in a folder that exists and that this user may write to.',
+    exit: 2,
+  },
+  'FLY-CLI-003': {
+    message: 'no model {model} in the policy; it has {known}',
+    retriable: false,
+    remedy: 'Name a model of the policy.',
+    exit: 2,
+  },
+  'FLY-CLI-004': {
+    message: 'no decision {decision}',
+    retriable: false,
+    remedy: 'Give an id from `flyball run --drain --json`, MODEL#NUMBER, or MODEL for its last decision.',
+    exit: 1,
+  },
+  'FLY-CLI-005': {
+    message: 'not confirmed: nothing was done to {model}',
+    retriable: false,
+    remedy: 'Type the name when asked, or give --confirm MODEL where nobody can be asked.',
+    exit: 2,
+  },
+  'FLY-CLI-006': {
+    message: 'no answer from the judge within {seconds} s',
+    retriable: true,
+    remedy: 'The request stays on the requests topic and is carried out when a judge runs. If it must happen now: --break-glass.',
+    exit: 4,
+  },
+  'FLY-CLI-007': {
+    message: 'the demo is not part of the package',
+    retriable: false,
+    remedy: 'Clone the repository; there `npm ci && npm run demo` plays it.',
+    exit: 1,
+  },
+  'FLY-CLI-008': {
+    message: 'cannot listen on port {port}: {problem}',
+    retriable: true,
+    remedy: 'Give --metrics-port a port that no other process has; 0 takes any that is free.',
+    exit: 2,
+  },
+  'FLY-KAFKA-001': {
+    message: 'cannot reach Kafka at {brokers}: {problem}',
+    retriable: true,
+    remedy: 'Check the broker list, the listener and the security settings under `kafka:` in the policy.',
+    exit: 4,
+  },
+  'FLY-KAFKA-002': {
+    message: '{topic}/{partition}: offset {wanted} is gone, the log holds {start}..{end}',
+    retriable: false,
+    remedy: 'Retention removed records before they were read. Lengthen it, or accept the loss by starting from the log start.',
+    exit: 1,
+  },
+  'FLY-KAFKA-003': {
+    message: '{topic}/{partition}: corrupt batch at offset {offset}: {problem}',
+    retriable: false,
+    remedy: 'The bytes on disk or on the wire are damaged. Read the partition from another replica, or remove the damaged segment.',
+    exit: 1,
+  },
+  'FLY-KAFKA-004': {
+    message: 'not authorised: {what}',
+    retriable: false,
+    remedy: 'Grant the right that the message names.',
+    exit: 5,
+  },
+  'FLY-KAFKA-005': {
+    message: 'no such topic or partition: {topic}/{partition}',
+    retriable: false,
+    remedy: 'Create the topic; `flyball topics --create` makes the ones Flyball owns. Input topics are yours to create.',
+    exit: 1,
+  },
+  'FLY-KAFKA-006': {
+    message: 'fenced: another process has taken over {id}',
+    retriable: true,
+    remedy: 'Nothing, when a rebalance or a break-glass command is under way: ownership is taken over anew.',
+    exit: 1,
+  },
+  'FLY-KAFKA-007': {
+    message: 'inputs are not co-partitioned: {what}',
+    retriable: false,
+    remedy: 'Give predictions and outcomes the same number of partitions and the same key.',
+    exit: 2,
+  },
+  'FLY-KAFKA-008': {
+    message: 'kafkajs is not the version Flyball was made for: {problem}',
+    retriable: false,
+    remedy: 'Install Flyball with its own lock file; kafkajs must be exactly 2.2.4.',
+    exit: 1,
+  },
+  'FLY-KAFKA-009': {
+    message: '{topic}/{partition}: the batch at offset {offset} has {bytes} bytes, more than 64 MiB',
+    retriable: false,
+    remedy: 'Lower `max.message.bytes` of the topic, and start behind this batch.',
+    exit: 1,
+  },
+  'FLY-KAFKA-010': {
+    message: '{topic}/{partition}: the broker refuses to read, Kafka error code {code}',
+    retriable: true,
+    remedy: "Look up the code in Kafka's protocol guide and the broker's own log.",
+    exit: 1,
+  },
+  'FLY-MEASURE-001': {
+    message: '{source}: another process has begun to measure it',
+    retriable: false,
+    remedy: 'Let one drain end before the next begins, and do not drain under a prefix that a running daemon uses.',
+    exit: 1,
+  },
+  'FLY-WIRE-001': {
+    message: 'cannot decode a {record} record: {problem}',
+    retriable: false,
+    remedy: 'The bytes were not written by Flyball, or by a newer one. Look at who writes to the topic; upgrade readers before writers.',
+    exit: 1,
+  },
+  'FLY-INGEST-001': {
+    message: 'cannot use the Avro schema {file}: {problem}',
+    retriable: false,
+    remedy: 'Correct the schema file, or the path to it in the policy.',
+    exit: 2,
+  },
+  'FLY-INGEST-002': {
+    message: 'cannot reach the schema registry {location}: {problem}',
+    retriable: true,
+    remedy: 'Check the registry named in the policy and the way to it; records wait until it answers.',
+    exit: 4,
+  },
+} as const satisfies Record<string, ErrorSpec>
+
+export type ErrorCode = keyof typeof ERRORS
+
+export class FlyballError extends Error {
+  override readonly name = 'FlyballError'
+  readonly code: ErrorCode
+  readonly detail: Readonly<Record<string, string | number>>
+
+  constructor(code: ErrorCode, detail: Readonly<Record<string, string | number>>, options?: ErrorOptions) {
+    super(`${code} ${fill(ERRORS[code].message, detail)}`, options)
+    this.code = code
+    this.detail = detail
+  }
+
+  get spec(): ErrorSpec {
+    return ERRORS[this.code]
+  }
+}
+
+function fill(template: string, detail: Readonly<Record<string, string | number>>): string {
+  return template.replace(/\{(\w+)\}/g, (whole, name: string) => String(detail[name] ?? whole))
+}

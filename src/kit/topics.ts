@@ -1,0 +1,56 @@
+/** The topics Flyball owns: their names under a prefix, and how each must be made. ARCHITECTURE: everything keyed by model shares one partition count. */
+export interface TopicNames {
+  readonly panes: string
+  readonly checkpoints: string
+  readonly decisions: string
+  readonly state: string
+  readonly control: string
+  readonly acks: string
+  readonly requests: string
+  readonly alerts: string
+  readonly deliveries: string
+  readonly deadletter: string
+}
+
+export function topicNames(prefix: string): TopicNames {
+  return {
+    panes: `${prefix}panes`,
+    checkpoints: `${prefix}checkpoints`,
+    decisions: `${prefix}decisions`,
+    state: `${prefix}state`,
+    control: `${prefix}control`,
+    acks: `${prefix}acks`,
+    requests: `${prefix}requests`,
+    alerts: `${prefix}alerts`,
+    deliveries: `${prefix}deliveries`,
+    deadletter: `${prefix}deadletter`,
+  }
+}
+
+export interface OwnTopic {
+  readonly topic: string
+  readonly partitions: number
+  readonly config: Readonly<Record<string, string>>
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000
+const COMPACTED = { 'cleanup.policy': 'compact' }
+
+/** How each topic is made: `judgePartitions` for those keyed by model. Checkpoints have one partition per input partition, at most 16. */
+export function ownTopics(prefix: string, judgePartitions: number, inputPartitions: number): readonly OwnTopic[] {
+  const names = topicNames(prefix)
+  const keepDays = (days: number) => ({ 'cleanup.policy': 'delete', 'retention.ms': String(days * DAY_MS) })
+  const byModel = (topic: string, config: Readonly<Record<string, string>>): OwnTopic => ({ topic, partitions: judgePartitions, config })
+  return [
+    byModel(names.panes, keepDays(7)),
+    { topic: names.checkpoints, partitions: Math.min(16, inputPartitions), config: COMPACTED },
+    byModel(names.decisions, keepDays(3650)),
+    byModel(names.state, COMPACTED),
+    byModel(names.control, COMPACTED),
+    byModel(names.acks, keepDays(7)),
+    byModel(names.requests, keepDays(365)),
+    byModel(names.alerts, keepDays(30)),
+    { topic: names.deliveries, partitions: judgePartitions, config: COMPACTED },
+    { topic: names.deadletter, partitions: 1, config: keepDays(30) },
+  ]
+}

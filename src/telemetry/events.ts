@@ -1,0 +1,74 @@
+/**
+ * The one list of events. Log lines and metrics derive from it; nothing else logs or counts.
+ * A room that wants something observed emits an event; the host decides what becomes of it.
+ */
+import type { DropReason } from '../domain.ts'
+
+export type FlyballEvent =
+  /** Totals since the beginning of the input over the partitions this process owns: read = used + waiting + Σ dropped. */
+  | {
+      readonly event: 'records-accounted'
+      readonly topic: string
+      readonly read: number
+      readonly used: number
+      readonly waiting: number
+      readonly dropped: Readonly<Partial<Record<DropReason, number>>>
+    }
+  | { readonly event: 'panes-written'; readonly source: string; readonly count: number; readonly bytes: number }
+  | { readonly event: 'checkpoint-written'; readonly source: string; readonly sequence: number }
+  | {
+      readonly event: 'clock-skew-held'
+      readonly topic: string
+      readonly partition: number
+      readonly offset: number
+      readonly aheadMs: number
+    }
+  | { readonly event: 'source-started'; readonly source: string; readonly epoch: number; readonly rewoundTo: number }
+  | { readonly event: 'source-stopped'; readonly source: string; readonly reason: string }
+  | {
+      readonly event: 'pane-refused'
+      readonly source: string
+      readonly chain: string
+      readonly model: string
+      readonly reason: 'stale-epoch' | 'overlap' | 'undecodable' | 'other-hash'
+    }
+  | {
+      readonly event: 'pane-gap'
+      readonly source: string
+      readonly chain: string
+      readonly model: string
+      readonly through: number
+      readonly from: number
+    }
+  | { readonly event: 'judge-took-over'; readonly partition: number; readonly epoch: number; readonly models: number }
+  | { readonly event: 'judge-fenced'; readonly partition: number; readonly problem: string }
+  | {
+      readonly event: 'decided'
+      readonly model: string
+      readonly number: number
+      readonly verdict: string
+      readonly rule: string
+      readonly summary: string
+    }
+  | { readonly event: 'command-acked'; readonly model: string; readonly sequence: number; readonly afterMs: number }
+  | { readonly event: 'command-observed'; readonly model: string; readonly sequence: number; readonly afterMs: number }
+  | { readonly event: 'not-effective'; readonly model: string; readonly sequence: number; readonly summary: string }
+  | { readonly event: 'alert'; readonly incident: string; readonly severity: string; readonly summary: string }
+  | {
+      readonly event: 'reading'
+      readonly model: string
+      readonly guardrail: string
+      readonly scope: string
+      readonly logEvidence: number
+      readonly logLimit: number
+      readonly estimate: number
+    }
+  | { readonly event: 'lag'; readonly topic: string; readonly partition: number; readonly records: number; readonly clockMs: number }
+  | { readonly event: 'memory-log'; readonly note: string }
+  | { readonly event: 'client-trouble'; readonly level: string; readonly message: string }
+  | { readonly event: 'listening'; readonly port: number }
+  | { readonly event: 'started'; readonly version: string; readonly policyDigest: string }
+  | { readonly event: 'stopped'; readonly reason: string }
+  | { readonly event: 'problem'; readonly code: string; readonly message: string }
+
+export type Emit = (event: FlyballEvent) => void

@@ -1,0 +1,50 @@
+/** Log lines, derived from events. Structured JSON through pino; what is merely counted is not logged. */
+import { type DestinationStream, type Logger, pino } from 'pino'
+import type { FlyballEvent } from './events.ts'
+
+type Level = 'debug' | 'info' | 'warn' | 'error'
+
+const LEVELS: Partial<Record<FlyballEvent['event'], Level>> = {
+  'source-started': 'info',
+  'source-stopped': 'info',
+  'judge-took-over': 'info',
+  'judge-fenced': 'warn',
+  decided: 'info',
+  'command-acked': 'info',
+  'command-observed': 'info',
+  'not-effective': 'error',
+  alert: 'warn',
+  'pane-gap': 'warn',
+  'pane-refused': 'warn',
+  'clock-skew-held': 'debug',
+  'memory-log': 'warn',
+  'client-trouble': 'warn',
+  listening: 'info',
+  started: 'info',
+  stopped: 'info',
+  problem: 'error',
+}
+
+export function createLogger(level: string, destination: DestinationStream): Logger {
+  return pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, redact: ['password', '*.password', 'unit', '*.unit'] },
+    destination,
+  )
+}
+
+export type LogLine = (event: FlyballEvent) => void
+
+/** Refused panes come by the thousand when they come: one line for each source and reason, the rest is counted. */
+export function logLines(logger: Logger): LogLine {
+  const told = new Set<string>()
+  return (event) => {
+    const level = event.event === 'client-trouble' && event.level === 'warning' ? 'debug' : LEVELS[event.event]
+    if (level === undefined) return
+    if (event.event === 'pane-refused') {
+      const what = `${event.source} ${event.reason}`
+      if (told.has(what)) return
+      told.add(what)
+    }
+    logger[level](event, event.event)
+  }
+}
