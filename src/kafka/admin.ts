@@ -1,0 +1,115 @@
+/** Topics: which exist, made, offsets, deleted. */
+import type { Admin } from 'kafkajs'
+import { within } from '../kit/clock.ts'
+import { FlyballError } from '../kit/errors.ts'
+import { Client, type KafkaOptions } from './client.ts'
+import type { LogAdmin, TopicSpec } from './contract.ts'
+import { inOurWords, isUnknownTopic, passes } from './failures.ts'
+import { Fetcher } from './fetcher.ts'
+
+const RETRY = { retries: 5, initialRetryTime: 50, maxRetryTime: 500 }
+const STEP_MS = 20_000
+const USABLE_MS = 20_000
+const POLL_MS = 50
+/** The broker's own default.replication.factor. */
+const BROKER_DEFAULT = -1
+
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+
+export class KafkaAdmin implements LogAdmin {
+  readonly #options: KafkaOptions
+  readonly #client: Client
+  readonly #admin: Admin
+  readonly #fetcher: Fetcher
+  #connected: Promise<void> | null = null
+
+  constructor(options: KafkaOptions) {
+    this.#options = options
+    this.#client = new Client(options, RETRY)
+    this.#admin = this.#client.kafka.admin()
+    this.#fetcher = new Fetcher(options)
+  }
+
+  /** Reaches the brokers, or says why not. */
+  async connect(): Promise<void> {
+    await this.#step('connect', async () => {})
+  }
+
+  topics(): Promise<ReadonlyMap<string, number>> {
+    return this.#step('list the topics', async () => {
+      const names = await this.#admin.listTopics()
+      if (names.length === 0) return new Map()
+      const { topics } = await this.#admin.fetchTopicMetadata({ topics: names })
+      return new Map(topics.map(({ name, partitions }) => [name, partitions.length]))
+    })
+  }
+
+  async create(specs: readonly TopicSpec[]): Promise<readonly string[]> {
+    const existing = await this.topics()
+    const missing = specs.filter(({ topic }) => !existing.has(topic))
+    if (missing.length === 0) return []
+    // Waiting for leaders inside kafkajs throws on several brokers, when the one it asks has not heard of the topic yet.
+    await this.#step('create topics', () => this.#admin.createTopics({ waitForLeaders: false, topics: missing.map(topicConfig) }))
+    for (const { topic, partitions } of missing) await this.#usable(topic, partitions)
+    return missing.map(({ topic }) => topic)
+  }
+
+  async offsets(topic: string): Promise<readonly { readonly partition: number; readonly start: number; readonly end: number }[]> {
+    const deadlineMs = performance.now() + STEP_MS
+    for (;;) {
+      try {
+        await this.#fetcher.locate([topic])
+        const partitions = [...this.#fetcher.partitions(topic)].sort((a, b) => a - b)
+        if (partitions.length > 0) return await this.#fetcher.offsets(topic, partitions)
+      } catch (error) {
+        if (isUnknownTopic(error)) throw new FlyballError('FLY-KAFKA-005', { topic, partition: 0 }, { cause: error })
+        if (performance.now() > deadlineMs || !passes(error)) throw inOurWords(error, `offsets of ${topic}`, this.#options.brokers)
+      }
+      await sleep(POLL_MS)
+    }
+  }
+
+  async delete(topics: readonly string[]): Promise<void> {
+    await this.#step('delete topics', () => this.#admin.deleteTopics({ topics: [...topics] }))
+    this.#fetcher.forget(new Set())
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#client.close(() => this.#admin.disconnect()), this.#fetcher.close()])
+  }
+
+  /** Every broker that leads a partition answers for it. */
+  async #usable(topic: string, partitions: number): Promise<void> {
+    const deadlineMs = performance.now() + USABLE_MS
+    for (;;) {
+      try {
+        await this.#fetcher.locate([topic])
+        const led = this.#fetcher.partitions(topic).filter((partition) => this.#fetcher.leader(topic, partition))
+        if (led.length === partitions) {
+          await this.#fetcher.offsets(topic, led)
+          return
+        }
+      } catch (error) {
+        if (!isUnknownTopic(error) && !passes(error)) throw error
+      }
+      if (performance.now() > deadlineMs) throw new Error(`topic ${topic} was created but cannot be used after ${USABLE_MS} ms`)
+      await sleep(POLL_MS)
+    }
+  }
+
+  async #step<Result>(what: string, work: () => Promise<Result>): Promise<Result> {
+    try {
+      this.#connected ??= this.#admin.connect()
+      await within(this.#connected, STEP_MS, 'connect')
+      return await within(work(), STEP_MS, what)
+    } catch (error) {
+      this.#connected = null
+      throw inOurWords(error, what, this.#options.brokers)
+    }
+  }
+}
+
+function topicConfig({ topic, partitions, config }: TopicSpec) {
+  const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
+  return { topic, numPartitions: partitions, replicationFactor: BROKER_DEFAULT, configEntries }
+}
