@@ -1,0 +1,126 @@
+/** Checks of one model's guardrails: that each has the numbers it reads, a margin in its own unit, and an action its kind may take. */
+import type { Findings, KeyPath } from './faults.ts'
+import { guardrailDimensions, guardrailName, KINDS, marginOf, nearestEdgeMs } from './guardrails.ts'
+import type { Policy, PolicyGuardrail, PolicyModel, PolicyOutcome } from './policy.ts'
+
+const ACTIONS_OF_CLASS = { critical: ['rollback', 'throttle'], signal: ['hold'], info: ['info'] } as const
+
+export function checkGuardrails(policy: Policy, model: PolicyModel, path: KeyPath, found: Findings): void {
+  const guardrails = model.guardrails
+  if (guardrails === undefined) return
+  const names = guardrails.map((guardrail) => guardrailName(guardrail, model))
+  guardrails.forEach((guardrail, index) => {
+    const at = [...path, 'guardrails', index]
+    if (names.indexOf(names[index]!) < index) found.fault(at, `another guardrail is named ${names[index]} already: give it a name`)
+    checkOne(policy, model, guardrail, at, found)
+  })
+  if (!guardrails.some((guardrail) => guardrail.promote ?? KINDS[guardrail.kind].promotes)) {
+    found.warn([...path, 'guardrails'], 'no guardrail is asked for a proof: promotion waits for dwell and rows only')
+  }
+}
+
+function checkOne(policy: Policy, model: PolicyModel, guardrail: PolicyGuardrail, path: KeyPath, found: Findings): void {
+  checkAction(guardrail, path, found)
+  checkMargin(guardrail, path, found)
+  checkPromotion(guardrail, path, found)
+  checkOutcome(policy, model, guardrail, path, found)
+  checkNumbers(policy, model, guardrail, path, found)
+  checkLatency(model, guardrail, path, found)
+  for (const dimension of guardrailDimensions(guardrail, model)) {
+    if (!(dimension in model.segments)) found.fault([...path, 'segments'], `the model has no segments ${dimension}`)
+  }
+}
+
+function checkAction({ kind, class: written, action }: PolicyGuardrail, path: KeyPath, found: Findings): void {
+  const allowed: readonly string[] = written === undefined ? [] : ACTIONS_OF_CLASS[written]
+  if (written !== undefined && action !== undefined && !allowed.includes(action)) {
+    found.fault([...path, 'action'], `class ${written} goes with ${allowed.join(' or ')}`)
+  }
+  if (kind === 'score-drift' && (action === 'rollback' || action === 'throttle' || written === 'critical')) {
+    found.fault([...path, action === undefined ? 'class' : 'action'], 'score-drift may hold or inform: a healthy retrain moves scores')
+  }
+}
+
+function checkMargin(guardrail: PolicyGuardrail, path: KeyPath, found: Findings): void {
+  const wanted = KINDS[guardrail.kind].marginKey
+  const checkKeys = (written: object, at: KeyPath) => {
+    for (const key of ['marginPoints', 'margin']) {
+      if (key in written && key !== wanted) found.fault([...at, key], marginAdvice(guardrail.kind, wanted))
+    }
+  }
+  checkKeys(guardrail, path)
+  if (typeof guardrail.promote === 'object') checkKeys(guardrail.promote, [...path, 'promote'])
+}
+
+function marginAdvice(kind: PolicyGuardrail['kind'], wanted: string | null): string {
+  if (wanted === null) return `${kind} takes no margin: between random arms the distributions must not differ`
+  return wanted === 'margin' ? `${kind} takes margin, in units of the score` : `${kind} takes marginPoints, in percentage points`
+}
+
+function checkPromotion(guardrail: PolicyGuardrail, path: KeyPath, found: Findings): void {
+  const { kind, promote, action } = guardrail
+  const { marginKey, margin, promotes } = KINDS[kind]
+  const asked = promote ?? (promotes && action !== 'info')
+  if (asked === false || marginKey === null) return
+  const effective = (typeof asked === 'object' ? marginOf(asked) : undefined) ?? marginOf(guardrail) ?? margin
+  if (effective > 0) return
+  found.fault(path, `with a margin of 0 its proof can never hold: say promote: false, or promote: {${marginKey}: …}`)
+}
+
+function checkOutcome(policy: Policy, model: PolicyModel, guardrail: PolicyGuardrail, path: KeyPath, found: Findings): void {
+  const names = Object.keys(model.outcomes)
+  if (KINDS[guardrail.kind].reads !== 'outcome') {
+    if (guardrail.outcome !== undefined) found.fault([...path, 'outcome'], `${guardrail.kind} reads no outcome`)
+    return
+  }
+  if (names.length === 0) found.fault([...path, 'kind'], 'needs an outcome under the model')
+  else if (guardrail.outcome === undefined && names.length > 1) found.fault(path, `must name its outcome: ${names.join(' | ')}`)
+  else if (!names.includes(guardrail.outcome ?? names[0]!)) found.fault([...path, 'outcome'], `must be ${names.join(' | ')}`)
+  else checkLabel(policy, model.outcomes[guardrail.outcome ?? names[0]!]!, path, found)
+}
+
+function checkLabel(policy: Policy, outcome: PolicyOutcome, path: KeyPath, found: Findings): void {
+  const fields = 'described' in outcome ? policy.inputs.described?.fields : policy.inputs.outcomes?.fields
+  if (fields?.label === null) found.fault([...path, 'kind'], 'needs the label field of the outcomes, which is null')
+}
+
+/** The fields a kind reads must be mapped. */
+function checkNumbers(policy: Policy, model: PolicyModel, { kind, features }: PolicyGuardrail, path: KeyPath, found: Findings): void {
+  const { fields } = policy.inputs.predictions
+  const unmapped = (field: string) => found.fault([...path, 'kind'], `needs the field ${field} of the predictions, which is null`)
+  if (kind === 'error-rate' && fields.error === null) unmapped('error')
+  if (kind === 'latency' && fields.latency === null) unmapped('latency')
+  if ((kind === 'score-drift' || kind === 'log-score' || kind === 'brier') && fields.score === null) unmapped('score')
+  if ((kind === 'log-score' || kind === 'brier') && !model.score.probability) {
+    found.fault([...path, 'kind'], 'needs a score that is a probability (score.probability is false)')
+  }
+  if (features !== undefined && !KINDS_OF_FEATURES.includes(kind)) found.fault([...path, 'features'], `${kind} reads no features`)
+  for (const name of features ?? []) {
+    if (!(name in model.features)) found.fault([...path, 'features'], `the model has no feature ${name}`)
+  }
+  const none = Object.keys(model.features).length === 0
+  if (none && (kind === 'feature-drift' || kind === 'unseen')) found.fault([...path, 'kind'], 'needs features under the model')
+}
+
+const KINDS_OF_FEATURES: readonly string[] = ['feature-drift', 'missing', 'unseen']
+
+function checkLatency({ latency }: PolicyModel, guardrail: PolicyGuardrail, path: KeyPath, found: Findings): void {
+  const { kind, thresholdsMs, quantiles } = guardrail
+  if (kind !== 'latency') {
+    for (const key of ['thresholdsMs', 'quantiles'] as const) {
+      if (guardrail[key] !== undefined) found.fault([...path, key], `${kind} takes no ${key}`)
+    }
+    return
+  }
+  if (thresholdsMs !== undefined && quantiles !== undefined)
+    found.fault([...path, 'quantiles'], 'must be left out when thresholdsMs are given')
+  const lastMs = latency.firstMs * 2 ** ((latency.bins - 1) / latency.perOctave)
+  thresholdsMs?.forEach((limit, index) => {
+    const edge = nearestEdgeMs(limit, latency)
+    const at = [...path, 'thresholdsMs', index]
+    if (limit < latency.firstMs || limit > lastMs * 1.05) {
+      found.fault(at, `must lie within the latency bins, ${latency.firstMs} to ${Math.round(lastMs)} ms`)
+    } else if (Math.abs(edge / limit - 1) > 0.005)
+      found.warn(at, `judged at the nearest edge of the latency bins, ${Number(edge.toPrecision(4))} ms`)
+  })
+}

@@ -1,0 +1,91 @@
+/** Checked policy → Layout: names become small numbers, defaults are written out, blocks get their slots and hashes. Pure. */
+
+import { blocksOf, type Inputs } from './blocks.ts'
+import { digestOf } from './canonical.ts'
+import { compileGuardrail, defaultGuardrails, guardrailBlocks, guardrailDimensions } from './guardrails.ts'
+import { describedLayout, dimensionValues, outcomesLayout, predictionsLayout, slotIndex } from './inputs.ts'
+import { ALL_SCOPE, type Layout, type ModelLayout, type Scope } from './layout.ts'
+import { planOf } from './plan.ts'
+import type { Policy, PolicyModel } from './policy.ts'
+
+/** `folder`: where the policy file lies; paths of schema files are relative to it. */
+export function compile(policy: Policy, folder = '.'): Layout {
+  const inputs: Inputs = {
+    predictions: predictionsLayout(policy, folder),
+    outcomes: outcomesLayout(policy.inputs.outcomes, folder),
+    described: describedLayout(policy, folder),
+  }
+  const { timing, limits } = policy
+  const models = Object.entries(policy.models).map(([name, model], index) => compileModel(name, index, model, policy, inputs))
+  return deepFreeze({
+    policyDigest: policyDigest(policy),
+    environment: policy.environment,
+    sliceMs: timing.slice,
+    maxClockSkewMs: timing.maxClockSkew,
+    idleAfterMs: timing.idleAfter,
+    alignWithinMs: timing.alignWithin ?? 4 * timing.slice,
+    alignPatienceMs: timing.alignPatience,
+    maxStratumAgeMs: timing.maxStratumAge,
+    maxPending: limits.maxPending,
+    maxHorizonMs: Math.max(0, ...models.flatMap((model) => model.horizons.map((horizon) => horizon.horizonMs))),
+    maxEarlyMs: limits.maxEarly,
+    recordBytesMax: limits.recordBytes,
+    ...inputs,
+    models,
+  })
+}
+
+/** Names the rules, not the cluster they run on: other brokers or another password leave it as it was. */
+export function policyDigest(policy: Policy): string {
+  return digestOf({ ...policy, kafka: { prefix: policy.kafka.prefix } })
+}
+
+function compileModel(name: string, index: number, model: PolicyModel, policy: Policy, inputs: Inputs): ModelLayout {
+  const scopes = scopesOf(model, inputs)
+  const unplaced = blocksOf(model, inputs, () => false)
+  const written = model.guardrails ?? defaultGuardrails(model, unplaced)
+  const named = new Set(
+    written.flatMap((guardrail) => (guardrailDimensions(guardrail, model).length > 0 ? guardrailBlocks(guardrail, model) : [])),
+  )
+  const blocks = blocksOf(model, inputs, (id) => scopes.length > 1 && (model.blocksInSegments || id === 'requests' || named.has(id)))
+  return {
+    index,
+    name,
+    versions: [
+      model.control,
+      model.candidate,
+      ...model.versions.filter((version) => version !== model.control && version !== model.candidate),
+    ],
+    control: 0,
+    candidate: 1,
+    hasUnits: inputs.predictions.fields.unit !== null,
+    dimensionSlots: dimensionSlotsOf(model, inputs).map(({ slot }) => slot),
+    scopes,
+    ...blocks,
+    plan: planOf(
+      model,
+      policy,
+      written.map((guardrail) => compileGuardrail(guardrail, model, blocks, scopes)),
+    ),
+  }
+}
+
+function dimensionSlotsOf(model: PolicyModel, inputs: Inputs) {
+  return Object.entries(model.segments).map(([name, listed]) => {
+    const values = dimensionValues(listed)
+    return { name, values, slot: slotIndex(inputs.predictions.dimensions, { name, values }) }
+  })
+}
+
+function scopesOf(model: PolicyModel, inputs: Inputs): Scope[] {
+  const segments = dimensionSlotsOf(model, inputs).flatMap(({ name, values, slot }) =>
+    values.map((value, index) => ({ name: `${name}=${value}`, dimensionSlot: slot, value: index })),
+  )
+  return [{ name: ALL_SCOPE, dimensionSlot: -1, value: 0 }, ...segments]
+}
+
+function deepFreeze<T>(value: T): T {
+  if (value === null || typeof value !== 'object' || Object.isFrozen(value)) return value
+  for (const member of Object.values(value)) deepFreeze(member)
+  return Object.freeze(value)
+}

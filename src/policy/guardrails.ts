@@ -1,0 +1,153 @@
+/**
+ * The guardrails of a model: what each kind is by default, which ones stand there when the policy names none, and what they compile to.
+ *
+ * Between randomly assigned arms errors, latency, outcomes, data quality and features must not differ, so each may roll back. Scores may
+ * differ after a healthy retrain: score drift holds or informs and never acts (STATISTICS §1).
+ */
+import type { GuardrailClass } from '../domain.ts'
+import { ALL_SCOPE, type Guardrail, type GuardrailKind, type ModelLayout } from './layout.ts'
+import type { PolicyGuardrail, PolicyModel } from './policy.ts'
+
+export interface KindDefaults {
+  readonly class: GuardrailClass
+  readonly action: Guardrail['action']
+  /** In the unit of the layout: share of requests, nats, or units of the score. */
+  readonly margin: number
+  readonly marginKey: 'marginPoints' | 'margin' | null
+  readonly promotes: boolean
+  readonly reads: 'exposure' | 'outcome'
+  /** Judged in every segment of the model unless the policy says otherwise. */
+  readonly inSegments: boolean
+}
+
+const ACTS = { class: 'critical', action: 'rollback', promotes: true } as const
+
+export const KINDS: Readonly<Record<GuardrailKind, KindDefaults>> = {
+  'error-rate': { ...ACTS, margin: 0.005, marginKey: 'marginPoints', reads: 'exposure', inSegments: true },
+  latency: { ...ACTS, margin: 0.02, marginKey: 'marginPoints', reads: 'exposure', inSegments: true },
+  'wrong-outcome': { ...ACTS, margin: 0.02, marginKey: 'marginPoints', reads: 'outcome', inSegments: true },
+  'log-score': { ...ACTS, margin: 0.02, marginKey: 'margin', reads: 'outcome', inSegments: false },
+  brier: { ...ACTS, margin: 0.01, marginKey: 'margin', reads: 'outcome', inSegments: false },
+  'feature-drift': { ...ACTS, margin: 0, marginKey: null, reads: 'exposure', inSegments: false },
+  missing: { ...ACTS, margin: 0, marginKey: null, reads: 'exposure', inSegments: false },
+  unseen: { ...ACTS, margin: 0, marginKey: null, reads: 'exposure', inSegments: false },
+  'score-drift': { class: 'info', action: 'info', promotes: false, margin: 0, marginKey: null, reads: 'exposure', inSegments: false },
+}
+
+const CLASS_OF_ACTION = { rollback: 'critical', throttle: 'critical', hold: 'signal', info: 'info' } as const
+const ACTION_OF_CLASS = { critical: 'rollback', signal: 'hold', info: 'info' } as const
+
+export const DEFAULT_QUANTILES: readonly number[] = [0.5, 0.9, 0.95, 0.99]
+
+type Blocks = Pick<ModelLayout, 'exposureBlocks' | 'horizons' | 'describedBlocks'>
+
+/** What stands there when the policy names no guardrails: every kind whose numbers exist, save those that only inform. */
+export function defaultGuardrails(model: PolicyModel, blocks: Blocks): PolicyGuardrail[] {
+  const has = (id: string) => allBlocks(blocks).some((block) => block.id === id)
+  const features = Object.keys(model.features).length > 0
+  const exposure: PolicyGuardrail[] = []
+  if (has('errors')) exposure.push({ kind: 'error-rate' })
+  if (has('latency')) exposure.push({ kind: 'latency' })
+  if (features) exposure.push({ kind: 'feature-drift' })
+  if (features || has('score')) exposure.push({ kind: 'missing' })
+  const outcomes = Object.keys(model.outcomes).flatMap((outcome) => {
+    const list: PolicyGuardrail[] = []
+    if (has(`outcome:${outcome}`)) list.push({ kind: 'wrong-outcome', outcome })
+    if (has(`probability:${outcome}`)) list.push({ kind: 'log-score', outcome })
+    return list
+  })
+  return [...exposure, ...outcomes]
+}
+
+/** The name a guardrail goes by: its own, or its kind, with the outcome where the model has several. */
+export function guardrailName(written: PolicyGuardrail, model: PolicyModel): string {
+  const outcome = outcomeName(written, model)
+  const several = Object.keys(model.outcomes).length > 1
+  return written.name ?? (several && outcome !== null ? `${written.kind}:${outcome}` : written.kind)
+}
+
+/** The outcome it judges: the one named, or the only one. */
+export function outcomeName(written: PolicyGuardrail, model: PolicyModel): string | null {
+  if (KINDS[written.kind].reads !== 'outcome') return null
+  return written.outcome ?? Object.keys(model.outcomes)[0] ?? null
+}
+
+export function guardrailDimensions(written: PolicyGuardrail, model: PolicyModel): readonly string[] {
+  const segments = written.segments ?? (KINDS[written.kind].inSegments ? 'all' : [])
+  return segments === 'all' ? Object.keys(model.segments) : segments
+}
+
+/** Ids of the blocks it reads, beside `requests`. */
+export function guardrailBlocks(written: PolicyGuardrail, model: PolicyModel): readonly string[] {
+  const outcome = outcomeName(written, model)
+  const features = (written.features ?? Object.keys(model.features)).map((feature) => `feature:${feature}`)
+  switch (written.kind) {
+    case 'error-rate':
+      return ['requests', 'errors']
+    case 'latency':
+      return ['latency']
+    case 'wrong-outcome':
+      return [`outcome:${outcome}`]
+    case 'log-score':
+    case 'brier':
+      return [`probability:${outcome}`]
+    case 'feature-drift':
+    case 'unseen':
+      return features
+    case 'missing':
+      return written.features === undefined ? [...features, 'score'] : features
+    case 'score-drift':
+      return ['score']
+  }
+}
+
+export function compileGuardrail(written: PolicyGuardrail, model: PolicyModel, blocks: Blocks, scopes: ModelLayout['scopes']): Guardrail {
+  const defaults = KINDS[written.kind]
+  const margin = marginOf(written) ?? defaults.margin
+  const action = written.action ?? (written.class === undefined ? defaults.action : ACTION_OF_CLASS[written.class])
+  const promote = written.promote ?? (defaults.promotes && action !== 'info')
+  const dimensions = guardrailDimensions(written, model)
+  const present = new Set(allBlocks(blocks).map((block) => block.id))
+  return {
+    name: guardrailName(written, model),
+    kind: written.kind,
+    class: written.class ?? CLASS_OF_ACTION[action],
+    action,
+    margin,
+    promotes: promote !== false,
+    promotionMargin: (typeof promote === 'object' ? marginOf(promote) : undefined) ?? margin,
+    scopes: scopes.filter((scope) => scope.name === ALL_SCOPE || dimensions.includes(dimensionOf(scope.name))).map((scope) => scope.name),
+    blocks: guardrailBlocks(written, model).filter((id) => present.has(id)),
+    chain: chainOf(written, model),
+    thresholdsMs: (written.thresholdsMs ?? []).map((limit) => nearestEdgeMs(limit, model.latency)),
+    quantiles: written.kind === 'latency' && written.thresholdsMs === undefined ? (written.quantiles ?? DEFAULT_QUANTILES) : [],
+  }
+}
+
+export function marginOf(written: {
+  readonly marginPoints?: number | undefined
+  readonly margin?: number | undefined
+}): number | undefined {
+  return written.marginPoints !== undefined ? written.marginPoints / 100 : written.margin
+}
+
+/** A threshold is judged at an edge of the latency buckets: the nearest one, so that what is counted is exact. */
+export function nearestEdgeMs(limitMs: number, { firstMs, perOctave, bins }: PolicyModel['latency']): number {
+  const edge = Math.round(Math.log2(limitMs / firstMs) * perOctave)
+  return firstMs * 2 ** (Math.min(bins - 1, Math.max(1, edge)) / perOctave)
+}
+
+function chainOf(written: PolicyGuardrail, model: PolicyModel): string {
+  const name = outcomeName(written, model)
+  if (name === null) return 'exposure'
+  const outcome = model.outcomes[name]!
+  return 'horizon' in outcome ? `outcome:${outcome.horizon}` : 'described'
+}
+
+function dimensionOf(scope: string): string {
+  return scope.slice(0, scope.indexOf('='))
+}
+
+function allBlocks(blocks: Blocks) {
+  return [...blocks.exposureBlocks, ...blocks.horizons.flatMap((horizon) => horizon.blocks), ...blocks.describedBlocks]
+}

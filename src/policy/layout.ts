@@ -1,0 +1,231 @@
+/**
+ * The compiled policy: what ingest, join, measure and judge need, with every name turned into a small number.
+ *
+ * `compile.ts` makes it from a checked policy. It is frozen plain data: no functions, no reference back to YAML.
+ * A Block is a run of slots in a cell. Its `hash` covers everything that gives its numbers their meaning: a policy edit changes only
+ * the hashes of the blocks it touches, and numbers of another hash are another series.
+ */
+import type { GuardrailClass } from '../domain.ts'
+
+export const ALL_SCOPE = '__all__'
+export const OTHER_VALUE = '__other__'
+
+export interface Layout {
+  /** SHA-256 (hex, 16 digits) of the canonical policy. */
+  readonly policyDigest: string
+  readonly environment: string
+  readonly sliceMs: number
+  readonly maxClockSkewMs: number
+  readonly idleAfterMs: number
+  readonly alignWithinMs: number
+  readonly alignPatienceMs: number
+  readonly maxStratumAgeMs: number
+  readonly maxPending: number
+  /** The longest joined horizon of any model: how long predictions wait. */
+  readonly maxHorizonMs: number
+  /** How far an outcome may run ahead of its prediction, in record time. */
+  readonly maxEarlyMs: number
+  readonly recordBytesMax: number
+  readonly predictions: InputLayout
+  readonly outcomes: InputLayout | null
+  readonly described: InputLayout | null
+  readonly models: readonly ModelLayout[]
+}
+
+/** One input topic: where each field lies in the user's records. */
+export interface InputLayout {
+  readonly topic: string
+  readonly format: 'json' | 'avro' | 'confluent'
+  /** Absolute path of the Avro schema for `avro`; for `confluent` see registry. */
+  readonly schemaFile: string | null
+  readonly registry: { readonly kind: 'directory' | 'http'; readonly location: string } | null
+  /** Required and special fields, by role. */
+  readonly fields: {
+    readonly id: FieldPath | null
+    readonly time: FieldPath | null
+    readonly model: FieldPath | null
+    readonly version: FieldPath | null
+    readonly unit: FieldPath | null
+    readonly score: FieldPath | null
+    readonly decision: FieldPath | null
+    readonly latency: FieldPath | null
+    readonly error: FieldPath | null
+    readonly label: FieldPath | null
+    readonly value: FieldPath | null
+  }
+  /** Numeric feature slots over all models: PredictionBatch.numbers[k]. */
+  readonly numbers: readonly { readonly name: string; readonly path: FieldPath }[]
+  /** Categorical feature slots: PredictionBatch.symbols[k]; `values` are the known ones. */
+  readonly symbols: readonly { readonly name: string; readonly path: FieldPath; readonly values: readonly string[] }[]
+  /** Segment dimension slots: PredictionBatch.dimensions[k]; `values` ends with `__other__`. */
+  readonly dimensions: readonly { readonly name: string; readonly path: FieldPath; readonly values: readonly string[] }[]
+}
+
+/** A place in a record and how to read it. */
+export interface FieldPath {
+  /** Steps from the root, e.g. ['meta', 'rid']; empty when `constant` is given. */
+  readonly path: readonly string[]
+  /** Used instead of a field (e.g. a topic that holds one model). */
+  readonly constant: string | number | null
+  /** Used when the field is absent. */
+  readonly default: string | number | null
+  /** Multiply a number by this: times to ms, latencies to ms. */
+  readonly scale: number
+  /** How a value becomes true: error, decision and label fields. `truthy`: boolean or 0/1. */
+  readonly test:
+    | { readonly kind: 'truthy' }
+    | { readonly kind: 'equals'; readonly text: string }
+    | { readonly kind: 'atLeast'; readonly limit: number }
+    | null
+  /** ISO 8601 text is accepted where a time is expected. */
+  readonly isTime: boolean
+}
+
+export interface ModelLayout {
+  readonly index: number
+  readonly name: string
+  readonly versions: readonly string[]
+  /** Indices into `versions`. */
+  readonly control: number
+  readonly candidate: number
+  readonly hasUnits: boolean
+  /** Slots of the prediction input this model uses. */
+  readonly dimensionSlots: readonly number[]
+  /** `__all__` first, then `dimension=value`. */
+  readonly scopes: readonly Scope[]
+  readonly exposureBlocks: readonly Block[]
+  /** One entry per distinct joined horizon, ascending; its blocks fill at maturity. */
+  readonly horizons: readonly HorizonLayout[]
+  /** Blocks filled from self-describing outcomes. */
+  readonly describedBlocks: readonly Block[]
+  readonly plan: Plan
+}
+
+export interface Scope {
+  readonly name: string
+  /** -1 for `__all__`. */
+  readonly dimensionSlot: number
+  readonly value: number
+}
+
+export interface HorizonLayout {
+  readonly horizonMs: number
+  /** `outcome:<horizonMs>`. */
+  readonly chain: string
+  readonly blocks: readonly Block[]
+}
+
+/**
+ * A run of slots. `counts` slots hold event counts, `sums` slots hold sums; both start at an offset in the row of their chain.
+ * What each slot means is fixed by `kind`:
+ *
+ * A request that failed (its error flag is set) owes neither score nor features: their `missing` slots count the others only.
+ *
+ * | kind | counts | sums |
+ * |---|---|---|
+ * | requests | [requests] | – |
+ * | errors | [errors] | – |
+ * | latency | [ok bin 0 … n-1, failed bin 0 … n-1, failed without latency, missing] | [Σ ms, Σ ms²] |
+ * | score | [bin 0 … n-1, missing, out of range] | [Σ score, Σ score²] |
+ * | feature (numeric) | [under, bin 0 … n-1, over, missing, wrong type, not finite] | [Σ x, Σ x²] |
+ * | category | [value 0 … n-1, unseen, missing, wrong type] | – |
+ * | duplicate | [duplicate ids] | – |
+ * | outcome | [matured, with outcome, wrong, positive] | – |
+ * | probability | per score bin [rows 0…n-1, positives 0…n-1] | [Σ v, Σ v² of the log score, Σ e^{λv} per λ, then the same for Brier, Σ residual, Σ score per bin 0…n-1] |
+ * | value | [rows] | [Σ v, Σ v²] |
+ */
+export interface Block {
+  /** `requests`, `latency`, `feature:age`, `outcome:delayed`, `probability:delayed`, … */
+  readonly id: string
+  readonly kind: 'requests' | 'errors' | 'latency' | 'score' | 'feature' | 'category' | 'duplicate' | 'outcome' | 'probability' | 'value'
+  readonly hash: string
+  /** True: filled in every scope; false: only in `__all__`. */
+  readonly inSegments: boolean
+  readonly countSlots: number
+  readonly sumSlots: number
+  /** First slot in the row of its chain. */
+  readonly countOffset: number
+  readonly sumOffset: number
+  /** feature, category: slot in the input's numbers/symbols. */
+  readonly slot: number
+  /** feature: n+1 ascending edges; bin k holds edges[k] ≤ x < edges[k+1], the last bin includes its upper edge. */
+  readonly edges: readonly number[]
+  /** latency: bin = clamp(floor(log2(ms / firstMs) · perOctave + 1e-9), 0, bins-1). */
+  readonly firstMs: number
+  readonly perOctave: number
+  /** latency, score, probability: number of bins. Score bins are equal-width on [0, 1]: b = min(n-1, ⌊s·n⌋). */
+  readonly bins: number
+  /** outcome, probability: which outcome of the policy, and what an absent one counts as (NaN: dropped). */
+  readonly outcome: string
+  readonly absent: number
+  /** probability: scores are clipped to [floor, 1-floor]; v = -ln(p of what happened) / -ln(floor), in [0, 1]. */
+  readonly floor: number
+  /** probability: the λ grid. */
+  readonly lambdas: readonly number[]
+}
+
+export type GuardrailKind =
+  | 'error-rate'
+  | 'latency'
+  | 'wrong-outcome'
+  | 'log-score'
+  | 'brier'
+  | 'feature-drift'
+  | 'missing'
+  | 'unseen'
+  | 'score-drift'
+
+export interface Guardrail {
+  readonly name: string
+  readonly kind: GuardrailKind
+  readonly class: GuardrailClass
+  readonly action: 'rollback' | 'throttle' | 'hold' | 'info'
+  /** In the guardrail's unit: share of requests for event rates (0.005 = half a point), nats for log-score, units of v for brier. */
+  readonly margin: number
+  /** True: a promotion asks for its non-inferiority proof. */
+  readonly promotes: boolean
+  /** Margin for promotion, same unit. */
+  readonly promotionMargin: number
+  /** Scopes judged: `__all__` always; segment scopes when named by the policy. */
+  readonly scopes: readonly string[]
+  /** Block ids it reads. */
+  readonly blocks: readonly string[]
+  /** Chain its blocks arrive on: `exposure`, `outcome:<ms>` or `described`. */
+  readonly chain: string
+  /** latency: explicit thresholds in ms; empty: control's quantiles below, fixed at stage start. */
+  readonly thresholdsMs: readonly number[]
+  readonly quantiles: readonly number[]
+}
+
+/** How a rollout of this model is run. */
+export interface Plan {
+  readonly mode: 'observe' | 'enforce'
+  readonly weights: 'flyball' | 'external' | 'recorded'
+  /** Candidate weights in percent, ascending, ending with 100. */
+  readonly ladder: readonly number[]
+  readonly dwellMs: number
+  readonly minimumRows: number
+  /** Share of harm put at risk by a step: ½ conservative, 1 standard, 2 rapid. */
+  readonly riskFactor: number
+  /** Level of each promotion proof. */
+  readonly promotionAlpha: number
+  readonly rollbackAlpha: number
+  readonly throttleAlpha: number
+  readonly stratumRequests: number
+  readonly settlingMs: number
+  readonly silentAfterMs: number
+  readonly silentMinimum: number
+  readonly coverageMin: number
+  readonly maxBlindMs: number
+  readonly calmAfterMs: number
+  readonly maxLifts: number
+  /** Share of the gateways known by presence that must ack, in (0, 1]: ceil(quorum × gateways). */
+  readonly ackQuorum: number
+  readonly ackWithinMs: number
+  readonly observeWithinMs: number
+  readonly heartbeatMs: number
+  readonly leaseMs: number
+  readonly presenceTimeoutMs: number
+  readonly onSilence: 'keep' | 'baseline'
+  readonly guardrails: readonly Guardrail[]
+}

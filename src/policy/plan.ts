@@ -1,0 +1,42 @@
+/** How a rollout is run: the policy's plan with every default written out. */
+import type { Guardrail, Plan } from './layout.ts'
+import type { Policy, PolicyModel } from './policy.ts'
+import { PROFILES } from './profiles.ts'
+
+export function planOf(model: PolicyModel, policy: Policy, guardrails: readonly Guardrail[]): Plan {
+  const profile = PROFILES[model.ladder.profile]
+  return {
+    mode: model.mode,
+    weights: model.weights,
+    ladder: model.ladder.steps ?? profile.steps,
+    dwellMs: model.ladder.dwell ?? profile.dwellMs,
+    minimumRows: model.ladder.minimumRows ?? profile.minimumRows,
+    riskFactor: profile.riskFactor,
+    promotionAlpha: model.budgets.promotion,
+    rollbackAlpha: model.budgets.rollback,
+    throttleAlpha: model.budgets.throttle,
+    stratumRequests: policy.limits.stratumRequests,
+    settlingMs: policy.timing.settling,
+    coverageMin: Math.max(0, ...Object.values(model.outcomes).map((outcome) => outcome.coverageMin)),
+    ...patience(model),
+    guardrails,
+  }
+}
+
+/** What the plan waits for, and for how long. */
+function patience({ silence, blind, throttle, acks }: PolicyModel) {
+  return {
+    silentAfterMs: silence.after,
+    silentMinimum: silence.minimum,
+    maxBlindMs: blind.max,
+    calmAfterMs: throttle.calmAfter,
+    maxLifts: throttle.maxLifts,
+    ackQuorum: acks.quorum,
+    ackWithinMs: acks.within,
+    observeWithinMs: acks.observeWithin,
+    heartbeatMs: acks.heartbeat,
+    leaseMs: acks.lease,
+    presenceTimeoutMs: acks.presenceTimeout,
+    onSilence: acks.onSilence,
+  }
+}

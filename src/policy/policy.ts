@@ -1,0 +1,264 @@
+/**
+ * The policy file's shape, and nothing else: which keys exist, what each may hold, what stands there when it is left out.
+ * What several keys must agree on is in `check.ts`; what the numbers become is in `compile.ts`.
+ *
+ * Objects are strict: an unknown key is an error, since a guardrail that is misspelt guards nothing.
+ * Every `describe` ends up in `schemas/policy.schema.json`, which editors show while the file is written.
+ */
+import { z } from 'zod'
+import { DOTTED_PATH, DURATION, durationMs } from './units.ts'
+
+const duration = z.string().regex(DURATION, 'must be a duration such as 250ms, 30s, 5m or 6h').transform(durationMs)
+const count = z.int().min(1)
+const share = z.number().min(0).max(1)
+const label = z.union([z.string().min(1), z.number(), z.boolean()])
+const topicName = z.string().regex(/^[A-Za-z0-9._-]{1,249}$/, 'must be a Kafka topic name: letters, digits, ".", "_", "-", at most 249')
+const topicPrefix = z.string().regex(/^[A-Za-z0-9._-]{0,100}$/, 'must hold only letters, digits, ".", "_", "-"')
+/** A model's name is a key on topics, a part of other keys, and what people type: `fraud#7` is a decision of it. */
+const modelName = z
+  .string()
+  .regex(/^(?!__)[^=#|\p{Cc}]{1,200}$/u, 'must be 1 to 200 characters, without "=", "#" and "|", not beginning with "__"')
+const broker = z.string().regex(/^[^\s/:,]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/, 'must be host:port')
+const name = z.string().regex(/^(?!__)[^=\p{Cc}]{1,200}$/u, 'must be 1 to 200 characters, without "=", not beginning with "__"')
+
+// ── where fields lie in the user's records ─────────────────────────────────────────────────────────────────────────────────
+
+const dotted = z.string().regex(DOTTED_PATH, 'must be a path such as meta.rid or $.meta.rid')
+const path = z.union([dotted, z.array(z.string().min(1)).min(1)])
+const timeUnit = z.enum(['ms', 'us', 'ns', 's', 'iso'])
+const constant = z.union([z.string(), z.number()])
+
+const place = { path: path.optional().describe('Dotted path, or a list of steps for names that hold a dot.') }
+const fallback = { default: constant.optional().describe('Stands in when the field is absent.') }
+const fixed = { value: constant.optional().describe('Used instead of a field: a topic that holds only one model, say.') }
+const truth = {
+  equals: label.optional().describe('True when the field is this value.'),
+  atLeast: z.number().optional().describe('True when the field is this number or more (HTTP status 500, say).'),
+}
+
+const field = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
+  z
+    .union([dotted, z.strictObject(shape)])
+    .nullable()
+    .optional()
+
+const textField = field({ ...place, ...fallback, ...fixed })
+const timeField = field({ ...place, unit: timeUnit.default('ms') })
+const latencyField = field({ ...place, ...fallback, unit: z.enum(['ms', 'us', 'ns', 's']).default('ms') })
+const numberField = field({ ...place, ...fallback })
+const truthField = field({ ...place, ...fallback, ...truth })
+
+const predictionFields = {
+  id: textField.describe('Id of the prediction; outcomes name it. Default: id'),
+  time: timeField.describe("The event's own time, for display. Default: time, in ms"),
+  model: textField.describe('Default: model'),
+  version: textField.describe('Default: version'),
+  unit: textField.describe('Who was served (user, account): evidence then counts first exposures. Default: not mapped'),
+  score: numberField.describe('Default: score'),
+  decision: truthField.describe('What the model decided. Default: score at or above score.threshold'),
+  latency: latencyField.describe('Default: latencyMs, in ms'),
+  error: truthField.describe('Whether the request failed. Default: error'),
+}
+const outcomeFields = {
+  id: textField.describe('Id of the prediction it belongs to. Default: id'),
+  time: timeField.describe('Default: time, in ms'),
+  label: truthField.describe('What happened. Default: label'),
+  value: numberField.describe('A number such as revenue. Default: not mapped'),
+}
+
+const transport = {
+  topic: topicName,
+  format: z.enum(['json', 'avro', 'confluent']).default('json'),
+  schemaFile: z.string().min(1).optional().describe('Avro schema (avro: the writer schema), relative to this file.'),
+  registry: z
+    .strictObject({
+      directory: z.string().min(1).optional().describe('Folder of <id>.avsc files, relative to this file.'),
+      url: z.url().optional().describe('Schema registry.'),
+    })
+    .optional(),
+}
+const featurePath = z.union([dotted, z.strictObject({ path })])
+const segmentPath = z.union([dotted, z.strictObject({ path, ...fallback })])
+
+const predictionsInput = z.strictObject({
+  ...transport,
+  fields: z.strictObject(predictionFields).prefault({}),
+  segments: z.record(name, segmentPath).optional().describe('Dimension → field. Left out: segments.<name>'),
+  features: z.record(name, featurePath).optional().describe('Feature → field. Left out: features.<name>'),
+})
+const outcomesInput = z.strictObject({ ...transport, fields: z.strictObject(outcomeFields).prefault({}) })
+const describedInput = z.strictObject({
+  ...transport,
+  fields: z.strictObject({ ...predictionFields, label: outcomeFields.label, value: outcomeFields.value }).prefault({}),
+  segments: z.record(name, segmentPath).optional().describe('Dimension → field. Left out: as in predictions'),
+})
+
+// ── models ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const feature = z.union([
+  z.strictObject({ low: z.number(), high: z.number(), bins: count.max(1_000).default(20) }),
+  z.strictObject({ edges: z.array(z.number()).min(2).describe('Bin edges, ascending.') }),
+  z.strictObject({ values: z.array(label).min(1).describe('Known values; others are unseen.') }),
+])
+
+const joinedOutcome = z.strictObject({
+  horizon: duration.describe('How long a prediction waits for it; at most 6h.'),
+  absent: z
+    .union([z.literal('drop'), z.literal(0), z.literal(1)])
+    .default('drop')
+    .describe('What a prediction without one counts as.'),
+  coverageMin: share.default(0).describe('Share of predictions that must get one; below, the model is blind.'),
+})
+const describedOutcome = z.strictObject({
+  described: z.literal(true).describe('Comes from inputs.described and needs no join.'),
+  coverageMin: share.default(0),
+})
+
+export const GUARDRAIL_KINDS = [
+  'error-rate',
+  'latency',
+  'wrong-outcome',
+  'log-score',
+  'brier',
+  'feature-drift',
+  'missing',
+  'unseen',
+  'score-drift',
+] as const
+
+const points = z.number().min(0).max(100)
+const guardrail = z.strictObject({
+  kind: z.enum(GUARDRAIL_KINDS),
+  name: name.optional().describe('Default: the kind, with the outcome when there are several.'),
+  class: z.enum(['critical', 'signal', 'info']).optional().describe('critical acts, signal holds, info records.'),
+  action: z.enum(['rollback', 'throttle', 'hold', 'info']).optional(),
+  marginPoints: points.optional().describe('Event rates: percentage points of requests. 0.5 = half a point.'),
+  margin: z.number().min(0).optional().describe('log-score: nats; brier: units of the score.'),
+  outcome: z.string().optional().describe('Which outcome of the model, when it has several.'),
+  features: z.array(z.string()).min(1).optional().describe('Default: all of the model.'),
+  segments: z
+    .union([z.literal('all'), z.array(z.string())])
+    .optional()
+    .describe('Dimensions judged beside the whole population.'),
+  promote: z
+    .union([z.boolean(), z.strictObject({ marginPoints: points.optional(), margin: z.number().min(0).optional() })])
+    .optional()
+    .describe('Whether a promotion asks for its proof, and with which margin.'),
+  thresholdsMs: z.array(z.number().positive()).min(1).optional().describe('latency: fixed limits instead of quantiles.'),
+  quantiles: z.array(z.number().gt(0).lt(1)).min(1).optional().describe("latency: of the control at the stage's start."),
+})
+
+const ladder = z.strictObject({
+  profile: z.enum(['rapid', 'standard', 'conservative']).default('standard'),
+  steps: z.array(z.number().gt(0).max(100)).min(1).optional().describe('Candidate weights in percent, ascending, ending with 100.'),
+  dwell: duration.optional().describe('Least time on a step.'),
+  minimumRows: count.optional().describe('Least requests of the candidate on a step.'),
+})
+const acks = z.strictObject({
+  quorum: z.number().gt(0).max(1).default(0.9).describe('Share of the gateways known by presence that must ack.'),
+  within: duration.prefault('10s'),
+  observeWithin: duration.prefault('60s'),
+  heartbeat: duration.prefault('10s'),
+  lease: duration.prefault('60s'),
+  presenceTimeout: duration.prefault('30s'),
+  onSilence: z.enum(['keep', 'baseline']).default('keep').describe('What gateways do when the lease runs out.'),
+})
+
+const model = z.strictObject({
+  control: name,
+  candidate: name,
+  versions: z.array(name).default([]).describe('Further versions that may appear in the records.'),
+  mode: z.enum(['observe', 'enforce']).default('observe').describe('observe: judge, log, alert, command nothing.'),
+  weights: z.enum(['flyball', 'external', 'recorded']).default('flyball').describe('Who moves the traffic.'),
+  score: z
+    .strictObject({
+      bins: count.max(1_000).default(10),
+      floor: z.number().gt(0).lt(0.5).default(0.01).describe('log-score: scores are clipped to [floor, 1 - floor].'),
+      threshold: z.number().default(0.5).describe('Decision for the positive class when no decision field is mapped.'),
+      probability: z.boolean().default(true).describe('false: the score is no probability; no log-score, no Brier.'),
+    })
+    .prefault({}),
+  latency: z
+    .strictObject({ firstMs: z.number().positive().default(0.25), perOctave: count.max(64).default(4), bins: count.max(1_000).default(64) })
+    .prefault({}),
+  segments: z.record(name, z.array(label).min(1)).default({}).describe('Dimension → the values to tell apart; others are __other__.'),
+  features: z.record(name, feature).default({}),
+  outcomes: z.record(name, z.union([joinedOutcome, describedOutcome])).default({}),
+  guardrails: z.array(guardrail).optional().describe('Replaces the default guardrails.'),
+  blocksInSegments: z.boolean().default(false).describe('Measure everything in every segment, not only what guardrails name.'),
+  ladder: ladder.prefault({}),
+  budgets: z
+    .strictObject({
+      rollback: z.number().gt(0).max(0.2).default(0.01).describe('Chance of a false rollback per rollout.'),
+      throttle: z.number().gt(0).max(0.2).default(0.05),
+      promotion: z.number().gt(0).max(0.2).default(0.05).describe('Level of each proof of a promotion.'),
+    })
+    .prefault({}),
+  silence: z.strictObject({ after: duration.prefault('30s'), minimum: count.default(20) }).prefault({}),
+  blind: z.strictObject({ max: duration.prefault('10m') }).prefault({}),
+  throttle: z.strictObject({ calmAfter: duration.prefault('15m'), maxLifts: z.int().min(0).default(2) }).prefault({}),
+  acks: acks.prefault({}),
+})
+
+// ── the file ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const sasl = z.strictObject({
+  mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']),
+  username: z.string().min(1),
+  passwordFile: z.string().min(1).optional().describe('Left out: the environment variable FLYBALL_SASL_PASSWORD.'),
+})
+const ssl = z.union([
+  z.boolean(),
+  z.strictObject({ caFile: z.string().optional(), certFile: z.string().optional(), keyFile: z.string().optional() }),
+])
+
+export const policySchema = z
+  .strictObject({
+    version: z.literal(1),
+    environment: name.default('default').describe('Named in every decision and alert.'),
+    kafka: z
+      .strictObject({
+        brokers: z.array(broker).min(1).default(['localhost:9092']).describe('Overridden by --brokers and KAFKA_BROKERS.'),
+        clientId: z.string().min(1).default('flyball'),
+        prefix: topicPrefix.default('flyball.').describe("Prefix of Flyball's own topics, groups and transactional ids."),
+        partitions: count.max(1_000).default(4).describe("Partitions of Flyball's own topics."),
+        ssl: ssl.optional(),
+        sasl: sasl.optional(),
+      })
+      .prefault({}),
+    inputs: z.strictObject({
+      predictions: predictionsInput,
+      outcomes: outcomesInput.optional(),
+      described: describedInput.optional().describe('Self-describing outcomes: the event carries model, version, score and label.'),
+    }),
+    models: z.record(modelName, model),
+    timing: z
+      .strictObject({
+        slice: duration.prefault('5s').describe('Length of a pane.'),
+        maxClockSkew: duration.prefault('30s'),
+        idleAfter: duration.prefault('10s'),
+        alignWithin: duration.optional().describe('Default: 4 slices.'),
+        alignPatience: duration.prefault('10s'),
+        maxStratumAge: duration.prefault('60s'),
+        settling: duration.prefault('180s').describe('After a change of weights latency is not judged: caches are cold.'),
+      })
+      .prefault({}),
+    limits: z
+      .strictObject({
+        recordBytes: count.default(1_048_576),
+        maxPending: count.default(1_000_000).describe('Predictions and early outcomes waiting in memory.'),
+        maxEarly: duration.prefault('30s').describe('How far an outcome may run ahead of its prediction.'),
+        stratumRequests: count.default(200).describe('A stratum closes with so many requests and both arms.'),
+      })
+      .prefault({}),
+  })
+  .describe('Flyball policy')
+
+export type Policy = z.output<typeof policySchema>
+export type PolicyModel = Policy['models'][string]
+export type PolicyGuardrail = NonNullable<PolicyModel['guardrails']>[number]
+export type PolicyFeature = PolicyModel['features'][string]
+export type PolicyOutcome = PolicyModel['outcomes'][string]
+export type PredictionsInput = Policy['inputs']['predictions']
+export type OutcomesInput = NonNullable<Policy['inputs']['outcomes']>
+export type DescribedInput = NonNullable<Policy['inputs']['described']>

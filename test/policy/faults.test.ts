@@ -1,0 +1,106 @@
+/** A policy that cannot be used says everything that is wrong with it, each with its place. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { PolicyFaults } from '../../src/policy/faults.ts'
+import { loadPolicy, parsePolicy } from '../../src/policy/load.ts'
+import { policyText } from './minimal.ts'
+
+function faultsOf(text: string): string[] {
+  try {
+    parsePolicy(text, 'flyball.yaml')
+  } catch (error) {
+    assert.ok(error instanceof PolicyFaults, String(error))
+    assert.equal(error.code, 'FLY-POLICY-001')
+    assert.equal(error.spec.exit, 2)
+    return error.message.split('\n').slice(1)
+  }
+  throw new Error('the policy was taken')
+}
+
+test('a misspelt key is refused with its line and column, and the right spelling is offered', () => {
+  const text = policyText.replace('candidate: v2', 'candidat: v2')
+  assert.deepEqual(faultsOf(text), [
+    'flyball.yaml:8:3: models.fraud.candidate: is missing',
+    'flyball.yaml:10:5: models.fraud.candidat: unknown key, did you mean candidate?',
+  ])
+})
+
+test('all faults are reported at once, in the order of the file', () => {
+  const text = policyText
+    .replace('topic: predictions', 'topic: pre dictions')
+    .replace('horizon: 10m', 'horizon: ten minutes')
+    .concat('    mode: dry-run\n')
+  assert.deepEqual(
+    faultsOf(text).map((line) => line.split(': ').slice(0, 2).join(': ')),
+    [
+      'flyball.yaml:4:5: inputs.predictions.topic',
+      'flyball.yaml:13:9: models.fraud.outcomes.chargeback.horizon',
+      'flyball.yaml:14:5: models.fraud.mode',
+    ],
+  )
+})
+
+test('text that is no YAML is refused with the place where it breaks', () => {
+  const [first] = faultsOf('version: 1\nversion: 1\n')
+  assert.equal(first, 'flyball.yaml:2:1: Map keys must be unique')
+  assert.equal(faultsOf('')[0], 'flyball.yaml:1:1: the file is empty')
+  assert.match(faultsOf('models: *nowhere\n')[0]!, /^flyball\.yaml:1:\d+: .*nowhere/)
+})
+
+test('a value of another kind is refused in the words of the file, not of the checker', () => {
+  assert.deepEqual(faultsOf(policyText.replace('control: v1', 'control: [v1]')), [
+    'flyball.yaml:9:5: models.fraud.control: must be text, not a list',
+  ])
+  assert.deepEqual(faultsOf(`${policyText}    features: {age: 5}\n`), ['flyball.yaml:14:16: models.fraud.features.age: must be a mapping'])
+  assert.deepEqual(faultsOf(`${policyText}    features: {age: {low: 0, hihg: 9}}\n`), [
+    'flyball.yaml:14:16: models.fraud.features.age.high: is missing',
+    'flyball.yaml:14:30: models.fraud.features.age.hihg: unknown key; known here: low, high, bins, edges, values',
+  ])
+})
+
+test('a file that is not there is a fault of its own', () => {
+  assert.throws(() => loadPolicy('no-such-policy.yaml'), { code: 'FLY-POLICY-002' })
+})
+
+const REFUSED: readonly (readonly [why: string, addition: string, fault: RegExp])[] = [
+  ['a candidate that is the control', 'replace candidate: v2 → candidate: v1', /fraud\.candidate: must be another version/],
+  ['a horizon too long to be joined', 'replace horizon: 10m → horizon: 7h', /horizon: must be at most 6h/],
+  ['a ladder that does not end with all traffic', 'ladder: {steps: [1, 50]}', /steps\[1\]: must be 100/],
+  ['a ladder that falls', 'ladder: {steps: [5, 1, 100]}', /steps\[1\]: must be above the step before it \(5\)/],
+  ['a lease that one lost heartbeat ends', 'acks: {heartbeat: 10s, lease: 15s}', /lease: must be at least two heartbeats \(20s\)/],
+  ['feature edges that fall', 'features: {age: {edges: [0, 9, 5]}}', /edges\[2\]: must be above the edge before it \(9\)/],
+  ['a segment value listed twice', 'segments: {region: [EU, EU]}', /region\[1\]: EU is listed twice/],
+  ['score drift that acts', 'guardrails: [{kind: score-drift, action: rollback}]', /score-drift may hold or inform/],
+  ['points for a score', 'guardrails: [{kind: log-score, marginPoints: 1}]', /log-score takes margin/],
+  ['a margin for an event rate', 'guardrails: [{kind: error-rate, margin: 1}]', /error-rate takes marginPoints/],
+  ['a proof that can never hold', 'guardrails: [{kind: error-rate, marginPoints: 0}]', /its proof can never hold/],
+  ['two guardrails of one name', 'guardrails: [{kind: latency}, {kind: latency}]', /another guardrail is named latency/],
+  ['a guardrail on a feature that is not there', 'guardrails: [{kind: missing, features: [age]}]', /the model has no feature age/],
+  ['a guardrail on a segment that is not there', 'guardrails: [{kind: latency, segments: [region]}]', /the model has no segments region/],
+  [
+    'a class that does not go with its action',
+    'guardrails: [{kind: latency, class: signal, action: rollback}]',
+    /class signal goes with hold/,
+  ],
+  ['a limit outside the latency bins', 'guardrails: [{kind: latency, thresholdsMs: [90000]}]', /must lie within the latency bins/],
+  ['an input without its schema', 'replace topic: predictions → topic: predictions, format: avro', /avro needs schemaFile/],
+  ["an input that is one of Flyball's own topics", 'replace topic: outcomes → topic: flyball.panes', /one of Flyball's own topics/],
+]
+
+for (const [why, change, fault] of REFUSED) {
+  test(`${why} is refused`, () => {
+    const [, from, to] = /^replace (.*) → (.*)$/.exec(change) ?? []
+    const edited = from === undefined ? `${policyText}    ${change}\n` : policyText.replace(from, to!.replace(', ', '\n    '))
+    const faults = faultsOf(edited)
+    assert.equal(faults.length, 1, faults.join('\n'))
+    assert.match(faults[0]!, fault)
+    assert.match(faults[0]!, /^flyball\.yaml:\d+:\d+: /)
+  })
+}
+
+test('a policy whose largest pane would not fit in one record is refused, and the dimension to cut is named', () => {
+  const zips = Array.from({ length: 1_200 }, (_, index) => `z${index}`)
+  const text = `${policyText}    blocksInSegments: true\n    segments: {tier: [gold, silver], zip: [${zips.join(', ')}]}\n`
+  const [fault] = faultsOf(text)
+  assert.match(fault!, /models\.fraud: the largest exposure pane could take \d+ kB.*: cut the dimension zip \(1201 values\)/)
+})
