@@ -1,0 +1,111 @@
+/**
+ * Counts records into cells. One `ChainMeasure` for each kind of chain (exposures, one for each horizon, self-describing outcomes):
+ * it takes batches of columns, and hands over the cells of each model when the slice is closed.
+ */
+import type { DescribedOutcomeBatch, MaturedBatch, PaneCell, PredictionBatch } from '../domain.ts'
+import { ALL_SCOPE, type Block, type InputLayout, type ModelLayout } from '../policy/layout.ts'
+import { CellTable } from './cell-table.ts'
+import { type Filler, fillerOf, type ValueColumns } from './fill.ts'
+import { type PlaceColumns, RowTargets } from './row-targets.ts'
+
+/** Value of the status column for a record that counts as a request. */
+export const COUNTED = 0
+/** A prediction id seen again: only the `duplicate` block counts it. */
+export const DUPLICATE = 1
+
+type Columns = PlaceColumns & ValueColumns & { readonly model: Int32Array }
+
+interface ModelMeasure {
+  readonly layout: ModelLayout
+  readonly table: CellTable
+  readonly targets: RowTargets
+  readonly fillers: readonly Filler[]
+  readonly duplicateBlock: Block | null
+}
+
+export interface ModelCells {
+  readonly model: string
+  readonly blockHashes: ReadonlyMap<string, string>
+  readonly cells: readonly PaneCell[]
+}
+
+const NO_BYTES = new Uint8Array(0)
+const NO_NUMBERS = new Float64Array(0)
+
+export class ChainMeasure {
+  /** By model index; null where the model has no block on this chain. */
+  private readonly models: readonly (ModelMeasure | null)[]
+
+  constructor(models: readonly ModelLayout[], input: Pick<InputLayout, 'dimensions'>, blocksOf: (model: ModelLayout) => readonly Block[]) {
+    this.models = models.map((layout) => modelMeasure(layout, input, blocksOf(layout)))
+  }
+
+  /** Rows [from, to) of a batch of predictions. `status` says which count; `first` which are first exposures of their unit. */
+  predictions(batch: PredictionBatch, from: number, to: number, status: Uint8Array, first: Uint8Array): void {
+    this.fill({ ...predictionColumns(batch), first, label: NO_NUMBERS, value: NO_NUMBERS }, from, to, status)
+  }
+
+  described(batch: DescribedOutcomeBatch, from: number, to: number, status: Uint8Array, first: Uint8Array): void {
+    this.fill({ ...predictionColumns(batch), first, label: batch.label, value: batch.value }, from, to, status)
+  }
+
+  matured(batch: MaturedBatch): void {
+    const { model, version, dimensions, first, score, decision, label, value } = batch
+    const absent = { error: NO_BYTES, latencyMs: NO_NUMBERS, numbers: [], numberStates: [], symbols: [] }
+    this.fill({ model, version, dimensions, first, score, decision, label, value, ...absent }, 0, batch.count, null)
+  }
+
+  /** The cells of every model with at least one record, in the order of the layout. Counting starts anew. */
+  take(): ModelCells[] {
+    const taken: ModelCells[] = []
+    for (const model of this.models) {
+      if (model === null || model.table.rows === 0) continue
+      taken.push({ model: model.layout.name, blockHashes: model.table.blockHashes, cells: model.table.take() })
+    }
+    return taken
+  }
+
+  private fill(columns: Columns, from: number, to: number, status: Uint8Array | null): void {
+    this.select(columns, from, to, status)
+    for (const model of this.models) {
+      if (model === null || model.targets.count === 0) continue
+      model.targets.resolve(model.table, columns)
+      for (const filler of model.fillers) filler(model.table, model.targets, columns)
+      model.targets.clear()
+    }
+  }
+
+  private select(columns: Columns, from: number, to: number, status: Uint8Array | null): void {
+    for (let row = from; row < to; row++) {
+      const model = this.models[columns.model[row]!]
+      if (!model) continue
+      if (status === null || status[row] === COUNTED) model.targets.add(row)
+      else countDuplicate(model, columns.version[row]!)
+    }
+  }
+}
+
+function modelMeasure(layout: ModelLayout, input: Pick<InputLayout, 'dimensions'>, blocks: readonly Block[]): ModelMeasure | null {
+  if (blocks.length === 0) return null
+  return {
+    layout,
+    table: new CellTable(layout, blocks),
+    targets: new RowTargets(layout, input),
+    fillers: blocks.filter((block) => block.kind !== 'duplicate').map(fillerOf),
+    duplicateBlock: blocks.find((block) => block.kind === 'duplicate') ?? null,
+  }
+}
+
+/** Duplicates are counted for the version as a whole: they are a fault of the traffic, not of a segment. */
+function countDuplicate(model: ModelMeasure, version: number): void {
+  const block = model.duplicateBlock
+  if (block === null) return
+  const allScope = model.layout.scopes.findIndex((scope) => scope.name === ALL_SCOPE)
+  const row = model.table.row(version, allScope, 0)
+  model.table.counts[row * model.table.countWidth + block.countOffset]!++
+}
+
+function predictionColumns(batch: PredictionBatch): Omit<Columns, 'first' | 'label' | 'value'> {
+  const { model, version, dimensions, error, decision, score, latencyMs, numbers, numberStates, symbols } = batch
+  return { model, version, dimensions, error, decision, score, latencyMs, numbers, numberStates, symbols }
+}
