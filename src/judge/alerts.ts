@@ -1,0 +1,106 @@
+/**
+ * Incidents: one per (environment, model, version, cause), so that a restart or a second look never pages twice and an end always
+ * matches its beginning. Which cause a decision opens is a table; when it ends is a property of the ladder.
+ */
+import type { Alert, Decision, Verdict } from '../domain.ts'
+import type { ModelLayout } from '../policy/layout.ts'
+import { candidateOf, commands, type JudgeState, type Ladder } from './state.ts'
+
+interface Opening {
+  readonly cause: string
+  readonly severity: Alert['severity']
+}
+
+type Decided = Omit<Decision, 'previousHash'>
+
+/** Causes that end when another rule speaks. */
+const WHILE_RULE_SPEAKS: Readonly<Record<string, Opening>> = {
+  blind: { cause: 'blind', severity: 'warning' },
+  'sample-ratio': { cause: 'assignment', severity: 'warning' },
+  signal: { cause: 'signal', severity: 'warning' },
+  'throttle-at-lowest': { cause: 'throttle-at-lowest', severity: 'critical' },
+  'outcome-coverage': { cause: 'outcome-coverage', severity: 'warning' },
+  'lifts-used-up': { cause: 'flapping', severity: 'warning' },
+  'blind-too-long': { cause: 'blind', severity: 'critical' },
+}
+
+const RULE_CAUSES = new Set(Object.values(WHILE_RULE_SPEAKS).map((opening) => opening.cause))
+const ROLLBACK_CAUSES = 'rollback:'
+
+/** Alerts of this decision (what begins, grows worse or ends) and the incidents left open after it. */
+export function alertsOf(
+  decision: Decided,
+  before: Ladder,
+  after: JudgeState,
+  model: ModelLayout,
+): { readonly alerts: readonly Alert[]; readonly open: Ladder['open'] } {
+  const opening = openingOf(decision.verdict, model)
+  const alerts: Alert[] = []
+  const open: Record<string, Alert> = {}
+  for (const alert of Object.values(before.open)) {
+    if (stillFires(alert, decision.verdict, opening, after.ladder)) open[alert.incident] = alert
+    else alerts.push({ ...alert, status: 'resolved', decisionId: decision.id, judgeTimeMs: decision.judgeTimeMs })
+  }
+  if (opening !== null) {
+    const alert = alertFor(decision, opening, model)
+    const known = open[alert.incident]
+    if (known === undefined || known.severity !== alert.severity) alerts.push(alert)
+    if (!momentary(decision.verdict, model)) open[alert.incident] = alert
+  }
+  return { alerts, open }
+}
+
+function openingOf(verdict: Verdict, model: ModelLayout): Opening | null {
+  const critical = commands(model) ? 'critical' : 'warning'
+  switch (verdict.kind) {
+    case 'rollback':
+      return { cause: `${ROLLBACK_CAUSES}${verdict.evidence[0]?.guardrail ?? verdict.rule}`, severity: critical }
+    case 'throttle':
+      return { cause: 'throttle', severity: 'warning' }
+    case 'not-effective':
+      return { cause: 'not-effective', severity: 'critical' }
+    case 'hold':
+    case 'step-down':
+      return WHILE_RULE_SPEAKS[verdict.rule] ?? null
+    case 'start':
+    case 'promote':
+    case 'lift':
+      return commands(model) ? null : { cause: `would-${verdict.kind}`, severity: 'info' }
+    default:
+      return null
+  }
+}
+
+/** A would-be step up is told once and is no incident that goes on. */
+function momentary(verdict: Verdict, model: ModelLayout): boolean {
+  return !commands(model) && ['start', 'promote', 'lift'].includes(verdict.kind)
+}
+
+function stillFires(alert: Alert, verdict: Verdict, opening: Opening | null, after: Ladder): boolean {
+  if (alert.cause === 'not-effective') return after.loop?.notEffective === true
+  if (alert.cause === 'throttle') return after.throttledRungs > 0 && after.phase !== 'rolled-back'
+  if (alert.cause.startsWith(ROLLBACK_CAUSES)) return after.phase === 'rolled-back'
+  if (!RULE_CAUSES.has(alert.cause)) return true
+  // Acks, observations and requests say nothing about what a rule found.
+  return isLoopWord(verdict) ? after.phase === 'climbing' : opening?.cause === alert.cause
+}
+
+function isLoopWord(verdict: Verdict): boolean {
+  return ['acked', 'observed', 'not-effective', 'override', 'adopt'].includes(verdict.kind)
+}
+
+function alertFor(decision: Decided, opening: Opening, model: ModelLayout): Alert {
+  const version = candidateOf(model)
+  return {
+    incident: `${decision.environment}/${decision.model}/${version}/${opening.cause}`,
+    environment: decision.environment,
+    model: decision.model,
+    version,
+    cause: opening.cause,
+    severity: opening.severity,
+    status: 'firing',
+    summary: decision.summary,
+    decisionId: decision.id,
+    judgeTimeMs: decision.judgeTimeMs,
+  }
+}

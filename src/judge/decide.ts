@@ -1,0 +1,128 @@
+/** From a verdict to what is written: the decision record, the command when one is due, the alerts, and the state after all of it. */
+import { createHash } from 'node:crypto'
+import type { Alert, Command, Decision, Verdict } from '../domain.ts'
+import type { ModelLayout } from '../policy/layout.ts'
+import type { FlyballEvent } from '../telemetry/events.ts'
+import { alertsOf } from './alerts.ts'
+import { causeOf, readings } from './evidence/evidence.ts'
+import { issuedLoop } from './loop.ts'
+import type { Setting } from './situation.ts'
+import { candidateOf, commands, controlOf, type JudgeState, type Ladder, obeyed } from './state.ts'
+import { summaryOf } from './words.ts'
+
+/** What the shell carries out. A decision and its alerts speak for themselves: `event` is for what is not a decision. */
+export type JudgeEffect =
+  | {
+      readonly kind: 'decide'
+      readonly decision: Omit<Decision, 'previousHash'>
+      readonly command: Command | null
+      readonly alerts: readonly Alert[]
+    }
+  | { readonly kind: 'republish'; readonly command: Command }
+  | { readonly kind: 'event'; readonly event: FlyballEvent }
+
+/** A state on its way through a step, with what it has caused so far. */
+export interface Draft {
+  readonly state: JudgeState
+  readonly effects: readonly JudgeEffect[]
+}
+
+export interface Finding {
+  readonly verdict: Verdict
+  /** The state that the verdict leads to, its command not yet issued. */
+  readonly next: JudgeState
+  /** Null: nothing is commanded. */
+  readonly commandKind: Command['kind'] | null
+  /** What stands in `lastVerdict` afterwards. */
+  readonly key: string
+  /** Words when the candidate is silent. */
+  readonly silent: string
+  readonly wallTimes: Readonly<Record<string, number>>
+}
+
+type Written = Omit<Decision, 'previousHash'>
+
+export function decide(draft: Draft, finding: Finding, setting: Setting): Draft {
+  const { model } = setting
+  const before = draft.state
+  const number = before.ladder.decisionNumber + 1
+  const issues = finding.commandKind !== null && commands(model)
+  const numbered = withNumbers(finding.next, number, issues)
+  const decision = decisionOf(before, numbered, finding, setting)
+  const command = issues ? commandOf(numbered.ladder, finding.commandKind, decision, setting) : null
+  const commanded = command === null ? numbered : issued(numbered, command, setting)
+  const { alerts, open } = alertsOf(decision, before.ladder, commanded, model)
+  const state = { ...commanded, ladder: { ...commanded.ladder, open, lastVerdict: finding.key } }
+  return { state, effects: [...draft.effects, { kind: 'decide', decision, command, alerts }] }
+}
+
+function withNumbers(state: JudgeState, decisionNumber: number, issues: boolean): JudgeState {
+  const { ladder } = state
+  return { ...state, ladder: { ...ladder, decisionNumber, sequence: issues ? ladder.sequence + 1 : ladder.sequence } }
+}
+
+function issued(state: JudgeState, command: Command, { model, nowMs, wallMs }: Setting): JudgeState {
+  const loop = obeyed(model) ? issuedLoop(nowMs, wallMs) : null
+  return { ...state, ladder: { ...state.ladder, command, loop, publishedWallMs: wallMs } }
+}
+
+/** Always the same for the same place in the log of decisions, whoever writes it and however often. */
+function identity(...parts: readonly (string | number)[]): string {
+  return createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 32)
+}
+
+function decisionOf(before: JudgeState, after: JudgeState, finding: Finding, { model, layout, nowMs }: Setting): Written {
+  const { verdict } = finding
+  const { decisionNumber: number, epoch, sequence } = after.ladder
+  const weights = { before: before.ladder.weights, after: after.ladder.weights }
+  return {
+    id: identity('decision', layout.environment, model.name, number, verdict.rule),
+    environment: layout.environment,
+    model: model.name,
+    number,
+    epoch,
+    sequence,
+    judgeTimeMs: nowMs,
+    policyDigest: layout.policyDigest,
+    mode: model.plan.mode,
+    verdict,
+    weightsBefore: weights.before,
+    weightsAfter: weights.after,
+    readings: readings(before.evidence, model),
+    panes: before.ladder.panes,
+    rows: before.ladder.rows,
+    summary: summaryOf({ verdict, ...weights, silent: finding.silent }, model, after),
+    cause: causeWords(before, verdict, model, finding.silent),
+    wallTimes: finding.wallTimes,
+  }
+}
+
+function causeWords(state: JudgeState, verdict: Verdict, model: ModelLayout, silent: string): string {
+  if (verdict.kind !== 'rollback' && verdict.kind !== 'throttle') return ''
+  if (verdict.evidence.length === 0) return `${candidateOf(model)} stopped answering, or its predictions stopped being written: ${silent}`
+  return causeOf(state.evidence, model, verdict.evidence)?.words ?? ''
+}
+
+function commandOf(ladder: Ladder, kind: Command['kind'] | null, decision: Written, { model, layout, nowMs }: Setting): Command {
+  if (kind === null) throw new Error('a command needs a kind')
+  const { plan } = model
+  return {
+    id: identity('command', layout.environment, model.name, decision.number, decision.verdict.rule),
+    environment: layout.environment,
+    model: model.name,
+    epoch: ladder.epoch,
+    sequence: ladder.sequence,
+    issuedAtMs: nowMs,
+    kind,
+    control: controlOf(model),
+    candidate: candidateOf(model),
+    weights: ladder.weights,
+    segments: [],
+    leaseMs: plan.leaseMs,
+    onSilence: plan.onSilence,
+    policyDigest: layout.policyDigest,
+    rule: decision.verdict.rule,
+    reason: decision.summary,
+    decisionId: decision.id,
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * What each guardrail counts: its blocks, its events at a rate per request, and their names.
+ * The slots are those of the table over `Block` in policy/layout.ts.
+ */
+import type { Arms } from '../../../detectors/two-arm.ts'
+import { ALL_SCOPE, type Block, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
+import { CANDIDATE, CONTROL } from './state.ts'
+import { blocksOf, type SlotRow } from './strata.ts'
+
+/** The guardrail's own blocks, in the policy's order. */
+export function blocksRead(guardrail: Guardrail, model: ModelLayout): readonly Block[] {
+  const blocks = blocksOf(model, guardrail.chain)
+  return guardrail.blocks.flatMap((id) => blocks.find((block) => block.id === id) ?? [])
+}
+
+/** `__all__` first, then the segments the policy named. */
+export function scopesOf(guardrail: Guardrail): readonly string[] {
+  return [ALL_SCOPE, ...guardrail.scopes.filter((scope) => scope !== ALL_SCOPE)]
+}
+
+/** Numbers of another digest are another series: block contents, margin and kind give the evidence its meaning. */
+export function digestOf(guardrail: Guardrail, model: ModelLayout): string {
+  const hashes = blocksRead(guardrail, model).map((block) => block.hash)
+  const thresholds = guardrail.kind === 'latency' ? [...guardrail.thresholdsMs, ...guardrail.quantiles] : []
+  const pair = `${model.versions[model.control]}>${model.versions[model.candidate]}`
+  return [guardrail.kind, guardrail.chain, guardrail.margin, pair, ...hashes, ...thresholds].join(' ')
+}
+
+export function isTwoSided(guardrail: Guardrail): boolean {
+  return guardrail.kind === 'missing' || guardrail.kind === 'unseen'
+}
+
+/** One name per event of an event guardrail, in the order of `armsOf`. */
+export function eventNames(guardrail: Guardrail, model: ModelLayout, bins: readonly number[] | undefined): readonly string[] {
+  if (guardrail.kind === 'latency') {
+    const block = latencyBlock(guardrail, model)
+    if (!block || !bins) return thresholdLabels(guardrail)
+    return bins.map((bin, index) => `over ${display(edgeMs(block, bin))} ms (${thresholdLabels(guardrail)[index]})`)
+  }
+  if (isTwoSided(guardrail)) return dataBlocks(guardrail, model).map((block) => featureName(block.id))
+  return [guardrail.kind === 'error-rate' ? 'errors' : 'wrong outcomes']
+}
+
+/** Counts of every event of an event guardrail in one scope of a stratum. `bins`: thresholds of a latency guardrail. */
+export function armsOf(
+  guardrail: Guardrail,
+  model: ModelLayout,
+  rows: readonly [SlotRow, SlotRow],
+  bins: readonly number[],
+): readonly Arms[] {
+  switch (guardrail.kind) {
+    case 'error-rate':
+      return [errorArms(guardrail, model, rows)]
+    case 'latency': {
+      const block = latencyBlock(guardrail, model)
+      return block ? bins.map((bin) => bothArms(rows, (row) => overThreshold(block, latencyCounts(block, row), bin))) : []
+    }
+    case 'wrong-outcome':
+      return blocksRead(guardrail, model)
+        .filter((block) => block.kind === 'outcome')
+        .map((block) => bothArms(rows, (row) => wrongOutcomes(block, row)))
+    default:
+      return dataBlocks(guardrail, model).map((block) => bothArms(rows, (row) => unusable(block, row, guardrail.kind === 'unseen')))
+  }
+}
+
+export function latencyBlock(guardrail: Guardrail, model: ModelLayout): Block | undefined {
+  return blocksRead(guardrail, model).find((block) => block.kind === 'latency')
+}
+
+/** Where the control's counts of a latency block are kept. */
+export function latencyKey(block: Block, scope: string): string {
+  return `${block.id}@${block.hash}|${scope}`
+}
+
+export function latencyCounts(block: Block, row: SlotRow): Float64Array {
+  return row.counts.subarray(block.countOffset, block.countOffset + block.countSlots)
+}
+
+/** Lower edge of a latency bin. */
+export function edgeMs(block: Block, bin: number): number {
+  return block.firstMs * 2 ** (bin / block.perOctave)
+}
+
+/** Requests whose latency is at or over a bin's lower edge; failed ones count as over, those without a latency are left out. */
+export function overThreshold(block: Block, counts: Float64Array, bin: number): Share {
+  let under = 0
+  let rows = 0
+  for (let slot = 0; slot <= 2 * block.bins; slot += 1) {
+    rows += counts[slot]!
+    if (slot < bin) under += counts[slot]!
+  }
+  return { events: rows - under, rows }
+}
+
+/** Bins of a latency guardrail's thresholds: the policy's own, or the control's quantiles among successful requests. */
+export function thresholdBins(
+  guardrail: Guardrail,
+  block: Block,
+  control: Float64Array | undefined,
+  rowsMin: number,
+): readonly number[] | null {
+  if (guardrail.thresholdsMs.length > 0) return guardrail.thresholdsMs.map((ms) => nearestBin(block, ms))
+  const served = (control ?? new Float64Array(block.bins)).subarray(0, block.bins)
+  const rows = served.reduce((sum, count) => sum + count, 0)
+  if (rows < rowsMin) return null
+  return guardrail.quantiles.map((quantile) => {
+    let below = 0
+    let bin = 0
+    while (bin < block.bins - 1 && below + served[bin]! < quantile * rows) below += served[bin++]!
+    return bin + 1
+  })
+}
+
+/** Slots of a block that form one distribution, and how many of them are ordered. */
+export function orderedBins(block: Block): number {
+  if (block.kind === 'feature') return block.edges.length + 1
+  return block.kind === 'score' ? block.bins : 0
+}
+
+export function featureName(blockId: string): string {
+  return blockId.slice(blockId.indexOf(':') + 1)
+}
+
+interface Share {
+  readonly events: number
+  readonly rows: number
+}
+
+function bothArms(rows: readonly [SlotRow, SlotRow], count: (row: SlotRow) => Share): Arms {
+  const candidate = count(rows[CANDIDATE])
+  const control = count(rows[CONTROL])
+  return {
+    candidateRequests: candidate.rows,
+    controlRequests: control.rows,
+    candidateEvents: candidate.events,
+    controlEvents: control.events,
+  }
+}
+
+function errorArms(guardrail: Guardrail, model: ModelLayout, rows: readonly [SlotRow, SlotRow]): Arms {
+  const blocks = blocksOf(model, guardrail.chain)
+  const requests = blocks.find((block) => block.kind === 'requests')
+  const errors = blocks.find((block) => block.kind === 'errors')
+  const count = (row: SlotRow) => ({
+    events: errors ? row.counts[errors.countOffset]! : 0,
+    rows: requests ? row.counts[requests.countOffset]! : 0,
+  })
+  return bothArms(rows, count)
+}
+
+/** [matured, with outcome, wrong, positive]: those without an outcome are left out unless the policy says what absence means. */
+function wrongOutcomes(block: Block, row: SlotRow): Share {
+  const known = Number.isNaN(block.absent) ? 1 : 0
+  return { events: row.counts[block.countOffset + 2]!, rows: row.counts[block.countOffset + known]! }
+}
+
+function dataBlocks(guardrail: Guardrail, model: ModelLayout): readonly Block[] {
+  return blocksRead(guardrail, model).filter((block) => block.kind === 'feature' || block.kind === 'category' || block.kind === 'score')
+}
+
+/** Missing: not there, of another type, not finite. Unseen: an unknown label, a number outside the reference range. */
+function unusable(block: Block, row: SlotRow, unseen: boolean): Share {
+  const counts = row.counts.subarray(block.countOffset, block.countOffset + block.countSlots)
+  const slots = unseen ? unseenSlots(block) : missingSlots(block)
+  let events = 0
+  let rows = 0
+  for (const count of counts) rows += count
+  for (const slot of slots) events += counts[slot]!
+  return { events, rows }
+}
+
+function missingSlots(block: Block): readonly number[] {
+  const last = block.countSlots - 1
+  if (block.kind === 'feature') return [last - 2, last - 1, last]
+  return block.kind === 'category' ? [last - 1, last] : [last - 1]
+}
+
+function unseenSlots(block: Block): readonly number[] {
+  const last = block.countSlots - 1
+  if (block.kind === 'feature') return [0, last - 3]
+  return block.kind === 'category' ? [last - 2] : [last]
+}
+
+function thresholdLabels(guardrail: Guardrail): readonly string[] {
+  if (guardrail.thresholdsMs.length > 0) return guardrail.thresholdsMs.map((ms) => `limit ${display(ms)} ms`)
+  return guardrail.quantiles.map((quantile) => `control's p${display(quantile * 100)}`)
+}
+
+function nearestBin(block: Block, ms: number): number {
+  return Math.min(block.bins - 1, Math.max(1, Math.round(Math.log2(ms / block.firstMs) * block.perOctave)))
+}
+
+function display(value: number): string {
+  return String(Number(value.toPrecision(3)))
+}

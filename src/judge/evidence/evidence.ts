@@ -1,0 +1,244 @@
+/**
+ * What the judge knows about one model's rollout: open strata, evidence for harm, effects of the stage. All pure:
+ * `(state, input) → state`; arrays inside a state are never written again. Same panes in the same order give the same bits.
+ *
+ * Use: `acceptPane` (chains.ts) says whether a pane counts; if it reports a `rewind`, `forgetUndecided` first; then `observePane`;
+ * then `settle` (chains.ts) with what it decided. `passSlices` after pulses. `readings`, `harms`, `proofs` whenever a stratum closed.
+ */
+import { logEvidenceSampleRatio } from '../../../detectors/sample-ratio.ts'
+import { logEvidenceSilence } from '../../../detectors/silence.ts'
+import type { ChainName, NonInferiority, Pane, Reading, StreamTimeMs } from '../../domain.ts'
+import type { ModelLayout } from '../../policy/layout.ts'
+import { causeBehind } from './cause.ts'
+import type { Decided, Rewind } from './chains.ts'
+import { addStratum } from './closing.ts'
+import { coverageNow } from './coverage.ts'
+import { scopesOf } from './events.ts'
+import { awaitSlice, emptyGates, forgetSlices, passGates, ratioLimitsOf, startGatesStage } from './gates.ts'
+import { proofsNow } from './proofs.ts'
+import { harmsNow, readingsNow } from './readings.ts'
+import { emptySeries, resetSeries, startSeriesStage } from './series.ts'
+import { decodeState, encodeState } from './snapshot.ts'
+import { currentStage, type Series, type EvidenceState as State, seriesKey, stageOf } from './state.ts'
+import { blocksOf, EMPTY_STRATA, fill, forget, openPane, sumUp } from './strata.ts'
+
+export type EvidenceState = State
+
+/** Changes of command remembered: older panes than the oldest of them do not come any more. */
+const STAGES_MAX = 64
+
+export interface ObserveContext {
+  /** No latency evidence from slices that began before this time (cold caches after a change of split). */
+  readonly settlingUntilMs: StreamTimeMs
+  /** The candidate's commanded share (0..1) in this pane's slice; null: not known, or the command is not yet observed to take effect. */
+  readonly commandedShare: number | null
+  readonly maxStratumAgeMs: number
+}
+
+export interface Observed {
+  readonly state: EvidenceState
+  /** Chains that closed a stratum: time to look at `harms`. */
+  readonly closed: readonly ChainName[]
+  /** For `settle`. */
+  readonly decided: readonly Decided[]
+}
+
+export interface Harms {
+  readonly rollback: readonly Reading[]
+  readonly throttle: readonly Reading[]
+  readonly hold: readonly Reading[]
+}
+
+export interface SampleRatio {
+  readonly logEvidence: number
+  /** ln(1/alpha): a mismatch when logEvidence reaches it. */
+  readonly logLimit: number
+  readonly candidate: number
+  readonly total: number
+  /** Commanded share last compared with; NaN when none. */
+  readonly share: number
+}
+
+export interface Silence {
+  readonly logEvidence: number
+  readonly logLimit: number
+  /** Requests of this stage in passed slices, all populations. */
+  readonly candidate: number
+  readonly total: number
+  /** Passed stream time since the candidate was last seen, and the requests of all arms in it. */
+  readonly quietMs: number
+  readonly quietRequests: number
+  /** The evidence has crossed its limit and the candidate has been quiet for `silentAfterMs` with `silentMinimum` requests passed. */
+  readonly silent: boolean
+}
+
+export interface Coverage {
+  readonly outcome: string
+  readonly chain: ChainName
+  /** Share of matured predictions with an outcome over the last dozen strata; NaN: none matured yet. */
+  readonly candidate: number
+  readonly control: number
+  readonly candidateMatured: number
+  readonly controlMatured: number
+  /** Evidence that coverage differs between the arms. */
+  readonly logEvidence: number
+}
+
+export interface StageRows {
+  /** Requests of the stage in closed strata of the exposure chain (of the described one for models without predictions). */
+  readonly candidate: number
+  readonly control: number
+  readonly panes: number
+}
+
+export interface Cause {
+  /** One sentence: what moved, where. */
+  readonly words: string
+  readonly guardrail: string
+  readonly scope: string
+  /** Feature name for drift and data quality; empty otherwise. */
+  readonly feature: string
+  /** Segment that carries most of the excess, e.g. `region=eu`; empty when none stands out. */
+  readonly segment: string
+  /** Share of the excess in that segment (0..1); NaN when there is none. */
+  readonly segmentShare: number
+}
+
+export function emptyEvidence(model: ModelLayout): EvidenceState {
+  const series: Record<string, Series> = {}
+  for (const guardrail of model.plan.guardrails) {
+    for (const scope of scopesOf(guardrail)) series[seriesKey(guardrail.name, scope)] = emptySeries(guardrail, scope, model)
+  }
+  return {
+    model: model.name,
+    blockHashes: hashesOf(model),
+    stageStarts: [],
+    stagesBefore: 0,
+    chains: {},
+    series,
+    controlLatency: {},
+    thresholdBins: {},
+    coverage: {},
+    gates: emptyGates(),
+    stageRows: { candidate: 0, control: 0, panes: 0 },
+  }
+}
+
+function hashesOf(model: ModelLayout): Record<string, string> {
+  const chains = ['exposure', 'described', ...model.horizons.map((horizon) => horizon.chain)]
+  return Object.fromEntries(chains.flatMap((chain) => blocksOf(model, chain).map((block) => [`${chain}|${block.id}`, block.hash])))
+}
+
+/** Adds one accepted pane. */
+export function observePane(state: EvidenceState, pane: Pane, model: ModelLayout, context: ObserveContext): Observed {
+  const blocks = blocksOf(model, pane.chain)
+  if (blocks.length === 0) return { state, closed: [], decided: [{ source: pane.source, chain: pane.chain, to: pane.to }] }
+  const stage = stageOf(state, pane.sliceStartMs)
+  const rule = { requests: model.plan.stratumRequests, maxAgeMs: context.maxStratumAgeMs, currentStage: currentStage(state) }
+  const filled = fill(state.chains[pane.chain] ?? EMPTY_STRATA, openPane(pane, model, blocks), stage, pane.chain, rule)
+  const gates = pane.chain === 'exposure' ? awaitSlice(state.gates, pane, model, stage, context.commandedShare) : state.gates
+  let next: EvidenceState = { ...state, gates, chains: { ...state.chains, [pane.chain]: filled.strata } }
+  for (const stratum of filled.closed) next = addStratum(next, pane.chain, sumUp(stratum, blocks), model, context.settlingUntilMs)
+  return { state: next, closed: filled.closed.length > 0 ? [pane.chain] : [], decided: filled.decided }
+}
+
+/** A change of command at this stream time: strata never span it, stage data starts anew, harm evidence goes on. Also the first command. */
+export function startStage(state: EvidenceState, _model: ModelLayout, atMs: StreamTimeMs): EvidenceState {
+  const series: Record<string, Series> = {}
+  for (const [key, each] of Object.entries(state.series)) series[key] = startSeriesStage(each)
+  const starts = [...state.stageStarts, Math.max(atMs, state.stageStarts.at(-1) ?? atMs)]
+  return {
+    ...state,
+    stageStarts: starts.slice(-STAGES_MAX),
+    stagesBefore: state.stagesBefore + Math.max(0, starts.length - STAGES_MAX),
+    series,
+    thresholdBins: {},
+    gates: startGatesStage(state.gates),
+    stageRows: { candidate: 0, control: 0, panes: 0 },
+  }
+}
+
+/** After a throttle is lifted: evidence of throttle guardrails (or of those named) starts anew. */
+export function resetEvidence(state: EvidenceState, model: ModelLayout, guardrails?: readonly string[]): EvidenceState {
+  const series = { ...state.series }
+  for (const guardrail of model.plan.guardrails) {
+    if (guardrails ? !guardrails.includes(guardrail.name) : guardrail.action !== 'throttle') continue
+    for (const scope of scopesOf(guardrail)) {
+      const key = seriesKey(guardrail.name, scope)
+      series[key] = resetSeries(series[key] ?? emptySeries(guardrail, scope, model), guardrail, model)
+    }
+  }
+  return { ...state, series }
+}
+
+/** Takes back undecided panes of a source beyond a higher epoch's base. */
+export function forgetUndecided(state: EvidenceState, rewind: Rewind): EvidenceState {
+  const chains = { ...state.chains }
+  for (const [name, strata] of Object.entries(chains)) {
+    chains[name] = forget(strata, rewind.source, rewind.through[`${state.model}|${name}`] ?? 0)
+  }
+  const gates = forgetSlices(state.gates, rewind.source, rewind.through[`${state.model}|exposure`] ?? 0)
+  return { ...state, chains, gates }
+}
+
+/** Judges sample ratio and silence over slices that end at or before this time (chains.ts `passedMs`). Call after each pulse. */
+export function passSlices(state: EvidenceState, model: ModelLayout, passedMs: StreamTimeMs): EvidenceState {
+  const gates = passGates(state.gates, currentStage(state), passedMs, ratioLimitsOf(model))
+  return gates === state.gates ? state : { ...state, gates }
+}
+
+/** Every guardrail in every scope, `info` ones too. */
+export function readings(state: EvidenceState, model: ModelLayout): readonly Reading[] {
+  return readingsNow(state, model)
+}
+
+/** What the evidence calls for now; each list ordered by strength. */
+export function harms(state: EvidenceState, model: ModelLayout): Harms {
+  return harmsNow(state, model)
+}
+
+/** One per guardrail named for promotion. */
+export function proofs(state: EvidenceState, model: ModelLayout, nextWeightPercent: number): readonly NonInferiority[] {
+  return proofsNow(state, model, nextWeightPercent)
+}
+
+export function sampleRatio(state: EvidenceState, model: ModelLayout): SampleRatio {
+  const { ratio, ratioCandidate, ratioTotal, ratioBreach, share } = state.gates
+  const { logLimit } = ratioLimitsOf(model)
+  if (ratioBreach !== null) return { ...ratioBreach, logLimit, share }
+  return { logEvidence: logEvidenceSampleRatio(ratio), logLimit, candidate: ratioCandidate, total: ratioTotal, share }
+}
+
+export function silence(state: EvidenceState, model: ModelLayout): Silence {
+  const { gates } = state
+  const { plan } = model
+  const logEvidence = logEvidenceSilence(gates.silence)
+  const logLimit = -Math.log(plan.rollbackAlpha)
+  const quietMs = gates.quietToMs - gates.quietFromMs
+  const quietEnough = quietMs >= plan.silentAfterMs && gates.quietRequests >= plan.silentMinimum
+  const { candidate, total, quietRequests } = gates
+  return { logEvidence, logLimit, candidate, total, quietMs, quietRequests, silent: quietEnough && logEvidence >= logLimit }
+}
+
+export function coverage(state: EvidenceState, model: ModelLayout): readonly Coverage[] {
+  return coverageNow(state, model)
+}
+
+export function stageRows(state: EvidenceState): StageRows {
+  return state.stageRows
+}
+
+/** The probable cause behind these readings (those that fired), strongest first; null when there are none. */
+export function causeOf(state: EvidenceState, model: ModelLayout, fired: readonly Reading[]): Cause | null {
+  return causeBehind(state, model, fired)
+}
+
+export function encodeEvidence(state: EvidenceState): Buffer {
+  return encodeState(state)
+}
+
+/** Exact, except that evidence of guardrails whose blocks or margin changed starts anew. */
+export function decodeEvidence(bytes: Buffer, model: ModelLayout): EvidenceState {
+  const fresh = emptyEvidence(model)
+  return decodeState(bytes, fresh, model)
+}

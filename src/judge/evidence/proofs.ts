@@ -1,0 +1,109 @@
+/**
+ * Is it safe to go on? For each guardrail named for promotion: the upper end of its harm in this stage, times the next weight, must
+ * stay within the margin's share that a step may risk. Guardrails without an interval (drift, data quality) must show no signal.
+ */
+import { promotionProof } from '../../../detectors/risk-budget.ts'
+import type { NonInferiority } from '../../domain.ts'
+import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
+import { isTwoSided, scopesOf } from './events.ts'
+import { alphaOf, type Effect, eventEffect, isRare, lambdasOf, proofEvent, scoreEffectNow, seriesIn, weightOf } from './readings.ts'
+import { isShape, logEvidenceOf } from './series.ts'
+import type { EvidenceState } from './state.ts'
+import { about, brief } from './words.ts'
+
+/** Intervals begin with so many rows in each arm. */
+const ROWS_PER_ARM = 100
+/** A signal: a quarter of the evidence that would act. */
+const LOG_SIGNAL_SHARE = Math.log(4)
+
+export function proofsNow(state: EvidenceState, model: ModelLayout, nextWeightPercent: number): readonly NonInferiority[] {
+  const asked = model.plan.guardrails.filter((guardrail) => guardrail.promotes)
+  return asked.map((guardrail) =>
+    isShape(guardrail) || isTwoSided(guardrail)
+      ? quietProof(guardrail, state, model)
+      : intervalProof(guardrail, state, model, nextWeightPercent / 100),
+  )
+}
+
+function intervalProof(guardrail: Guardrail, state: EvidenceState, model: ModelLayout, nextWeight: number): NonInferiority {
+  const question = { nextWeight, margin: guardrail.promotionMargin, riskFactor: model.plan.riskFactor }
+  // What may be lost in all, over the share that will be exposed: how large the harm may be.
+  const allowed = promotionProof({ ...question, intervalHigh: 0 }).allowed / nextWeight
+  const effect = stageEffectOf(guardrail, state, model, allowed)
+  const intervalHigh = Number.isNaN(effect.intervalHigh) ? Number.POSITIVE_INFINITY : effect.intervalHigh
+  const { holds } = promotionProof({ ...question, intervalHigh })
+  return {
+    guardrail: guardrail.name,
+    holds,
+    upperEnd: intervalHigh,
+    allowed,
+    rows: effect.candidateRows + effect.controlRows,
+    missing: holds ? '' : whatIsMissing(guardrail, effect, allowed),
+  }
+}
+
+function stageEffectOf(guardrail: Guardrail, state: EvidenceState, model: ModelLayout, halfWidth: number): Effect {
+  const series = seriesIn(state, guardrail, ALL_SCOPE, model)
+  if (series.kind === 'score') return scoreEffectNow(series, guardrail, model, halfWidth)
+  const event = series.kind === 'events' ? series.events[proofEvent(guardrail)] : undefined
+  if (!event || event.stage.candidateRequests === 0 || event.stage.controlRequests === 0) return NOTHING_SEEN
+  return eventEffect(event, model.plan.promotionAlpha, halfWidth)
+}
+
+const NOTHING_SEEN: Effect = {
+  estimate: Number.NaN,
+  intervalLow: Number.NEGATIVE_INFINITY,
+  intervalHigh: Number.POSITIVE_INFINITY,
+  candidateRows: 0,
+  controlRows: 0,
+  candidateEvents: 0,
+  controlEvents: 0,
+}
+
+/** What a reader may expect: rows still needed at the present rate, or that the estimate itself stands in the way. */
+function whatIsMissing(guardrail: Guardrail, effect: Effect, allowed: number): string {
+  const fewest = Math.min(effect.candidateRows, effect.controlRows)
+  if (!Number.isFinite(effect.intervalHigh)) {
+    const arm = effect.candidateRows <= effect.controlRows ? 'candidate' : 'control'
+    return `${guardrail.name} needs about ${about(Math.max(1, ROWS_PER_ARM - fewest))} more rows on the ${arm} for a first interval`
+  }
+  const half = effect.intervalHigh - effect.estimate
+  const room = allowed - effect.estimate
+  const words = isScore(guardrail) ? (value: number) => `${brief(value)} ${guardrail.kind === 'brier' ? 'Brier' : 'nats'}` : percent
+  const upper = `harm may be as large as ${words(effect.intervalHigh)}, allowed at the next weight ${words(allowed)}`
+  if (room <= 0) return `${guardrail.name}: ${upper}; the estimate itself (${words(effect.estimate)}) is above what is allowed`
+  const rows = effect.candidateRows + effect.controlRows
+  // The interval of rare events narrows like 1/n, others like 1/√n.
+  const ratio = half / room
+  const more = rows * ((isRare(effect) && !isScore(guardrail) ? ratio : ratio ** 2) - 1)
+  return `${guardrail.name} needs about ${about(Math.max(1, more))} more rows: ${upper}`
+}
+
+const isScore = (guardrail: Guardrail): boolean => guardrail.kind === 'log-score' || guardrail.kind === 'brier'
+
+function percent(share: number): string {
+  return `${brief(100 * share)} %`
+}
+
+/** No scope at w·e ≥ 1/(4α), and the stage's rows seen. */
+function quietProof(guardrail: Guardrail, state: EvidenceState, model: ModelLayout): NonInferiority {
+  const rows = state.stageRows.candidate
+  const alpha = alphaOf(guardrail.action, model.plan)
+  const excesses = scopesOf(guardrail).map((scope) => {
+    const log = logEvidenceOf(seriesIn(state, guardrail, scope, model), lambdasOf(guardrail, model))
+    return { scope, log, limit: -Math.log(alpha * weightOf(guardrail, scope, model.plan)) - LOG_SIGNAL_SHARE }
+  })
+  const loudest = excesses.reduce((one, other) => (other.log - other.limit > one.log - one.limit ? other : one))
+  const isQuiet = loudest.log < loudest.limit
+  const wanting = model.plan.minimumRows - rows
+  const signal = `${guardrail.name} in ${loudest.scope} shows evidence of ${brief(Math.exp(loudest.log))}, allowed is ${brief(Math.exp(loudest.limit))}`
+  const missing = !isQuiet ? signal : wanting > 0 ? `${guardrail.name} needs about ${about(wanting)} more candidate rows` : ''
+  return {
+    guardrail: guardrail.name,
+    holds: missing === '',
+    upperEnd: Math.exp(loudest.log),
+    allowed: Math.exp(loudest.limit),
+    rows,
+    missing,
+  }
+}

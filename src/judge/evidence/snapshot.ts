@@ -1,0 +1,115 @@
+/**
+ * Snapshots: the whole evidence as bytes, and back, bit for bit.
+ * A version byte, then deflated: length of the JSON part, JSON, every Float64Array in order of appearance, little-endian.
+ * In the JSON a Float64Array is `{"$f": length}`, a number that JSON has no word for is `{"$n": "NaN"}`.
+ * Evidence whose meaning has changed since (another digest, another block hash) is left out when it is read.
+ */
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
+import type { Guardrail, ModelLayout } from '../../policy/layout.ts'
+import { latencyKey } from './events.ts'
+import type { ChainStrata, EvidenceState, OpenPane, OpenStratum, Series } from './state.ts'
+import { blocksOf } from './strata.ts'
+
+const FORMAT = 1
+
+export function encodeState(state: EvidenceState): Buffer {
+  const arrays: Float64Array[] = []
+  const json = Buffer.from(JSON.stringify(written(state, arrays)), 'utf8')
+  const doubles = arrays.reduce((sum, array) => sum + array.length, 0)
+  const bytes = Buffer.alloc(4 + json.length + doubles * 8)
+  bytes.writeUInt32LE(json.length, 0)
+  json.copy(bytes, 4)
+  let at = 4 + json.length
+  for (const array of arrays) for (const value of array) at = bytes.writeDoubleLE(value, at)
+  return Buffer.concat([Buffer.from([FORMAT]), deflateRawSync(bytes, { level: 1 })])
+}
+
+/** `fresh` is the empty evidence of this layout: what the snapshot cannot say any more begins there. */
+export function decodeState(bytes: Buffer, fresh: EvidenceState, model: ModelLayout): EvidenceState {
+  if (bytes[0] !== FORMAT) throw new Error(`evidence snapshot of format ${bytes[0]}, this version reads ${FORMAT}`)
+  const plain = inflateRawSync(bytes.subarray(1))
+  const jsonEnd = 4 + plain.readUInt32LE(0)
+  const reader = { bytes: plain, at: jsonEnd }
+  const state = read(JSON.parse(plain.toString('utf8', 4, jsonEnd)), reader) as EvidenceState
+  return stillMeant(state, fresh, model)
+}
+
+// ── what still means the same ──────────────────────────────────────────────────────────────────────────────────────────────
+
+function stillMeant(state: EvidenceState, fresh: EvidenceState, model: ModelLayout): EvidenceState {
+  const series: Record<string, Series> = {}
+  for (const [key, empty] of Object.entries(fresh.series)) {
+    const stored = state.series[key]
+    series[key] = stored && stored.digest === empty.digest ? stored : empty
+  }
+  const isKept = (guardrail: Guardrail) => series[`${guardrail.name}|__all__`] !== fresh.series[`${guardrail.name}|__all__`]
+  const kept = new Set(model.plan.guardrails.filter(isKept).map((guardrail) => guardrail.name))
+  return {
+    ...state,
+    blockHashes: fresh.blockHashes,
+    series,
+    chains: chainsMeant(state, fresh),
+    thresholdBins: only(state.thresholdBins, (name) => kept.has(name)),
+    controlLatency: only(state.controlLatency, (key) => latencyKeys(model).some((start) => key.startsWith(start))),
+  }
+}
+
+function latencyKeys(model: ModelLayout): readonly string[] {
+  const chains = ['exposure', 'described', ...model.horizons.map((horizon) => horizon.chain)]
+  const blocks = chains.flatMap((chain) => blocksOf(model, chain)).filter((block) => block.kind === 'latency')
+  return blocks.map((block) => latencyKey(block, ''))
+}
+
+/** Open panes keep the blocks whose hash is still the layout's. */
+function chainsMeant(state: EvidenceState, fresh: EvidenceState): EvidenceState['chains'] {
+  const chains: Record<string, ChainStrata> = {}
+  for (const [chain, strata] of Object.entries(state.chains)) {
+    const isSame = (id: string) => state.blockHashes[`${chain}|${id}`] === fresh.blockHashes[`${chain}|${id}`]
+    const ofPane = (pane: OpenPane): OpenPane => ({
+      ...pane,
+      cells: pane.cells.map((cell) => ({ ...cell, blocks: cell.blocks.filter(([id]) => isSame(id)) })),
+    })
+    const ofStratum = (stratum: OpenStratum): OpenStratum => ({ ...stratum, panes: stratum.panes.map(ofPane) })
+    const open = Object.fromEntries(Object.entries(strata.open).map(([source, stratum]) => [source, ofStratum(stratum)]))
+    chains[chain] = { ...strata, open, pools: strata.pools.map(ofStratum) }
+  }
+  return chains
+}
+
+function only<T>(record: Readonly<Record<string, T>>, holds: (key: string) => boolean): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).filter(([key]) => holds(key)))
+}
+
+// ── plain data to JSON and doubles, and back ───────────────────────────────────────────────────────────────────────────────
+
+function written(value: unknown, arrays: Float64Array[]): unknown {
+  if (value instanceof Float64Array) {
+    arrays.push(value)
+    return { $f: value.length }
+  }
+  if (typeof value === 'number')
+    return Number.isFinite(value) && !Object.is(value, -0) ? value : { $n: Object.is(value, -0) ? '-0' : String(value) }
+  if (Array.isArray(value)) return value.map((each) => written(each, arrays))
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, written(each, arrays)]))
+}
+
+interface Reader {
+  readonly bytes: Buffer
+  at: number
+}
+
+function read(value: unknown, reader: Reader): unknown {
+  if (Array.isArray(value)) return value.map((each) => read(each, reader))
+  if (value === null || typeof value !== 'object') return value
+  if ('$f' in value) return readDoubles(Number(value.$f), reader)
+  if ('$n' in value) return Number(value.$n)
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, read(each, reader)]))
+}
+
+function readDoubles(length: number, reader: Reader): Float64Array {
+  const array = new Float64Array(length)
+  for (let index = 0; index < length; index += 1) array[index] = reader.bytes.readDoubleLE(reader.at + index * 8)
+  reader.at += length * 8
+  return array
+}

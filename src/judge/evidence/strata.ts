@@ -1,0 +1,216 @@
+/**
+ * Strata: runs of requests in arrival order, closed by request counts only, so that evidence stays exact.
+ * One is filled from one source until it holds enough requests and both arms. A source too thin to fill one in time hands its panes
+ * to a pool shared by such sources. No stratum spans a change of command: what is open then goes to the pool of its own stage.
+ */
+import type { ChainName, Pane, PaneCell } from '../../domain.ts'
+import { ALL_SCOPE, type Block, type ModelLayout } from '../../policy/layout.ts'
+import type { Decided } from './chains.ts'
+import { CANDIDATE, type ChainStrata, CONTROL, type OpenCell, type OpenPane, type OpenStratum } from './state.ts'
+
+/** When one-armed data is this many times older than a stratum may grow, it is let go: without a partner it says nothing. */
+const ONE_ARMED_AGES = 2
+
+export interface StratumRule {
+  readonly requests: number
+  readonly maxAgeMs: number
+  /** The stage that runs now: pools of stages before the last one are let go. */
+  readonly currentStage: number
+}
+
+export interface Filled {
+  readonly strata: ChainStrata
+  readonly closed: readonly OpenStratum[]
+  readonly decided: readonly Decided[]
+}
+
+export const EMPTY_STRATA: ChainStrata = { open: {}, pools: [], closed: 0 }
+
+/** Blocks that arrive on a chain; none when the model knows no such chain. */
+export function blocksOf(model: ModelLayout, chain: ChainName): readonly Block[] {
+  if (chain === 'exposure') return model.exposureBlocks
+  if (chain === 'described') return model.describedBlocks
+  return model.horizons.find((horizon) => horizon.chain === chain)?.blocks ?? []
+}
+
+/** What evidence needs of a pane: both arms, the judged population, blocks whose hash is ours. */
+export function openPane(pane: Pane, model: ModelLayout, blocks: readonly Block[]): OpenPane {
+  const population = model.hasUnits ? 'first' : 'all'
+  const ours = new Set(blocks.filter((block) => pane.blockHashes.get(block.id) === block.hash).map((block) => block.id))
+  const cells: OpenCell[] = []
+  for (const cell of pane.cells) {
+    const arm = armOf(cell, model)
+    if (arm === null || cell.population !== population) continue
+    cells.push({ scope: cell.scope, arm, blocks: [...cell.blocks].filter(([id]) => ours.has(id)) })
+  }
+  const [candidate, control] = requestsOf(pane, model, blocks, population)
+  return { source: pane.source, to: pane.to, sliceStartMs: pane.sliceStartMs, sliceEndMs: pane.sliceEndMs, candidate, control, cells }
+}
+
+/** Requests (or matured predictions) of candidate and control in the whole of one population. */
+export function requestsOf(
+  pane: Pane,
+  model: ModelLayout,
+  blocks: readonly Block[],
+  population: PaneCell['population'],
+): readonly [number, number] {
+  const counter = counterOf(pane, blocks)
+  const requests: [number, number] = [0, 0]
+  if (counter === null) return requests
+  for (const cell of pane.cells) {
+    const arm = armOf(cell, model)
+    if (arm === null || cell.population !== population || cell.scope !== ALL_SCOPE) continue
+    requests[arm] += rowsOfBlock(counter, cell.blocks.get(counter.id)?.counts)
+  }
+  return requests
+}
+
+export function armOf(cell: PaneCell, model: ModelLayout): typeof CANDIDATE | typeof CONTROL | null {
+  if (cell.version === model.versions[model.candidate]) return CANDIDATE
+  return cell.version === model.versions[model.control] ? CONTROL : null
+}
+
+/** The block that counts a chain's rows: requests, else matured predictions, else scored rows. */
+function counterOf(pane: Pane, blocks: readonly Block[]): Block | null {
+  const ours = blocks.filter((block) => pane.blockHashes.get(block.id) === block.hash)
+  for (const kind of ['requests', 'outcome', 'probability', 'value']) {
+    const block = ours.find((candidate) => candidate.kind === kind)
+    if (block) return block
+  }
+  return null
+}
+
+function rowsOfBlock(block: Block, counts: Float64Array | undefined): number {
+  if (!counts) return 0
+  if (block.kind !== 'probability') return counts[0]!
+  let rows = 0
+  for (let bin = 0; bin < block.bins; bin += 1) rows += counts[bin]!
+  return rows
+}
+
+/** Adds a pane to its source's stratum; closes what is full, hands on what is too old, lets go what is of no use any more. */
+export function fill(strata: ChainStrata, pane: OpenPane, stage: number, chain: ChainName, rule: StratumRule): Filled {
+  const open = { ...strata.open }
+  let pools = strata.pools
+  const before = open[pane.source]
+  if (before && before.stage !== stage) {
+    pools = intoPool(pools, before)
+    delete open[pane.source]
+  }
+  const grown = grow(open[pane.source], pane, stage)
+  const closed: OpenStratum[] = []
+  delete open[pane.source]
+  if (isFull(grown, rule)) closed.push(grown)
+  else if (pane.sliceEndMs - grown.panes[0]!.sliceStartMs >= rule.maxAgeMs) pools = intoPool(pools, grown)
+  else open[pane.source] = grown
+  closed.push(...pools.filter((pool) => isFull(pool, rule)))
+  const left = letGo(
+    pools.filter((pool) => !isFull(pool, rule)),
+    rule,
+  )
+  const decided = decidedBy([...closed.flatMap((stratum) => stratum.panes), ...left.dropped], chain)
+  return { strata: { open, pools: left.pools, closed: strata.closed + closed.length }, closed, decided }
+}
+
+/** Takes back the panes of a source that end beyond `through`. */
+export function forget(strata: ChainStrata, source: string, through: number): ChainStrata {
+  const isKept = (pane: OpenPane) => pane.source !== source || pane.to <= through
+  const open: Record<string, OpenStratum> = {}
+  for (const [name, stratum] of Object.entries(strata.open)) {
+    const kept = stratumOf(stratum.stage, stratum.panes.filter(isKept))
+    if (kept.panes.length > 0) open[name] = kept
+  }
+  const pools = strata.pools.map((pool) => stratumOf(pool.stage, pool.panes.filter(isKept))).filter((pool) => pool.panes.length > 0)
+  return { ...strata, open, pools }
+}
+
+function isFull(stratum: OpenStratum, rule: StratumRule): boolean {
+  return stratum.candidate > 0 && stratum.control > 0 && stratum.candidate + stratum.control >= rule.requests
+}
+
+function grow(stratum: OpenStratum | undefined, pane: OpenPane, stage: number): OpenStratum {
+  if (!stratum) return stratumOf(stage, [pane])
+  const candidate = stratum.candidate + pane.candidate
+  return { stage, candidate, control: stratum.control + pane.control, panes: [...stratum.panes, pane] }
+}
+
+function stratumOf(stage: number, panes: readonly OpenPane[]): OpenStratum {
+  let candidate = 0
+  let control = 0
+  for (const pane of panes) {
+    candidate += pane.candidate
+    control += pane.control
+  }
+  return { stage, candidate, control, panes }
+}
+
+function intoPool(pools: readonly OpenStratum[], stratum: OpenStratum): readonly OpenStratum[] {
+  const mine = pools.find((pool) => pool.stage === stratum.stage)
+  const merged = stratumOf(stratum.stage, inSliceOrder([...(mine?.panes ?? []), ...stratum.panes]))
+  return [...pools.filter((pool) => pool !== mine), merged].sort((one, other) => one.stage - other.stage)
+}
+
+function inSliceOrder(panes: readonly OpenPane[]): readonly OpenPane[] {
+  return [...panes].sort((one, other) => one.sliceStartMs - other.sliceStartMs || (one.source < other.source ? -1 : 1))
+}
+
+/** Pools of stages long past, and one-armed panes long waited with, are let go: by counts and ages, never by what they show. */
+function letGo(pools: readonly OpenStratum[], rule: StratumRule): { pools: readonly OpenStratum[]; dropped: readonly OpenPane[] } {
+  const kept: OpenStratum[] = []
+  const dropped: OpenPane[] = []
+  for (const pool of pools) {
+    const isPast = pool.stage < rule.currentStage - 1
+    const isOneArmed = pool.candidate === 0 || pool.control === 0
+    const newestMs = pool.panes.at(-1)!.sliceEndMs
+    const isTooOld = (pane: OpenPane) => isPast || (isOneArmed && newestMs - pane.sliceEndMs >= ONE_ARMED_AGES * rule.maxAgeMs)
+    dropped.push(...pool.panes.filter(isTooOld))
+    const left = pool.panes.filter((pane) => !isTooOld(pane))
+    if (left.length > 0) kept.push(left.length === pool.panes.length ? pool : stratumOf(pool.stage, left))
+  }
+  return { pools: kept, dropped }
+}
+
+function decidedBy(panes: readonly OpenPane[], chain: ChainName): readonly Decided[] {
+  const furthest = new Map<string, number>()
+  for (const pane of panes) furthest.set(pane.source, Math.max(pane.to, furthest.get(pane.source) ?? 0))
+  return [...furthest].map(([source, to]) => ({ source, chain, to }))
+}
+
+/** A closed stratum as sums: per scope and arm one row of the chain's slots. */
+export interface ClosedStratum {
+  readonly stage: number
+  readonly sinceMs: number
+  readonly candidate: number
+  readonly control: number
+  readonly panes: number
+  /** By scope; [candidate, control]. */
+  readonly rows: ReadonlyMap<string, readonly [SlotRow, SlotRow]>
+}
+
+export interface SlotRow {
+  readonly counts: Float64Array
+  readonly sums: Float64Array
+}
+
+export function sumUp(stratum: OpenStratum, blocks: readonly Block[]): ClosedStratum {
+  const byId = new Map(blocks.map((block) => [block.id, block]))
+  const countSlots = Math.max(0, ...blocks.map((block) => block.countOffset + block.countSlots))
+  const sumSlots = Math.max(0, ...blocks.map((block) => block.sumOffset + block.sumSlots))
+  const emptyRow = (): SlotRow => ({ counts: new Float64Array(countSlots), sums: new Float64Array(sumSlots) })
+  const rows = new Map<string, readonly [SlotRow, SlotRow]>()
+  for (const pane of stratum.panes) {
+    for (const cell of pane.cells) {
+      let arms = rows.get(cell.scope)
+      if (!arms) rows.set(cell.scope, (arms = [emptyRow(), emptyRow()]))
+      for (const [id, numbers] of cell.blocks) addInto(arms[cell.arm], byId.get(id), numbers.counts, numbers.sums)
+    }
+  }
+  const sinceMs = Math.min(...stratum.panes.map((pane) => pane.sliceStartMs))
+  return { stage: stratum.stage, sinceMs, candidate: stratum.candidate, control: stratum.control, panes: stratum.panes.length, rows }
+}
+
+function addInto(row: SlotRow, block: Block | undefined, counts: Float64Array, sums: Float64Array): void {
+  if (!block) return
+  for (let slot = 0; slot < block.countSlots; slot += 1) row.counts[block.countOffset + slot]! += counts[slot] ?? 0
+  for (let slot = 0; slot < block.sumSlots; slot += 1) row.sums[block.sumOffset + slot]! += sums[slot] ?? 0
+}

@@ -1,0 +1,230 @@
+/**
+ * The judge of one model: `(state, event, now) → { state, effects }`, pure. Replay, drain, simulation and production are this function.
+ *
+ * An event is taken in first (evidence, clocks, gateways), then the loop of the command in force is closed, then the rules are asked:
+ * at every closed stratum, every tick, and at least once a slice of judge time. All `decide` effects of one step belong in ONE
+ * transaction together with the state after it.
+ */
+import type { Ack, Command, OperatorRequest, Pane, Pulse, StreamTimeMs } from '../domain.ts'
+import type { Layout, ModelLayout } from '../policy/layout.ts'
+import type { FlyballEvent } from '../telemetry/events.ts'
+import { arrivalsAfterAck, arrivalsAfterPane, requestsOf } from './arrivals.ts'
+import { closeLoop, learnFrom } from './close-loop.ts'
+import { type Draft, decide, type JudgeEffect } from './decide.ts'
+import { acceptPane, acceptPulse, passedMs, settle } from './evidence/chains.ts'
+import { forgetUndecided, type ObserveContext, observePane, passSlices, readings } from './evidence/evidence.ts'
+import { gatewaysAfter, gatewaysLeft, loopAfterPane } from './loop.ts'
+import { moved, moveOf } from './move.ts'
+import { QUARANTINED_KEY, republished, requested, takenOver } from './operator.ts'
+import { type Rule, ruleFor } from './rules.ts'
+import { isBlind, type Setting, type Situation, situationOf } from './situation.ts'
+import { sourcesAfter } from './sources.ts'
+import { candidateOf, controlOf, type JudgeState, obeyed } from './state.ts'
+
+export type { JudgeEffect } from './decide.ts'
+
+/** That a command just issued is not yet in force goes without saying. */
+const NOT_IN_FORCE_KEY = 'hold:not-in-force:in-force'
+
+export type JudgeEvent =
+  | { readonly kind: 'pane'; readonly pane: Pane }
+  | { readonly kind: 'pulse'; readonly pulse: Pulse }
+  | { readonly kind: 'ack'; readonly ack: Ack }
+  | { readonly kind: 'request'; readonly request: OperatorRequest }
+  | { readonly kind: 'tick' }
+  /** A tenure of this epoch begins; `adopted`: the newest command found on the control topic, known to the state or not. */
+  | { readonly kind: 'taken-over'; readonly epoch: number; readonly adopted: Command | null }
+
+export interface Now {
+  /** 0 while no record clock is known: events are taken in, and no rule is asked. */
+  readonly judgeTimeMs: StreamTimeMs
+  readonly wallMs: number
+}
+
+export interface Step {
+  readonly state: JudgeState
+  readonly effects: readonly JudgeEffect[]
+}
+
+export function step(state: JudgeState, event: JudgeEvent, now: Now, model: ModelLayout, layout: Layout): Step {
+  // After a restart judge time may begin a little earlier than it had come: timers never run backwards.
+  const nowMs = Math.max(now.judgeTimeMs, state.ladder.judgedAtMs)
+  const setting: Setting = { nowMs, wallMs: now.wallMs, model, layout }
+  const taken = takeIn({ state, effects: [] }, event, setting)
+  if (now.judgeTimeMs === 0) return taken.draft
+  const closed = closeLoop(taken.draft, setting)
+  const judged = taken.due || nowMs >= state.ladder.judgedAtMs + layout.sliceMs ? judge(closed, setting) : closed
+  return event.kind === 'tick' ? heartbeat(judged, setting) : judged
+}
+
+interface Taken {
+  readonly draft: Draft
+  /** The rules must be asked now. */
+  readonly due: boolean
+}
+
+function takeIn(draft: Draft, event: JudgeEvent, setting: Setting): Taken {
+  switch (event.kind) {
+    case 'pane':
+      return takePane(draft, event.pane, setting)
+    case 'pulse':
+      return { draft: takePulse(draft, event.pulse, setting), due: false }
+    case 'ack':
+      return { draft: takeAck(draft, event.ack, setting), due: false }
+    case 'request':
+      return { draft: requested(draft, event.request, setting), due: true }
+    case 'tick':
+      return { draft: withoutTheGone(draft, setting), due: true }
+    case 'taken-over':
+      return { draft: takenOver(draft, event.epoch, event.adopted, setting), due: false }
+  }
+}
+
+function takePane(draft: Draft, pane: Pane, { model, layout }: Setting): Taken {
+  const after = evidenceAfterPane(draft.state, pane, model, layout)
+  const noted = withEvents(draft, after.events)
+  if (!after.taken) return { draft: { ...noted, state: after.state }, due: false }
+  const arms = requestsOf(pane, controlOf(model), candidateOf(model))
+  const { ladder } = after.state
+  const share = (ladder.weights[candidateOf(model)] ?? 0) / 100
+  const loop = ladder.loop === null ? null : loopAfterPane(ladder.loop, arms, pane.sliceStartMs, share, model.hasUnits)
+  const counted = { ...ladder, loop, panes: ladder.panes + 1, rows: ladder.rows + arms.candidate + arms.control }
+  const arrivals = arrivalsAfterPane(after.state.arrivals, arms, pane.sliceEndMs)
+  return { draft: { ...noted, state: { ...after.state, ladder: counted, arrivals } }, due: after.closed }
+}
+
+interface EvidenceAfter {
+  readonly state: JudgeState
+  readonly taken: boolean
+  readonly closed: boolean
+  readonly events: readonly FlyballEvent[]
+}
+
+function evidenceAfterPane(state: JudgeState, pane: Pane, model: ModelLayout, layout: Layout): EvidenceAfter {
+  if (pane.model !== model.name) throw new Error(`pane of ${pane.model} handed to the judge of ${model.name}`)
+  const accepted = acceptPane(state.chains, pane)
+  const { source, chain } = pane
+  const kept = accepted.rewind === null ? state.evidence : forgetUndecided(state.evidence, accepted.rewind)
+  const events: FlyballEvent[] = []
+  if (accepted.gap !== null) events.push({ event: 'pane-gap', source, chain, model: model.name, ...accepted.gap })
+  if (accepted.refused !== null) events.push({ event: 'pane-refused', source, chain, model: model.name, reason: accepted.refused })
+  const held = { ...state, chains: accepted.state, evidence: kept }
+  if (!accepted.take) return { state: held, taken: false, closed: false, events }
+  const observed = observePane(kept, pane, model, contextOf(state, pane, model, layout))
+  const chains = settle(accepted.state, model.name, observed.decided)
+  return { state: { ...held, chains, evidence: observed.state }, taken: true, closed: observed.closed.length > 0, events }
+}
+
+/** The split counts as known only in slices that began after the gateways had agreed, and once it has been seen. */
+function contextOf(state: JudgeState, pane: Pane, model: ModelLayout, layout: Layout): ObserveContext {
+  const { loop, weights, stageSinceMs } = state.ladder
+  const obeys = obeyed(model)
+  const inForce = obeys && loop !== null && loop.observedAtMs > 0 && pane.sliceStartMs >= loop.ackedAtMs
+  return {
+    settlingUntilMs: obeys ? Math.max(stageSinceMs, loop?.ackedAtMs ?? 0) + model.plan.settlingMs : 0,
+    commandedShare: inForce ? (weights[candidateOf(model)] ?? 0) / 100 : null,
+    maxStratumAgeMs: layout.maxStratumAgeMs,
+  }
+}
+
+function takePulse(draft: Draft, pulse: Pulse, { model }: Setting): Draft {
+  const after = evidenceAfterPulse(draft.state, pulse, model)
+  if (!after.taken) return withEvents({ ...draft, state: after.state }, after.events)
+  return { ...draft, state: { ...after.state, sources: sourcesAfter(after.state.sources, pulse) } }
+}
+
+function evidenceAfterPulse(state: JudgeState, pulse: Pulse, model: ModelLayout): EvidenceAfter {
+  const accepted = acceptPulse(state.chains, pulse)
+  const kept = accepted.rewind === null ? state.evidence : forgetUndecided(state.evidence, accepted.rewind)
+  const held = { ...state, chains: accepted.state, evidence: kept }
+  if (accepted.refused !== null) {
+    const refused: FlyballEvent = {
+      event: 'pane-refused',
+      source: pulse.source,
+      chain: 'pulse',
+      model: model.name,
+      reason: accepted.refused,
+    }
+    return { state: held, taken: false, closed: false, events: [refused] }
+  }
+  return {
+    state: { ...held, evidence: passSlices(kept, model, passedMs(accepted.state)) },
+    taken: true,
+    closed: false,
+    events: [],
+  }
+}
+
+function takeAck(draft: Draft, ack: Ack, setting: Setting): Draft {
+  const { model, nowMs, wallMs } = setting
+  const { gateways } = draft.state
+  const exposed = (draft.state.ladder.weights[candidateOf(model)] ?? 0) > 0
+  const arrivals = exposed
+    ? arrivalsAfterAck(draft.state.arrivals, ack, gateways[ack.gateway], candidateOf(model), model.plan.silentMinimum, nowMs)
+    : draft.state.arrivals
+  const state = { ...draft.state, gateways: gatewaysAfter(gateways, ack, wallMs), arrivals }
+  return learnFrom({ ...draft, state }, ack, setting)
+}
+
+function withoutTheGone(draft: Draft, { wallMs, model }: Setting): Draft {
+  return { ...draft, state: { ...draft.state, gateways: gatewaysLeft(draft.state.gateways, wallMs, model.plan) } }
+}
+
+function judge(draft: Draft, setting: Setting): Draft {
+  const state = withTimers(draft.state, setting)
+  const situation = situationOf(state, setting)
+  const calm = isCalm(state, setting.model) ? state.ladder.calmSinceMs : setting.nowMs
+  const looked = { ...draft, state: { ...state, ladder: { ...state.ladder, calmSinceMs: calm } } }
+  const rule = ruleFor(situation)
+  return rule === undefined ? quiet(looked) : follow(looked, rule, situation, setting)
+}
+
+/** Blindness begins when it is first seen and ends when it is not. */
+function withTimers(state: JudgeState, setting: Setting): JudgeState {
+  const { ladder } = state
+  const blind = ladder.phase === 'climbing' && isBlind(state, setting)
+  const blindSinceMs = blind ? ladder.blindSinceMs || setting.nowMs : 0
+  return { ...state, ladder: { ...ladder, blindSinceMs, judgedAtMs: setting.nowMs } }
+}
+
+/** After a throttle: none of its guardrails has come within a quarter of the evidence that would throttle again. */
+function isCalm(state: JudgeState, model: ModelLayout): boolean {
+  if (state.ladder.throttledRungs === 0) return true
+  const throttling = readings(state.evidence, model).filter((reading) => reading.action === 'throttle')
+  return throttling.every((reading) => !(reading.logEvidence >= reading.logLimit - Math.log(4)))
+}
+
+/** No rule has anything to say: a hold that comes back later is news again. */
+function quiet(draft: Draft): Draft {
+  const { ladder } = draft.state
+  return ladder.lastVerdict === '' ? draft : { ...draft, state: { ...draft.state, ladder: { ...ladder, lastVerdict: '' } } }
+}
+
+function follow(draft: Draft, rule: Rule, situation: Situation, setting: Setting): Draft {
+  const verdict = rule.verdict(situation)
+  const { silent } = situation
+  const move = moveOf(verdict)
+  if (move === null) {
+    const key = `hold:${rule.name}:${rule.ground(situation)}`
+    if (key === draft.state.ladder.lastVerdict) return draft
+    return decide(
+      draft,
+      { verdict, next: draft.state, commandKind: null, key, silent: '', wallTimes: { detected: setting.wallMs } },
+      setting,
+    )
+  }
+  const next = moved(draft.state, move, setting.model, setting.nowMs)
+  const key = move === 'rollback' ? QUARANTINED_KEY : obeyed(setting.model) ? NOT_IN_FORCE_KEY : ''
+  const wallTimes = { detected: setting.wallMs, commanded: setting.wallMs }
+  return decide(draft, { verdict, next, commandKind: move, key, silent, wallTimes }, setting)
+}
+
+function heartbeat(draft: Draft, { wallMs, model }: Setting): Draft {
+  const { command, publishedWallMs } = draft.state.ladder
+  if (command === null || !obeyed(model) || wallMs - publishedWallMs < model.plan.heartbeatMs) return draft
+  return republished(draft, wallMs)
+}
+
+function withEvents(draft: Draft, events: readonly FlyballEvent[]): Draft {
+  return { ...draft, effects: [...draft.effects, ...events.map((event): JudgeEffect => ({ kind: 'event', event }))] }
+}

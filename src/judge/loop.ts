@@ -1,0 +1,121 @@
+/**
+ * Closing the loop: a command is issued, acked by a quorum of the gateways that are present, and then observed in the traffic.
+ * Acks are words; the share of the candidate among all requests is the deed.
+ */
+import type { Ack, Command, StreamTimeMs } from '../domain.ts'
+import type { Plan } from '../policy/layout.ts'
+import type { ArmRequests } from './arrivals.ts'
+import type { Gateway, Loop } from './state.ts'
+
+export type Gateways = Readonly<Record<string, Gateway>>
+
+const REQUESTS_MIN = 30
+const RARE_ARM_MIN = 3
+const WINDOW_REQUESTS = 400
+const RARE_ARM_WINDOW = 10
+
+export function issuedLoop(nowMs: StreamTimeMs, wallMs: number): Loop {
+  return {
+    issuedAtMs: nowMs,
+    ackedAtMs: 0,
+    observedAtMs: 0,
+    notEffective: false,
+    candidateRequests: 0,
+    totalRequests: 0,
+    mismatched: false,
+    issuedWallMs: wallMs,
+    ackedWallMs: 0,
+  }
+}
+
+/** Every kind of ack says what its gateway holds and that it lives. A gateway that was never heard of joins. */
+export function gatewaysAfter(gateways: Gateways, ack: Ack, wallMs: number): Gateways {
+  const gateway: Gateway = {
+    seenWallMs: wallMs,
+    epoch: ack.epoch,
+    sequence: ack.sequence,
+    leaseExpired: ack.leaseExpired,
+    routed: ack.routed,
+    countersSinceMs: ack.countersSinceMs,
+  }
+  return { ...gateways, [ack.gateway]: gateway }
+}
+
+export function present(gateways: Gateways, wallMs: number, plan: Plan): readonly (readonly [string, Gateway])[] {
+  return Object.entries(gateways).filter(([, gateway]) => wallMs - gateway.seenWallMs <= plan.presenceTimeoutMs)
+}
+
+/** Gateways not heard of for ten time-outs are gone for good: their number must stay bounded. */
+export function gatewaysLeft(gateways: Gateways, wallMs: number, plan: Plan): Gateways {
+  const left = Object.entries(gateways).filter(([, gateway]) => wallMs - gateway.seenWallMs <= 10 * plan.presenceTimeoutMs)
+  return left.length === Object.keys(gateways).length ? gateways : Object.fromEntries(left)
+}
+
+export interface Quorum {
+  readonly applied: number
+  readonly present: number
+  readonly reached: boolean
+}
+
+export function quorum(gateways: Gateways, command: Command, wallMs: number, plan: Plan): Quorum {
+  const here = present(gateways, wallMs, plan)
+  const applied = here.filter(([, gateway]) => !older(gateway, command)).length
+  return { applied, present: here.length, reached: applied > 0 && applied >= plan.ackQuorum * here.length }
+}
+
+/** (epoch, sequence) in order. */
+export function older(
+  one: { readonly epoch: number; readonly sequence: number },
+  other: { readonly epoch: number; readonly sequence: number },
+): boolean {
+  return one.epoch < other.epoch || (one.epoch === other.epoch && one.sequence < other.sequence)
+}
+
+/** Adds the requests of a slice that began after the quorum. A full window with another share than commanded is begun anew. */
+export function loopAfterPane(loop: Loop, arms: ArmRequests, sliceStartMs: StreamTimeMs, share: number, units: boolean): Loop {
+  if (loop.ackedAtMs === 0 || loop.observedAtMs > 0 || sliceStartMs < loop.ackedAtMs) return loop
+  const candidateRequests = loop.candidateRequests + arms.candidate
+  const totalRequests = loop.totalRequests + arms.candidate + arms.control
+  const next = { ...loop, candidateRequests, totalRequests }
+  if (shareSeen(next, share, units) || !windowFull(totalRequests, share)) return next
+  return { ...next, candidateRequests: 0, totalRequests: 0, mismatched: true }
+}
+
+/** The share commanded is the share seen: within four standard deviations and one point, with every arm that should be there. */
+export function shareSeen(loop: Loop, share: number, units: boolean): boolean {
+  if (!enough(loop.totalRequests, share)) return false
+  const controlRequests = loop.totalRequests - loop.candidateRequests
+  if ((share > 0 && loop.candidateRequests === 0) || (share < 1 && controlRequests === 0)) return false
+  // Requests of one unit stick together: their share swings wider than single draws.
+  const deviation = Math.sqrt((share * (1 - share)) / loop.totalRequests) * (units ? 2 : 1)
+  return Math.abs(loop.candidateRequests / loop.totalRequests - share) <= 4 * deviation + 0.01
+}
+
+function rarer(share: number): number {
+  return share === 0 || share === 1 ? 1 : Math.min(share, 1 - share)
+}
+
+function enough(requests: number, share: number): boolean {
+  return requests >= REQUESTS_MIN && requests * rarer(share) >= RARE_ARM_MIN
+}
+
+function windowFull(requests: number, share: number): boolean {
+  return requests >= WINDOW_REQUESTS && requests * rarer(share) >= RARE_ARM_WINDOW
+}
+
+/** While a backlog is read, stream time is not the time in which gateways act: the time-outs begin when it is over. */
+export function loopWhileBehind(loop: Loop, nowMs: StreamTimeMs): Loop {
+  if (loop.observedAtMs > 0) return loop
+  if (loop.ackedAtMs === 0) return { ...loop, issuedAtMs: nowMs }
+  return { ...loop, ackedAtMs: nowMs, candidateRequests: 0, totalRequests: 0 }
+}
+
+export type Overdue = 'no' | 'not-acked' | 'not-observed'
+
+/** Too little traffic to tell the share is not a command without effect. */
+export function overdue(loop: Loop, share: number, nowMs: StreamTimeMs, plan: Plan): Overdue {
+  if (loop.notEffective || loop.observedAtMs > 0) return 'no'
+  if (loop.ackedAtMs === 0) return nowMs - loop.issuedAtMs > plan.ackWithinMs ? 'not-acked' : 'no'
+  const tellable = loop.mismatched || enough(loop.totalRequests, share)
+  return tellable && nowMs - loop.ackedAtMs > plan.observeWithinMs ? 'not-observed' : 'no'
+}

@@ -1,0 +1,91 @@
+/** How the ladder moves when a verdict has been reached: weights, phase, a new stage of evidence. Pure, and blind to who obeys. */
+import type { Command, StreamTimeMs, Verdict } from '../domain.ts'
+import type { ModelLayout } from '../policy/layout.ts'
+import { arrivalsForgotten } from './arrivals.ts'
+import { resetEvidence, startStage } from './evidence/evidence.ts'
+import { candidateOf, type JudgeState, type Ladder, type Phase, weightsFor } from './state.ts'
+
+/** A verdict that changes weights becomes a command of this kind. */
+export type Move = Exclude<Command['kind'], 'override'>
+
+export function moveOf(verdict: Verdict): Move | null {
+  switch (verdict.kind) {
+    case 'start':
+    case 'promote':
+    case 'throttle':
+    case 'rollback':
+    case 'step-down':
+    case 'lift':
+      return verdict.kind
+    default:
+      return null
+  }
+}
+
+/** The state after the move: ladder and a stage that begins now. Command and loop are put in by whoever issues it. */
+export function moved(state: JudgeState, move: Move, model: ModelLayout, nowMs: StreamTimeMs): JudgeState {
+  const old = state.ladder
+  switch (move) {
+    case 'start':
+      return stage(state, onRung(old, 0, model), model, nowMs)
+    case 'promote':
+      return stage(state, onRung(old, old.rung + 1, model), model, nowMs)
+    case 'throttle':
+      return stage(
+        anewThrottle(state, model),
+        { ...onRung(old, old.rung - 1, model), throttledRungs: old.throttledRungs + 1, calmSinceMs: nowMs },
+        model,
+        nowMs,
+      )
+    case 'lift': {
+      const lifted = { throttledRungs: old.throttledRungs - 1, liftsUsed: old.liftsUsed + 1, calmSinceMs: nowMs }
+      return stage(anewThrottle(state, model), { ...onRung(old, old.rung + 1, model), ...lifted }, model, nowMs)
+    }
+    case 'step-down':
+      // Blindness is counted anew: one rung for each maxBlind.
+      return stage(state, { ...onRung(old, old.rung - 1, model), blindSinceMs: nowMs }, model, nowMs)
+    case 'rollback':
+      return rolledBack(state, model, nowMs)
+  }
+}
+
+export function rolledBack(state: JudgeState, model: ModelLayout, nowMs: StreamTimeMs): JudgeState {
+  const ladder: Ladder = { ...state.ladder, phase: 'rolled-back', weights: weightsFor(model, 0), rung: 0, blindSinceMs: 0 }
+  return stage(state, ladder, model, nowMs)
+}
+
+/** A person lets the rollout go on: from the first rung with evidence anew when it had been rolled back, else from where it is. */
+export function resumed(state: JudgeState, model: ModelLayout, nowMs: StreamTimeMs): JudgeState {
+  const free: Ladder = { ...state.ladder, humanHold: null, throttledRungs: 0, liftsUsed: 0, calmSinceMs: nowMs, blindSinceMs: 0 }
+  if (state.ladder.phase !== 'rolled-back') return { ...anewThrottle(state, model), ladder: free }
+  const every = model.plan.guardrails.map((guardrail) => guardrail.name)
+  const anew = { ...state, evidence: resetEvidence(state.evidence, model, every) }
+  return stage(anew, onRung(free, 0, model), model, nowMs)
+}
+
+/** A command found on the control topic is in force: the ladder stands on the highest rung that it reaches. */
+export function standingOn(state: JudgeState, command: Command, model: ModelLayout, nowMs: StreamTimeMs): JudgeState {
+  const percent = command.weights[candidateOf(model)] ?? 0
+  const { ladder } = model.plan
+  const reached = Math.max(0, ladder.filter((weight) => weight <= percent + 1e-9).length - 1)
+  const phase: Phase = percent === 0 ? 'rolled-back' : percent >= 100 ? 'promoted' : 'climbing'
+  return stage(state, { ...state.ladder, phase, rung: reached, weights: command.weights }, model, nowMs)
+}
+
+function onRung(old: Ladder, rung: number, model: ModelLayout): Ladder {
+  const percent = model.plan.ladder[rung]!
+  return { ...old, rung, weights: weightsFor(model, percent), phase: percent >= 100 ? 'promoted' : 'climbing' }
+}
+
+function stage(state: JudgeState, ladder: Ladder, model: ModelLayout, nowMs: StreamTimeMs): JudgeState {
+  return {
+    ...state,
+    evidence: startStage(state.evidence, model, nowMs),
+    ladder: { ...ladder, stageSinceMs: nowMs },
+    arrivals: arrivalsForgotten(state.arrivals),
+  }
+}
+
+function anewThrottle(state: JudgeState, model: ModelLayout): JudgeState {
+  return { ...state, evidence: resetEvidence(state.evidence, model) }
+}

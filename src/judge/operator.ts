@@ -1,0 +1,80 @@
+/** What people ask for, and what is found on the control topic: both come before any rule, and both are written down. */
+import type { Command, OperatorRequest, Verdict } from '../domain.ts'
+import { type Draft, decide } from './decide.ts'
+import { issuedLoop, older } from './loop.ts'
+import { resumed, rolledBack, standingOn } from './move.ts'
+import type { Setting } from './situation.ts'
+import { candidateOf, commands, controlOf, type JudgeState, obeyed, renewedFor } from './state.ts'
+
+const REQUESTS_REMEMBERED = 64
+export const QUARANTINED_KEY = 'hold:quarantined:rolled-back'
+
+export function requested(draft: Draft, request: OperatorRequest, setting: Setting): Draft {
+  const { ladder } = draft.state
+  if (ladder.requestsSeen.includes(request.id)) return draft
+  const requestsSeen = [...ladder.requestsSeen, request.id].slice(-REQUESTS_REMEMBERED)
+  const state = { ...draft.state, ladder: { ...ladder, requestsSeen } }
+  const who = `${request.who}: ${request.reason}`
+  switch (request.verb) {
+    case 'rollback': {
+      const next = rolledBack(state, setting.model, setting.nowMs)
+      return override(draft, next, 'override', QUARANTINED_KEY, `Rolled back ${candidateOf(setting.model)} by ${who}`, setting)
+    }
+    case 'hold': {
+      const held = { ...state, ladder: { ...state.ladder, humanHold: { who: request.who, reason: request.reason } } }
+      const key = ladder.phase === 'climbing' ? 'hold:human:person' : ladder.lastVerdict
+      return override(draft, held, null, key, `Held ${candidateOf(setting.model)} by ${who}`, setting)
+    }
+    case 'resume': {
+      const next = resumed(state, setting.model, setting.nowMs)
+      const kind = ladder.phase === 'rolled-back' ? 'override' : null
+      return override(draft, next, kind, '', `Resumed ${candidateOf(setting.model)} by ${who}`, setting)
+    }
+  }
+}
+
+function override(draft: Draft, next: JudgeState, commandKind: 'override' | null, key: string, note: string, setting: Setting): Draft {
+  const verdict: Verdict = { kind: 'override', rule: 'operator', note }
+  return decide(draft, { verdict, next, commandKind, key, silent: '', wallTimes: { detected: setting.wallMs } }, setting)
+}
+
+/**
+ * A tenure begins. Its commands rank above all that was ever seen. A command on the control topic that the state does not know (state
+ * lost, or a person broke the glass) is in force: it is adopted, and nothing of ours is published over it.
+ */
+export function takenOver(draft: Draft, epoch: number, adopted: Command | null, setting: Setting): Draft {
+  const renewed = renewedFor(draft.state, setting.model)
+  const { ladder } = renewed
+  const epochSeen = Math.max(ladder.epochSeen, ladder.epoch, ladder.command?.epoch ?? 0, adopted?.epoch ?? 0)
+  const sequence = Math.max(ladder.sequence, adopted?.sequence ?? 0)
+  const state = { ...renewed, ladder: { ...ladder, epochSeen, sequence, epoch: Math.max(epoch, epochSeen + 1) } }
+  const unknown = adopted !== null && (ladder.command === null || older(ladder.command, adopted))
+  if (unknown && commands(setting.model) && sameRollout(adopted, setting)) return adopt({ ...draft, state }, adopted, setting)
+  if (ladder.command === null || !obeyed(setting.model)) return { ...draft, state }
+  return republished({ ...draft, state }, setting.wallMs)
+}
+
+/** The same command again, same id, epoch and sequence: gateways refresh their lease. */
+export function republished(draft: Draft, wallMs: number): Draft {
+  const { command } = draft.state.ladder
+  if (command === null) return draft
+  const state = { ...draft.state, ladder: { ...draft.state.ladder, publishedWallMs: wallMs } }
+  return { state, effects: [...draft.effects, { kind: 'republish', command }] }
+}
+
+function sameRollout(command: Command, { model }: Setting): boolean {
+  return command.candidate === candidateOf(model) && command.control === controlOf(model)
+}
+
+function adopt(draft: Draft, command: Command, setting: Setting): Draft {
+  const { model, wallMs } = setting
+  const nowMs = Math.max(setting.nowMs, command.issuedAtMs)
+  const stood = standingOn(draft.state, command, model, nowMs)
+  const loop = obeyed(model) ? issuedLoop(nowMs, wallMs) : null
+  const next = { ...stood, ladder: { ...stood.ladder, command, loop, publishedWallMs: wallMs } }
+  const percent = command.weights[candidateOf(model)] ?? 0
+  const note = `Adopted command ${command.epoch}/${command.sequence} found in force (${command.kind}, candidate at ${percent} %): ${command.reason}`
+  const key = next.ladder.phase === 'rolled-back' ? QUARANTINED_KEY : ''
+  const verdict: Verdict = { kind: 'adopt', rule: 'found-in-force', note }
+  return decide(draft, { verdict, next, commandKind: null, key, silent: '', wallTimes: {} }, { ...setting, nowMs })
+}

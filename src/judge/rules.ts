@@ -1,0 +1,137 @@
+/**
+ * The decision table: an ordered list, the first rule that matches decides, and the verdict names it.
+ *
+ * Harm comes first, in every phase; then what long blindness demands; then every reason to stay; then the ways up.
+ * A phase is part of a rule: what a rule does not list it does not touch.
+ */
+import type { HoldReason, Verdict } from '../domain.ts'
+import type { Missing, Situation } from './situation.ts'
+import type { Ladder, Phase } from './state.ts'
+
+export interface Rule {
+  readonly name: string
+  readonly phases: readonly Phase[]
+  readonly matches: (situation: Situation) => boolean
+  readonly verdict: (situation: Situation) => Verdict
+  /** What a hold stands on; the same hold on the same ground is written once. */
+  readonly ground: (situation: Situation) => string
+}
+
+const EXPOSED: readonly Phase[] = ['climbing', 'promoted']
+const CLIMBING: readonly Phase[] = ['climbing']
+
+export const RULES: readonly Rule[] = [
+  {
+    name: 'harm',
+    phases: EXPOSED,
+    matches: ({ harms }) => harms.rollback.length > 0,
+    verdict: ({ harms }) => ({ kind: 'rollback', rule: 'harm', evidence: harms.rollback }),
+    ground: ({ harms }) => harms.rollback[0]!.guardrail,
+  },
+  {
+    name: 'candidate-silent',
+    phases: EXPOSED,
+    matches: ({ silent }) => silent !== '',
+    verdict: () => ({ kind: 'rollback', rule: 'candidate-silent', evidence: [] }),
+    ground: () => 'silent',
+  },
+  {
+    name: 'throttle',
+    phases: EXPOSED,
+    matches: ({ harms, ladder }) => harms.throttle.length > 0 && ladder.rung > 0 && !throttlePending(ladder),
+    verdict: ({ harms }) => ({ kind: 'throttle', rule: 'throttle', evidence: harms.throttle }),
+    ground: ({ harms }) => harms.throttle[0]!.guardrail,
+  },
+  {
+    name: 'blind-too-long',
+    phases: CLIMBING,
+    matches: ({ blindForMs, ladder, model }) => blindForMs > model.plan.maxBlindMs && ladder.rung > 0,
+    verdict: ({ ladder }) => ({ kind: 'step-down', rule: 'blind-too-long', sinceMs: ladder.blindSinceMs }),
+    ground: () => 'blind',
+  },
+  {
+    name: 'quarantined',
+    phases: ['rolled-back'],
+    matches: () => true,
+    verdict: () => hold('quarantined', 'quarantined', [{ kind: 'person', words: 'a person resumes the rollout' }]),
+    ground: () => 'rolled-back',
+  },
+  holdRule('human', 'human', ({ ladder }) =>
+    ladder.humanHold === null ? [] : [{ kind: 'person', words: `held by ${ladder.humanHold.who}: ${ladder.humanHold.reason}` }],
+  ),
+  holdRule('blind', 'blind', ({ blind }) => blind),
+  holdRule('sample-ratio', 'assignment', ({ assignment }) => assignment),
+  holdRule('throttle-at-lowest', 'signal', throttledAtLowest),
+  holdRule('signal', 'signal', ({ harms }) => harms.hold.map((reading) => open(reading.guardrail, reading.scope))),
+  holdRule('outcome-coverage', 'blind', ({ coverage }) => coverage),
+  holdRule('not-in-force', 'insufficient', ({ notInForce }) => notInForce),
+  holdRule('calming', 'signal', calming),
+  holdRule('lifts-used-up', 'flapping', liftsUsedUp),
+  holdRule('insufficient', 'insufficient', ({ lacking }) => lacking),
+  {
+    name: 'lift',
+    phases: CLIMBING,
+    matches: ({ ladder }) => ladder.throttledRungs > 0,
+    verdict: ({ ladder }) => ({ kind: 'lift', rule: 'lift', sinceMs: ladder.calmSinceMs }),
+    ground: () => 'calm',
+  },
+  {
+    name: 'promote',
+    phases: CLIMBING,
+    matches: ({ ladder, model }) => ladder.rung + 1 < model.plan.ladder.length,
+    verdict: ({ proofs }) => ({ kind: 'promote', rule: 'promote', proofs }),
+    ground: () => 'proven',
+  },
+  {
+    name: 'start',
+    phases: ['new'],
+    // With a backlog before it the command would take effect in a time that is not the one being read.
+    matches: ({ catchingUp, ladder }) => !catchingUp && ladder.humanHold === null,
+    verdict: () => ({ kind: 'start', rule: 'start', note: 'the rollout begins at its first rung' }),
+    ground: () => 'first',
+  },
+]
+
+/** The first rule of the list that speaks; undefined when the model stays as it is without a word (promoted, or not yet started). */
+export function ruleFor(situation: Situation): Rule | undefined {
+  return RULES.find((rule) => rule.phases.includes(situation.ladder.phase) && rule.matches(situation))
+}
+
+function holdRule(name: string, because: HoldReason, missing: (situation: Situation) => readonly Missing[]): Rule {
+  return {
+    name,
+    phases: CLIMBING,
+    matches: (situation) => missing(situation).length > 0,
+    verdict: (situation) => hold(because, name, missing(situation)),
+    // The first thing missing only: a proof that comes and goes beside others is no news.
+    ground: (situation) => missing(situation)[0]!.kind,
+  }
+}
+
+function hold(because: HoldReason, rule: string, missing: readonly Missing[]): Verdict {
+  return { kind: 'hold', because, rule, missing: missing.map((each) => each.words) }
+}
+
+function open(guardrail: string, scope: string): Missing {
+  return { kind: guardrail, words: `${guardrail} speaks against the candidate in ${scope}` }
+}
+
+/** A throttle on its way is not yet to blame for what the traffic of before still shows: one rung at a time. */
+function throttlePending({ command, loop }: Ladder): boolean {
+  return command?.kind === 'throttle' && loop !== null && loop.ackedAtMs === 0
+}
+
+function throttledAtLowest({ harms, ladder }: Situation): readonly Missing[] {
+  return ladder.rung > 0 ? [] : harms.throttle.map((reading) => open(reading.guardrail, reading.scope))
+}
+
+function calming({ ladder, calmForMs, model }: Situation): readonly Missing[] {
+  const remainMs = model.plan.calmAfterMs - calmForMs
+  if (ladder.throttledRungs === 0 || ladder.liftsUsed >= model.plan.maxLifts || remainMs <= 0) return []
+  return [{ kind: 'calm', words: `${Math.ceil(remainMs / 1000)} s without new evidence until the throttle lifts` }]
+}
+
+function liftsUsedUp({ ladder, model }: Situation): readonly Missing[] {
+  if (ladder.throttledRungs === 0 || ladder.liftsUsed < model.plan.maxLifts) return []
+  return [{ kind: 'lifts', words: `throttled again after ${ladder.liftsUsed} lifts; a person resumes the rollout` }]
+}

@@ -1,0 +1,163 @@
+/** Everything the rules look at, gathered from the state at one judge time. No decision is taken here. */
+import type { NonInferiority, StreamTimeMs } from '../domain.ts'
+import type { Layout, ModelLayout } from '../policy/layout.ts'
+import { candidateSilent } from './arrivals.ts'
+import { passedMs } from './evidence/chains.ts'
+import { coverage, type Harms, harms, proofs, sampleRatio, silence, stageRows } from './evidence/evidence.ts'
+import { quorum } from './loop.ts'
+import { behind, lagging, notPassed } from './sources.ts'
+import { candidateOf, controlOf, type JudgeState, type Ladder, obeyed } from './state.ts'
+
+/** Something that stands in the way: what kind of thing (the audit log names a change of it once) and the words with the numbers. */
+export interface Missing {
+  readonly kind: string
+  readonly words: string
+}
+
+export interface Situation {
+  readonly nowMs: StreamTimeMs
+  readonly model: ModelLayout
+  readonly ladder: Ladder
+  readonly harms: Harms
+  /** Words when the candidate is silent, else empty. */
+  readonly silent: string
+  readonly blind: readonly Missing[]
+  readonly blindForMs: number
+  readonly assignment: readonly Missing[]
+  readonly coverage: readonly Missing[]
+  /** Why the command in force cannot be taken for granted. */
+  readonly notInForce: readonly Missing[]
+  readonly calmForMs: number
+  /** What a promotion still lacks; empty where there is no next rung. */
+  readonly lacking: readonly Missing[]
+  readonly proofs: readonly NonInferiority[]
+  /** A backlog is being read by a model whose gateways live now. */
+  readonly catchingUp: boolean
+}
+
+export interface Setting {
+  readonly nowMs: StreamTimeMs
+  readonly wallMs: number
+  readonly model: ModelLayout
+  readonly layout: Layout
+}
+
+export function situationOf(state: JudgeState, setting: Setting): Situation {
+  const { nowMs, model } = setting
+  const { ladder } = state
+  const climbs = ladder.phase === 'climbing' && ladder.throttledRungs === 0 && ladder.rung + 1 < model.plan.ladder.length
+  const asked = climbs ? proofs(state.evidence, model, model.plan.ladder[ladder.rung + 1]!) : []
+  return {
+    nowMs,
+    model,
+    ladder,
+    harms: harms(state.evidence, model),
+    silent: silentWords(state, setting),
+    blind: blindness(state, setting),
+    blindForMs: ladder.blindSinceMs === 0 ? 0 : nowMs - ladder.blindSinceMs,
+    assignment: mismatch(state, model),
+    coverage: uncovered(state, model),
+    notInForce: notInForce(state, setting),
+    calmForMs: nowMs - ladder.calmSinceMs,
+    lacking: climbs ? lackingFor(state, setting, asked) : [],
+    proofs: asked,
+    catchingUp: isCatchingUp(state, setting),
+  }
+}
+
+export function isCatchingUp(state: JudgeState, { model, layout }: Pick<Setting, 'model' | 'layout'>): boolean {
+  return obeyed(model) && behind(state.sources, Math.max(1, layout.alignWithinMs / layout.sliceMs))
+}
+
+/** Blindness that wears off with the backlog does not count towards a step down. */
+export function isBlind(state: JudgeState, setting: Setting): boolean {
+  return blindness(state, setting).some((missing) => missing.kind !== 'catching-up')
+}
+
+function silentWords(state: JudgeState, { model, layout }: Setting): string {
+  const { ladder, arrivals } = state
+  if (!obeyed(model) || (ladder.weights[candidateOf(model)] ?? 0) === 0) return ''
+  if (isCatchingUp(state, { model, layout }) || lagging(state.sources, layout.alignWithinMs).length > 0) return ''
+  const seconds = Math.round(model.plan.silentAfterMs / 1000)
+  if (candidateSilent(arrivals, passedMs(state.chains), model.plan)) {
+    return `the gateways sent it ${arrivals.routedSince} requests, and for more than ${seconds} s none of its predictions arrived while control flowed`
+  }
+  if (Object.values(state.gateways).some((gateway) => Object.keys(gateway.routed).length > 0)) return ''
+  const sequential = silence(state.evidence, model)
+  if (!sequential.silent) return ''
+  const quiet = Math.round(sequential.quietMs / 1000)
+  return `no prediction of it for ${quiet} s among ${sequential.quietRequests} requests (evidence e^${sequential.logEvidence.toFixed(1)} against a limit of e^${sequential.logLimit.toFixed(1)})`
+}
+
+function blindness(state: JudgeState, setting: Setting): readonly Missing[] {
+  const { model, layout, nowMs } = setting
+  const { ladder, arrivals } = state
+  const found: Missing[] = []
+  if (isCatchingUp(state, setting)) found.push({ kind: 'catching-up', words: 'a backlog is being read' })
+  // A partition not yet heard of is waited for by promotions; that alone blinds nobody.
+  const late = lagging(state.sources, layout.alignWithinMs).filter((source) => state.sources[source]!.clockMs > 0)
+  if (late.length > 0) found.push({ kind: 'lag', words: `behind the other partitions: ${late.join(', ')}` })
+  const since = nowMs - model.plan.silentAfterMs
+  // A stage that has just begun has had no time to show anything; records read to their end do end.
+  if (ladder.stageSinceMs > since || model.plan.weights === 'recorded') return found
+  const controlQuiet = arrivals.controlSeenMs <= since
+  if (controlQuiet && arrivals.candidateSeenMs <= since)
+    found.push({ kind: 'no-traffic', words: 'no predictions of either version arrive' })
+  else if (controlQuiet && (ladder.weights[controlOf(model)] ?? 0) > 0) {
+    found.push({ kind: 'control-silent', words: `no predictions of the control ${controlOf(model)} arrive` })
+  }
+  return found
+}
+
+function mismatch(state: JudgeState, model: ModelLayout): readonly Missing[] {
+  if (!obeyed(model)) return []
+  const ratio = sampleRatio(state.evidence, model)
+  if (!(ratio.logEvidence >= ratio.logLimit)) return []
+  const seen = ((100 * ratio.candidate) / Math.max(1, ratio.total)).toFixed(2)
+  return [
+    { kind: 'sample-ratio', words: `the candidate's share is ${seen} % of ${ratio.total}, commanded ${(100 * ratio.share).toFixed(2)} %` },
+  ]
+}
+
+function uncovered(state: JudgeState, model: ModelLayout): readonly Missing[] {
+  const floor = model.plan.coverageMin
+  return coverage(state.evidence, model)
+    .filter((each) => each.candidate < floor || each.control < floor)
+    .map((each) => {
+      const share = (100 * Math.min(each.candidate, each.control)).toFixed(1)
+      return {
+        kind: `coverage:${each.outcome}`,
+        words: `only ${share} % of predictions have outcome ${each.outcome}, floor ${100 * floor} %`,
+      }
+    })
+}
+
+function notInForce(state: JudgeState, { model, wallMs }: Setting): readonly Missing[] {
+  const { loop, command } = state.ladder
+  if (!obeyed(model) || command === null) return []
+  if (loop === null || loop.ackedAtMs === 0) {
+    const count = quorum(state.gateways, command, wallMs, model.plan)
+    return [{ kind: 'in-force', words: `${count.applied} of ${count.present} gateways have acked command ${command.sequence}` }]
+  }
+  if (loop.observedAtMs > 0) return []
+  return [
+    { kind: 'in-force', words: `command ${command.sequence} is acked, its split not yet seen (${loop.totalRequests} requests since)` },
+  ]
+}
+
+function lackingFor(state: JudgeState, setting: Setting, asked: readonly NonInferiority[]): readonly Missing[] {
+  const { model, nowMs } = setting
+  const sinceMs = Math.max(state.ladder.stageSinceMs, state.ladder.loop?.observedAtMs ?? 0)
+  const untilMs = sinceMs + model.plan.dwellMs
+  const lacking: Missing[] = []
+  if (nowMs < untilMs) lacking.push({ kind: 'dwell', words: `${Math.ceil((untilMs - nowMs) / 1000)} s of the stage's dwell remain` })
+  const waiting = notPassed(state.sources, untilMs)
+  if (waiting.length > 0 && nowMs >= untilMs)
+    lacking.push({ kind: 'sources', words: `not yet past the start of the stage: ${waiting.join(', ')}` })
+  const rows = stageRows(state.evidence).candidate
+  if (rows < model.plan.minimumRows) lacking.push({ kind: 'rows', words: `${rows} of ${model.plan.minimumRows} candidate rows seen` })
+  for (const proof of asked) {
+    if (!proof.holds) lacking.push({ kind: 'proof', words: proof.missing })
+  }
+  return lacking
+}

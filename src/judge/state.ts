@@ -1,0 +1,209 @@
+/**
+ * What the judge of one model remembers. Plain data: the ladder part is JSON, the evidence has its own codec.
+ *
+ * All of it is written with every decision: whoever resumes stands where that decision left the model, and judges on from there.
+ */
+import type { Alert, Command, StreamTimeMs, Weights } from '../domain.ts'
+import type { ModelLayout } from '../policy/layout.ts'
+import { type ChainsState, emptyChains } from './evidence/chains.ts'
+import { type EvidenceState, emptyEvidence } from './evidence/evidence.ts'
+
+/** `new`: nothing decided yet. `promoted` and `rolled-back` are final until a person says otherwise. */
+export type Phase = 'new' | 'climbing' | 'promoted' | 'rolled-back'
+
+/** Where the command in force stands on its way: issued, acked by a quorum, seen in the traffic. Judge time; 0: not yet. */
+export interface Loop {
+  readonly issuedAtMs: StreamTimeMs
+  readonly ackedAtMs: StreamTimeMs
+  readonly observedAtMs: StreamTimeMs
+  /** The alert has gone out. */
+  readonly notEffective: boolean
+  /** Requests per arm in the slices that began after the quorum: the window in which the share is read. */
+  readonly candidateRequests: number
+  readonly totalRequests: number
+  /** A whole window has shown another share than the one commanded. */
+  readonly mismatched: boolean
+  /** Wall clock, for display only; 0: not yet. */
+  readonly issuedWallMs: number
+  readonly ackedWallMs: number
+}
+
+/** A gateway as its acks and presence show it. */
+export interface Gateway {
+  readonly seenWallMs: number
+  readonly epoch: number
+  readonly sequence: number
+  readonly leaseExpired: boolean
+  /** Cumulative, from its own start. */
+  readonly routed: Readonly<Record<string, number>>
+  readonly countersSinceMs: number
+}
+
+/** A source partition as its pulses show it. */
+export interface SourceView {
+  readonly clockMs: StreamTimeMs
+  readonly idle: boolean
+  readonly ended: boolean
+  /** Records of a slice, as of late. */
+  readonly sliceRecords: number
+  /** Records behind the end of the log, in slices' worth of records. */
+  readonly lagSlices: number
+}
+
+/** When each arm was last seen in a pane, and what the gateways have sent to the candidate since. */
+export interface Arrivals {
+  readonly candidateSeenMs: StreamTimeMs
+  readonly controlSeenMs: StreamTimeMs
+  /** Routed to the candidate after it was last seen in a pane. */
+  readonly routedSince: number
+  /** Judge time at which `routedSince` reached the minimum; 0: not yet. */
+  readonly routedEnoughAtMs: StreamTimeMs
+}
+
+export interface Ladder {
+  readonly control: string
+  readonly candidate: string
+  readonly phase: Phase
+  /** Index into the plan's ladder; 0 while new. */
+  readonly rung: number
+  /** Commanded weights; virtual ones in mode observe and for external weights. */
+  readonly weights: Weights
+  readonly command: Command | null
+  readonly loop: Loop | null
+  readonly epoch: number
+  readonly epochSeen: number
+  readonly sequence: number
+  readonly decisionNumber: number
+  /** Hash of the last decision record's bytes; the shell knows it and puts it here. */
+  readonly lastHash: string
+  readonly stageSinceMs: StreamTimeMs
+  /** Rungs a throttle took and a lift may give back. */
+  readonly throttledRungs: number
+  readonly liftsUsed: number
+  /** Last time a throttle acted or its evidence was near the limit. */
+  readonly calmSinceMs: StreamTimeMs
+  readonly blindSinceMs: StreamTimeMs
+  readonly humanHold: { readonly who: string; readonly reason: string } | null
+  /** What was last decided, so that the same hold is written once. */
+  readonly lastVerdict: string
+  /** Incidents that fire, by id. */
+  readonly open: Readonly<Record<string, Alert>>
+  readonly requestsSeen: readonly string[]
+  readonly panes: number
+  readonly rows: number
+  readonly judgedAtMs: StreamTimeMs
+  /** Wall clock when the command in force was last published: for heartbeats. */
+  readonly publishedWallMs: number
+}
+
+export interface JudgeState {
+  readonly model: string
+  readonly evidence: EvidenceState
+  readonly chains: ChainsState
+  readonly ladder: Ladder
+  readonly sources: Readonly<Record<string, SourceView>>
+  readonly gateways: Readonly<Record<string, Gateway>>
+  readonly arrivals: Arrivals
+}
+
+export const NO_ARRIVALS: Arrivals = { candidateSeenMs: 0, controlSeenMs: 0, routedSince: 0, routedEnoughAtMs: 0 }
+
+export function emptyJudge(model: ModelLayout): JudgeState {
+  return {
+    model: model.name,
+    evidence: emptyEvidence(model),
+    chains: emptyChains(),
+    ladder: emptyLadder(model),
+    sources: {},
+    gateways: {},
+    arrivals: NO_ARRIVALS,
+  }
+}
+
+/** Weights with `percent` on the candidate and the rest on the control. */
+export function weightsFor(model: ModelLayout, percent: number): Weights {
+  return { [controlOf(model)]: 100 - percent, [candidateOf(model)]: percent }
+}
+
+export function controlOf(model: ModelLayout): string {
+  return model.versions[model.control]!
+}
+
+export function candidateOf(model: ModelLayout): string {
+  return model.versions[model.candidate]!
+}
+
+/** True when commands are really given: everything else walks a virtual ladder or one that nobody obeys. */
+export function commands(model: ModelLayout): boolean {
+  return model.plan.mode === 'enforce' && model.plan.weights !== 'external'
+}
+
+/** True when gateways are expected to obey and to say so. */
+export function obeyed(model: ModelLayout): boolean {
+  return model.plan.mode === 'enforce' && model.plan.weights === 'flyball'
+}
+
+/** The policy names other versions than the ones judged so far: a new rollout of the same model. Numbers, hash and gateways go on. */
+export function renewedFor(state: JudgeState, model: ModelLayout): JudgeState {
+  const old = state.ladder
+  if (old.control === controlOf(model) && old.candidate === candidateOf(model)) return state
+  const kept = {
+    epoch: old.epoch,
+    epochSeen: old.epochSeen,
+    sequence: old.sequence,
+    decisionNumber: old.decisionNumber,
+    lastHash: old.lastHash,
+    requestsSeen: old.requestsSeen,
+  }
+  return { ...state, evidence: emptyEvidence(model), ladder: { ...emptyLadder(model), ...kept }, arrivals: NO_ARRIVALS }
+}
+
+function emptyLadder(model: ModelLayout): Ladder {
+  return {
+    control: controlOf(model),
+    candidate: candidateOf(model),
+    phase: 'new',
+    rung: 0,
+    weights: weightsFor(model, 0),
+    command: null,
+    loop: null,
+    epoch: 0,
+    epochSeen: 0,
+    sequence: 0,
+    decisionNumber: 0,
+    lastHash: '',
+    stageSinceMs: 0,
+    throttledRungs: 0,
+    liftsUsed: 0,
+    calmSinceMs: 0,
+    blindSinceMs: 0,
+    humanHold: null,
+    lastVerdict: '',
+    open: {},
+    requestsSeen: [],
+    panes: 0,
+    rows: 0,
+    judgedAtMs: 0,
+    publishedWallMs: 0,
+  }
+}
+
+type LadderPart = Omit<JudgeState, 'evidence' | 'chains'>
+
+/** The ladder part as JSON, to be written with every decision, evidence and chains beside it. */
+export function encodeJudge(state: JudgeState): string {
+  const { model, ladder, sources, gateways, arrivals } = state
+  const part: LadderPart = { model, ladder, sources, gateways, arrivals }
+  return JSON.stringify(part)
+}
+
+/** The state that `encodeJudge` wrote, with the evidence and chains that were stored beside it. */
+export function decodeJudge(text: string, evidence: EvidenceState, chains: ChainsState): JudgeState {
+  const part = JSON.parse(text) as LadderPart
+  return { ...part, evidence, chains }
+}
+
+/** The shell has written a decision record and knows the hash of its bytes. */
+export function withLastHash(state: JudgeState, lastHash: string): JudgeState {
+  return { ...state, ladder: { ...state.ladder, lastHash } }
+}

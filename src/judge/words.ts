@@ -1,0 +1,78 @@
+/** One sentence for people, with the numbers, for every kind of decision. */
+import type { Reading, Verdict, Weights } from '../domain.ts'
+import type { ModelLayout } from '../policy/layout.ts'
+import { candidateOf, commands, type JudgeState } from './state.ts'
+
+export interface Told {
+  readonly verdict: Verdict
+  readonly before: Weights
+  readonly after: Weights
+  /** Words when the candidate is silent. */
+  readonly silent: string
+}
+
+export function summaryOf(told: Told, model: ModelLayout, state: JudgeState): string {
+  const { verdict } = told
+  const candidate = candidateOf(model)
+  const from = `${told.before[candidate] ?? 0} %`
+  const to = `${told.after[candidate] ?? 0} %`
+  switch (verdict.kind) {
+    case 'rollback':
+      return `${did(model, 'Rolled back', 'roll back')} ${candidate} from ${from}: ${because(verdict.evidence, told.silent)}`
+    case 'throttle':
+      return `${did(model, 'Throttled', 'throttle')} ${candidate} from ${from} to ${to}: ${because(verdict.evidence, '')}`
+    case 'step-down':
+      return `${did(model, 'Stepped', 'step')} ${candidate} down from ${from} to ${to}: blind for more than ${seconds(model.plan.maxBlindMs)}`
+    case 'lift':
+      return `${did(model, 'Lifted', 'lift')} ${candidate} from ${from} to ${to}: no new evidence for ${seconds(model.plan.calmAfterMs)} (lift ${state.ladder.liftsUsed} of ${model.plan.maxLifts})`
+    case 'promote':
+      return `${did(model, 'Promoted', 'promote')} ${candidate} from ${from} to ${to}: ${proofWords(verdict.proofs.length)}`
+    case 'hold':
+      return `Holding ${candidate} at ${to} (${verdict.because}): ${verdict.missing.join('; ')}`
+    case 'start':
+      return `${did(model, 'Started', 'start')} ${candidate} at ${to}`
+    default:
+      return verdict.note
+  }
+}
+
+/** "feature drift on departure_hour (evidence e^12.3 against a limit of e^6.9 after 4,812 candidate rows)" */
+export function readingWords(reading: Reading): string {
+  const detail = reading.detail === '' ? '' : ` on ${reading.detail}`
+  const scope = reading.scope === '__all__' ? '' : ` in ${reading.scope}`
+  const effect = Number.isFinite(reading.estimate) ? `, ${effectWords(reading)}` : ''
+  const rows = reading.candidateRows.toLocaleString('en-US')
+  const evidence = `evidence e^${reading.logEvidence.toFixed(1)} against a limit of e^${reading.logLimit.toFixed(1)}`
+  return `${reading.guardrail}${detail}${scope} (${evidence} after ${rows} candidate rows${effect})`
+}
+
+function effectWords(reading: Reading): string {
+  const sign = reading.estimate > 0 ? '+' : ''
+  const bounds = Number.isFinite(reading.intervalLow) && Number.isFinite(reading.intervalHigh)
+  const interval = bounds ? ` [${short(reading.intervalLow)}, ${short(reading.intervalHigh)}]` : ''
+  return `effect ${sign}${short(reading.estimate)}${interval} ${reading.unit}`.trimEnd()
+}
+
+function short(value: number): string {
+  return Number(value.toPrecision(3)).toString()
+}
+
+function because(evidence: readonly Reading[], silent: string): string {
+  if (evidence.length === 0) return silent
+  const more = evidence.length > 1 ? `, and ${evidence.length - 1} more` : ''
+  return `${readingWords(evidence[0]!)}${more}`
+}
+
+function proofWords(count: number): string {
+  const proven = count === 0 ? '' : count === 1 ? 'the proof asked for holds, ' : `all ${count} proofs hold, `
+  return `${proven}dwell and rows reached, no open signal`
+}
+
+/** Where nothing is commanded the sentence must not claim a deed. */
+function did(model: ModelLayout, past: string, infinitive: string): string {
+  return commands(model) ? past : `Would ${infinitive}`
+}
+
+function seconds(ms: number): string {
+  return ms >= 120_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 1000)} s`
+}

@@ -1,0 +1,272 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Command, Reading } from '../../src/domain.ts'
+import { issuedLoop } from '../../src/judge/loop.ts'
+import { RULES, ruleFor } from '../../src/judge/rules.ts'
+import type { Situation } from '../../src/judge/situation.ts'
+import type { Ladder, Phase } from '../../src/judge/state.ts'
+import { modelLayout } from './world.ts'
+
+const model = modelLayout()
+
+function ladder(changes: Partial<Ladder> = {}): Ladder {
+  return {
+    control: 'v1',
+    candidate: 'v2',
+    phase: 'climbing',
+    rung: 1,
+    weights: { v1: 75, v2: 25 },
+    command: null,
+    loop: null,
+    epoch: 1,
+    epochSeen: 0,
+    sequence: 2,
+    decisionNumber: 5,
+    lastHash: '',
+    stageSinceMs: 1,
+    throttledRungs: 0,
+    liftsUsed: 0,
+    calmSinceMs: 1,
+    blindSinceMs: 0,
+    humanHold: null,
+    lastVerdict: '',
+    open: {},
+    requestsSeen: [],
+    panes: 0,
+    rows: 0,
+    judgedAtMs: 0,
+    publishedWallMs: 0,
+    ...changes,
+  }
+}
+
+const READING: Reading = {
+  guardrail: 'errors',
+  scope: '__all__',
+  class: 'critical',
+  action: 'rollback',
+  logEvidence: 9,
+  logLimit: 5,
+  weight: 1,
+  estimate: 0.02,
+  intervalLow: 0.01,
+  intervalHigh: 0.03,
+  unit: 'points',
+  margin: 0.005,
+  candidateRows: 1000,
+  controlRows: 3000,
+  candidateEvents: 40,
+  controlEvents: 60,
+  strata: 20,
+  detail: '',
+}
+
+const NO_HARM = { rollback: [], throttle: [], hold: [] }
+const missing = [{ kind: 'x', words: 'x is missing' }]
+
+function situation(changes: Partial<Omit<Situation, 'ladder'>> = {}, on: Partial<Ladder> = {}): Situation {
+  return {
+    nowMs: 1_000_000,
+    model,
+    ladder: ladder(on),
+    harms: NO_HARM,
+    silent: '',
+    blind: [],
+    blindForMs: 0,
+    assignment: [],
+    coverage: [],
+    notInForce: [],
+    calmForMs: 0,
+    lacking: [],
+    proofs: [],
+    catchingUp: false,
+    ...changes,
+  }
+}
+
+/** Everything is wrong at once; each row of the table takes the reason above it away. */
+const EVERYTHING: Partial<Omit<Situation, 'ladder'>> = {
+  harms: { rollback: [READING], throttle: [READING], hold: [READING] },
+  silent: 'no predictions',
+  blind: missing,
+  blindForMs: model.plan.maxBlindMs + 1,
+  assignment: missing,
+  coverage: missing,
+  notInForce: missing,
+  lacking: missing,
+}
+const HELD = { humanHold: { who: 'ada', reason: 'freeze' } }
+
+interface Row {
+  readonly says: string
+  readonly given: Situation
+  readonly rule: string
+  readonly verdict: string
+}
+
+const without = (...names: readonly (keyof typeof EVERYTHING)[]) => {
+  const left = { ...EVERYTHING }
+  for (const name of names) delete left[name]
+  return left
+}
+const throttleOnly = { harms: { rollback: [], throttle: [READING], hold: [READING] } }
+const holdOnly = { harms: { rollback: [], throttle: [], hold: [READING] } }
+const noHarm = { harms: NO_HARM }
+
+const TABLE: readonly Row[] = [
+  { says: 'harm rolls back, whatever else is wrong', given: situation(EVERYTHING, HELD), rule: 'harm', verdict: 'rollback' },
+  {
+    says: 'a silent candidate is rolled back before any throttle',
+    given: situation({ ...EVERYTHING, ...throttleOnly }, HELD),
+    rule: 'candidate-silent',
+    verdict: 'rollback',
+  },
+  {
+    says: 'a throttle comes before blindness and a human hold',
+    given: situation({ ...without('silent'), ...throttleOnly }, HELD),
+    rule: 'throttle',
+    verdict: 'throttle',
+  },
+  {
+    says: 'long blindness above the first rung steps down, though a person holds',
+    given: situation({ ...without('silent'), ...noHarm }, HELD),
+    rule: 'blind-too-long',
+    verdict: 'step-down',
+  },
+  {
+    says: 'a person holds',
+    given: situation({ ...without('silent', 'blindForMs'), ...noHarm }, HELD),
+    rule: 'human',
+    verdict: 'hold:human',
+  },
+  {
+    says: 'blindness holds',
+    given: situation({ ...without('silent', 'blindForMs'), ...noHarm }),
+    rule: 'blind',
+    verdict: 'hold:blind',
+  },
+  {
+    says: 'long blindness on the first rung only holds',
+    given: situation({ ...without('silent'), ...noHarm }, { rung: 0 }),
+    rule: 'blind',
+    verdict: 'hold:blind',
+  },
+  {
+    says: 'a split that was not commanded holds',
+    given: situation({ ...without('silent', 'blindForMs', 'blind'), ...noHarm }),
+    rule: 'sample-ratio',
+    verdict: 'hold:assignment',
+  },
+  {
+    says: 'a throttle on the lowest rung holds there',
+    given: situation({ ...without('silent', 'blindForMs', 'blind', 'assignment'), ...throttleOnly }, { rung: 0 }),
+    rule: 'throttle-at-lowest',
+    verdict: 'hold:signal',
+  },
+  {
+    says: 'an open signal holds',
+    given: situation({ ...without('silent', 'blindForMs', 'blind', 'assignment'), ...holdOnly }),
+    rule: 'signal',
+    verdict: 'hold:signal',
+  },
+  {
+    says: 'outcomes that do not come hold',
+    given: situation({ coverage: missing, notInForce: missing, lacking: missing }),
+    rule: 'outcome-coverage',
+    verdict: 'hold:blind',
+  },
+  {
+    says: 'a command that is not in force holds, before a lift too',
+    given: situation({ notInForce: missing, lacking: missing, calmForMs: 1e9 }, { throttledRungs: 1 }),
+    rule: 'not-in-force',
+    verdict: 'hold:insufficient',
+  },
+  {
+    says: 'a throttle stays until it has been calm for long enough',
+    given: situation({}, { throttledRungs: 1 }),
+    rule: 'calming',
+    verdict: 'hold:signal',
+  },
+  {
+    says: 'after the last lift a throttle stays until a person comes',
+    given: situation({ calmForMs: 1e9 }, { throttledRungs: 1, liftsUsed: 1 }),
+    rule: 'lifts-used-up',
+    verdict: 'hold:flapping',
+  },
+  {
+    says: 'a proof that is missing holds',
+    given: situation({ lacking: missing }),
+    rule: 'insufficient',
+    verdict: 'hold:insufficient',
+  },
+  { says: 'a calm throttle lifts', given: situation({ calmForMs: 1e9 }, { throttledRungs: 1 }), rule: 'lift', verdict: 'lift' },
+  { says: 'when nothing is missing the candidate is promoted', given: situation(), rule: 'promote', verdict: 'promote' },
+  {
+    says: 'what was rolled back is quarantined until a person resumes it',
+    given: situation(EVERYTHING, { phase: 'rolled-back' }),
+    rule: 'quarantined',
+    verdict: 'hold:quarantined',
+  },
+  { says: 'a model without a command starts', given: situation({}, { phase: 'new', rung: 0 }), rule: 'start', verdict: 'start' },
+  {
+    says: 'harm that shows after promotion is rolled back',
+    given: situation(EVERYTHING, { phase: 'promoted', rung: 3 }),
+    rule: 'harm',
+    verdict: 'rollback',
+  },
+]
+
+for (const row of TABLE) {
+  test(`decision table: ${row.says}`, () => {
+    const rule = ruleFor(row.given)
+    assert.equal(rule?.name, row.rule)
+    const verdict = rule!.verdict(row.given)
+    const kind = verdict.kind === 'hold' ? `hold:${verdict.because}` : verdict.kind
+    assert.equal(kind, row.verdict)
+    assert.equal(verdict.rule, row.rule, 'the verdict names its rule')
+    assert.notEqual(rule!.ground(row.given), '')
+  })
+}
+
+test('every rule has a row in the decision table', () => {
+  const covered = new Set(TABLE.map((row) => row.rule))
+  assert.deepEqual(
+    RULES.map((rule) => rule.name).filter((name) => !covered.has(name)),
+    [],
+  )
+})
+
+test('the order of rules is rollback, throttle, step-down, hold, lift, promote', () => {
+  const kinds = RULES.map((rule) => {
+    const row = TABLE.find((each) => each.rule === rule.name)!
+    return row.verdict.split(':')[0]!
+  })
+  const order = ['rollback', 'throttle', 'step-down', 'hold', 'lift', 'promote', 'start']
+  const ranks = kinds.map((kind) => order.indexOf(kind))
+  assert.deepEqual(
+    ranks,
+    [...ranks].sort((one, other) => one - other),
+  )
+})
+
+test('while a throttle is on its way to the gateways there is no second one', () => {
+  const command = { kind: 'throttle' } as Command
+  const loop = issuedLoop(1, 1)
+  const given = (acked: number) => situation({ ...throttleOnly, notInForce: missing }, { command, loop: { ...loop, ackedAtMs: acked } })
+  assert.equal(ruleFor(given(0))?.verdict(given(0)).kind, 'hold')
+  assert.equal(ruleFor(given(5))?.name, 'throttle')
+})
+
+test('with a backlog before it, or held by a person, a rollout does not start', () => {
+  assert.equal(ruleFor(situation({ catchingUp: true }, { phase: 'new' })), undefined)
+  assert.equal(ruleFor(situation({}, { phase: 'new', ...HELD })), undefined)
+})
+
+test('a candidate that serves everything and does no harm is left alone', () => {
+  assert.equal(ruleFor(situation(without('harms', 'silent'), { phase: 'promoted', rung: 3 })), undefined)
+})
+
+test('harm is looked for first in every phase in which the candidate has traffic', () => {
+  const exposed: readonly Phase[] = ['climbing', 'promoted']
+  for (const phase of exposed) assert.equal(ruleFor(situation(EVERYTHING, { phase, ...HELD }))?.name, 'harm')
+})
