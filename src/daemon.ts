@@ -1,0 +1,148 @@
+/**
+ * The composition root, in the order of the flow: predictions and outcomes → measure (ingest, join, panes) → judge → control topic.
+ *
+ * `runDaemon` returns when its signal says so, or when a drain has read both topics to their present ends. Everything that is not
+ * pure comes in as a parameter: the log, the clock, where events go.
+ */
+import type { EventLog } from './kafka/contract.ts'
+import type { Clock } from './kit/clock.ts'
+import { FlyballError } from './kit/errors.ts'
+import { ownTopics, topicNames } from './kit/topics.ts'
+import type { Layout } from './policy/layout.ts'
+import type { JudgeContext } from './shell/judge-partition.ts'
+import { JudgeWorker } from './shell/judge-worker.ts'
+import type { MeasureContext } from './shell/measure-task.ts'
+import { MeasureWorker } from './shell/measure-worker.ts'
+import type { Emit } from './telemetry/events.ts'
+import type { Health } from './telemetry/http.ts'
+
+export interface DaemonOptions {
+  readonly log: EventLog
+  readonly layout: Layout
+  readonly prefix: string
+  /** Partitions of the topics keyed by model, when they are created. */
+  readonly judgePartitions: number
+  readonly clock: Clock
+  readonly emit: Emit
+  /** Create Flyball's own topics where they are missing. Never done silently in production: `flyball topics --create`. */
+  readonly createTopics: boolean
+  /** Read both topics to their present ends, then return. */
+  readonly drain: boolean
+  readonly version: string
+}
+
+export interface Daemon {
+  readonly health: Health
+  /** Settles when the daemon has stopped; rejects with what ended it. */
+  readonly done: Promise<void>
+  stop(): Promise<void>
+}
+
+const STALLED_AFTER_MS = 30_000
+
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const contexts = await prepare(options)
+  const ending = endingPromise()
+  const measure = new MeasureWorker(contexts.measure, ending.fail)
+  const measured = options.drain ? measure.drain() : null
+  const judge = new JudgeWorker({ ...contexts.judge, measured }, ending.fail)
+  options.emit({ event: 'started', version: options.version, policyDigest: options.layout.policyDigest })
+  if (measured === null) {
+    measure.start(ending.fail)
+    judge.start(ending.fail)
+  } else {
+    // The judge of a drain waits for measure to end: what measure fails with must not be waited for.
+    measured.catch(ending.fail)
+    judge.drain().then(ending.end, ending.fail)
+  }
+  const stop = async (reason: string): Promise<void> => {
+    await judge.stop()
+    await measure.stop()
+    options.emit({ event: 'stopped', reason })
+  }
+  const done = ending.promise.then(
+    () => stop('done'),
+    async (error: unknown) => {
+      await stop('failed').catch(() => undefined)
+      throw error
+    },
+  )
+  return { health: healthOf(options.clock, measure, judge), done, stop: async () => ending.end() }
+}
+
+/** A promise that the first word settles. */
+function endingPromise(): { promise: Promise<void>; end: () => void; fail: (error: unknown) => void } {
+  let end: () => void = () => undefined
+  let fail: (error: unknown) => void = () => undefined
+  const promise = new Promise<void>((resolve, reject) => {
+    end = resolve
+    fail = reject
+  })
+  return { promise, end, fail }
+}
+
+function healthOf(clock: Clock, measure: MeasureWorker, judge: JudgeWorker): Health {
+  return {
+    stalled: () => [...measure.stalled(clock.monotonicMs(), STALLED_AFTER_MS), ...judge.stalled(clock.monotonicMs(), STALLED_AFTER_MS)],
+    notReady: () => [
+      ...(measure.owned > 0 ? [] : ['measure owns no partition yet']),
+      ...(judge.owned > 0 ? [] : ['judge owns no partition yet']),
+    ],
+  }
+}
+
+/** Topics are there, counts are known. */
+async function prepare(options: DaemonOptions): Promise<{ measure: MeasureContext; judge: Omit<JudgeContext, 'measured'> }> {
+  const { log, layout, prefix, clock, emit } = options
+  const inputs = [
+    layout.predictions.topic,
+    ...(layout.outcomes ? [layout.outcomes.topic] : []),
+    ...(layout.described ? [layout.described.topic] : []),
+  ]
+  const inputPartitions = coPartitioned(await log.admin.topics(), inputs)
+  if (options.createTopics) await log.admin.create(ownTopics(prefix, options.judgePartitions, inputPartitions))
+  const existing = await log.admin.topics()
+  const topics = topicNames(prefix)
+  const count = (topic: string): number => existing.get(topic) ?? missing(topic)
+  const judgePartitions = count(topics.panes)
+  for (const topic of [topics.state, topics.control, topics.decisions, topics.alerts, topics.acks, topics.requests]) {
+    if (count(topic) !== judgePartitions)
+      throw new FlyballError('FLY-KAFKA-007', { what: `${topics.panes}=${judgePartitions} ${topic}=${count(topic)}` })
+  }
+  const shared = { log, layout, topics, clock, emit, prefix }
+  const ends = options.drain ? await endsOf(log, inputs) : null
+  return {
+    measure: {
+      ...shared,
+      judgePartitions,
+      checkpointPartitions: count(topics.checkpoints),
+      inputPartitions,
+      deadLetterPartitions: count(topics.deadletter),
+      ends,
+    },
+    judge: { ...shared, partitions: judgePartitions, sources: sourceNames(layout, inputPartitions) },
+  }
+}
+
+export function sourceNames(layout: Layout, partitions: number): readonly string[] {
+  return Array.from({ length: partitions }, (_, partition) => `${layout.predictions.topic}/${partition}`)
+}
+
+function coPartitioned(existing: ReadonlyMap<string, number>, inputs: readonly string[]): number {
+  const counts = inputs.map((topic) => existing.get(topic) ?? missing(topic))
+  if (counts.some((count) => count !== counts[0])) {
+    throw new FlyballError('FLY-KAFKA-007', { what: inputs.map((topic, index) => `${topic}=${counts[index]}`).join(' ') })
+  }
+  return counts[0]!
+}
+
+function missing(topic: string): never {
+  throw new FlyballError('FLY-KAFKA-005', { topic, partition: 0 })
+}
+
+/** Where each input partition ends now. */
+async function endsOf(log: EventLog, inputs: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  const ends = new Map<string, number>()
+  for (const topic of inputs) for (const { partition, end } of await log.admin.offsets(topic)) ends.set(`${topic}/${partition}`, end)
+  return ends
+}

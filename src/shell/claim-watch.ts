@@ -1,0 +1,53 @@
+/**
+ * Watches the claims on the sources this process owns. A member thrown out of its group may claim LATE: its claim is the higher epoch,
+ * and the judge then refuses everything of the rightful owner. So every owner follows its checkpoints partition and answers.
+ */
+
+import type { Reader, Source } from '../kafka/contract.ts'
+import { recordsOf } from '../kafka/log-record.ts'
+import { claimKey } from '../wire/keys.ts'
+
+interface Followed {
+  readonly key: string
+  readonly epoch: number
+}
+
+export class ClaimWatch {
+  readonly #reader: Reader
+  readonly #topic: string
+  /** Of each checkpoints partition followed. */
+  readonly #sources = new Map<number, Source>()
+  readonly #followed = new Map<string, Followed>()
+  /** Offset of the last claim seen, by key. */
+  readonly #lastClaim = new Map<string, number>()
+
+  constructor(reader: Reader, topic: string) {
+    this.#reader = reader
+    this.#topic = topic
+  }
+
+  /** `epoch`: offset of our own claim. */
+  follow(source: string, partition: number, epoch: number): void {
+    this.#followed.set(source, { key: claimKey(source), epoch })
+    if (!this.#sources.has(partition)) this.#sources.set(partition, this.#reader.open(this.#topic, partition, epoch + 1))
+  }
+
+  forget(source: string): void {
+    this.#followed.delete(source)
+  }
+
+  /** Sources that somebody else has claimed since. */
+  superseded(): readonly string[] {
+    for (const source of this.#sources.values()) this.#read(source)
+    return [...this.#followed].filter(([, { key, epoch }]) => (this.#lastClaim.get(key) ?? -1) > epoch).map(([source]) => source)
+  }
+
+  #read(source: Source): void {
+    for (let batch = source.take(); batch !== null; batch = source.take()) {
+      for (const record of recordsOf(batch)) {
+        const key = record.key?.toString() ?? ''
+        if (key.startsWith(claimKey(''))) this.#lastClaim.set(key, record.offset)
+      }
+    }
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * One model in the hands of the tenure that owns it: its state, how far it has read, and how its decisions are written.
+ *
+ * An event is stepped through the pure judge; what it decides is committed in ONE transaction with the state it leads to. Only then
+ * does the seat go on. Anything thrown here ends the tenure.
+ */
+import { createHash } from 'node:crypto'
+import type { Alert, Command, Decision } from '../domain.ts'
+import { readings } from '../judge/evidence/evidence.ts'
+import { type JudgeEffect, type JudgeEvent, type Now, step } from '../judge/judge.ts'
+import type { JudgeState } from '../judge/state.ts'
+import type { TopicNames } from '../kit/topics.ts'
+import type { Layout, ModelLayout } from '../policy/layout.ts'
+import type { Emit } from '../telemetry/events.ts'
+import { encodeAlert } from '../wire/alerts.ts'
+import { controlHeaders, encodeCommand } from '../wire/control.ts'
+import { encodeDecision } from '../wire/decisions.ts'
+import { modelKey } from '../wire/keys.ts'
+import { type Positions, stateRecords } from './judge-store.ts'
+import type { Tenure, TenureRecord } from './tenure.ts'
+
+export interface SeatContext {
+  readonly layout: Layout
+  readonly topics: TopicNames
+  readonly emit: Emit
+}
+
+export class JudgeSeat {
+  readonly model: ModelLayout
+  state: JudgeState
+  positions: Positions
+  readonly #context: SeatContext
+  readonly #tenure: Tenure
+  #snapshots = 0
+  #panesSinceStored = 0
+
+  constructor(context: SeatContext, tenure: Tenure, model: ModelLayout, state: JudgeState, positions: Positions) {
+    this.#context = context
+    this.#tenure = tenure
+    this.model = model
+    this.state = state
+    this.positions = positions
+  }
+
+  /** `positions` must already include the event: they are stored with what it leads to. */
+  async apply(event: JudgeEvent, now: Now): Promise<void> {
+    const { state, effects } = step(this.state, event, now, this.model, this.#context.layout)
+    this.state = state
+    if (event.kind === 'pane') this.#panesSinceStored++
+    const records: TenureRecord[] = []
+    for (const effect of effects) this.#collect(effect, records)
+    if (records.length > 0)
+      await this.#commit(
+        records,
+        effects.some((effect) => effect.kind === 'decide'),
+      )
+    for (const effect of effects) this.#tell(effect)
+  }
+
+  /** Stores the state without a decision when much has been read since the last time. */
+  async storeIfDue(panes: number): Promise<void> {
+    if (this.#panesSinceStored >= panes) await this.store()
+  }
+
+  async store(): Promise<void> {
+    await this.#commit([], true)
+  }
+
+  tellReadings(): void {
+    for (const reading of readings(this.state.evidence, this.model)) {
+      const { guardrail, scope, logEvidence, logLimit, estimate } = reading
+      this.#context.emit({ event: 'reading', model: this.model.name, guardrail, scope, logEvidence, logLimit, estimate })
+    }
+  }
+
+  async #commit(records: readonly TenureRecord[], withState: boolean): Promise<void> {
+    const snapshotId = `${this.#tenure.epoch}-${this.#snapshots++}`
+    const state = withState ? stateRecords(this.#context.topics.state, this.state, this.positions, snapshotId) : []
+    await this.#tenure.commit([...records, ...state])
+    if (withState) this.#panesSinceStored = 0
+  }
+
+  #collect(effect: JudgeEffect, records: TenureRecord[]): void {
+    if (effect.kind === 'republish') records.push(this.#commandRecord(effect.command))
+    if (effect.kind !== 'decide') return
+    records.push(this.#decisionRecord({ ...effect.decision, previousHash: this.state.ladder.lastHash }))
+    if (effect.command !== null) records.push(this.#commandRecord(effect.command))
+    for (const alert of effect.alerts) records.push(this.#alertRecord(alert))
+  }
+
+  #decisionRecord(decision: Decision): TenureRecord {
+    const value = encodeDecision(decision)
+    const lastHash = createHash('sha256').update(value).digest('hex')
+    this.state = { ...this.state, ladder: { ...this.state.ladder, lastHash } }
+    return { topic: this.#context.topics.decisions, record: { key: modelKey(decision.model), value } }
+  }
+
+  #commandRecord(command: Command): TenureRecord {
+    const record = { key: modelKey(command.model), value: encodeCommand(command), headers: controlHeaders(command) }
+    return { topic: this.#context.topics.control, record }
+  }
+
+  #alertRecord(alert: Alert): TenureRecord {
+    return { topic: this.#context.topics.alerts, record: { key: alert.incident, value: encodeAlert(alert) } }
+  }
+
+  #tell(effect: JudgeEffect): void {
+    if (effect.kind === 'event') this.#context.emit(effect.event)
+    if (effect.kind !== 'decide') return
+    const { model, number, verdict, summary } = effect.decision
+    this.#context.emit({ event: 'decided', model, number, verdict: verdict.kind, rule: verdict.rule, summary })
+    for (const alert of effect.alerts) {
+      this.#context.emit({ event: 'alert', incident: alert.incident, severity: alert.severity, summary: alert.summary })
+    }
+  }
+}

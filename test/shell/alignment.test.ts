@@ -1,0 +1,67 @@
+/** Which input may be read next: nobody runs far ahead, and nobody is waited for twice. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type AlignedInput, Alignment } from '../../src/shell/alignment.ts'
+
+const LIMITS = { withinMs: 1000, patienceMs: 500 }
+const input = (clock: number, end = false): AlignedInput => ({ clockMs: () => clock, atEnd: () => end })
+const readable = (inputs: readonly AlignedInput[], alignment = new Alignment(LIMITS)) => alignment.readable(inputs)
+
+test('an input may be read up to the allowed lead over the slowest', () => {
+  const [slow, near, far] = [input(5000), input(6000), input(6001)]
+  assert.deepEqual(readable([far!, near!, slow!]), [slow, near])
+})
+
+test('an input that is read to its end holds nobody back', () => {
+  const [ended, far] = [input(5000, true), input(90_000)]
+  assert.deepEqual(readable([ended!, far!]), [ended, far])
+  assert.deepEqual(readable([ended!]), [ended])
+  assert.deepEqual(readable([]), [])
+})
+
+test('an input that has not begun holds all others back', () => {
+  const [begun, fresh] = [input(9000), input(Number.NEGATIVE_INFINITY)]
+  assert.deepEqual(readable([begun!, fresh!]), [fresh])
+})
+
+test('a stuck input is waited for once, for as long as patience lasts, and again only after it has moved', () => {
+  const alignment = new Alignment(LIMITS)
+  const [stuck, other] = [input(0), input(9000)]
+  const both = [stuck!, other!]
+  alignment.stuck(both, 100)
+  alignment.stuck(both, 600)
+  assert.deepEqual(alignment.readable(both), [stuck], 'patience lasts')
+  alignment.stuck(both, 601)
+  assert.deepEqual(alignment.readable(both), both, 'patience is over')
+  alignment.moved(other!)
+  alignment.stuck(both, 700)
+  assert.deepEqual(alignment.readable(both), both, 'reading the others does not bring it back')
+  alignment.moved(stuck!)
+  assert.deepEqual(alignment.readable(both), [stuck], 'it moves, and is waited for')
+})
+
+test('time in which nobody had to wait is no patience spent', () => {
+  const alignment = new Alignment(LIMITS)
+  const quiet = [input(0, true), input(9000, true)]
+  alignment.stuck(quiet, 100)
+  const both = [input(0), input(9000)]
+  alignment.stuck(both, 10_000)
+  assert.deepEqual(alignment.readable(both), [both[0]])
+  alignment.stuck(both, 10_501)
+  assert.deepEqual(alignment.readable(both), both)
+})
+
+test('a drain waits for ever', () => {
+  const alignment = new Alignment({ ...LIMITS, patienceMs: Number.POSITIVE_INFINITY })
+  const both = [input(0), input(9000)]
+  alignment.stuck(both, 100)
+  alignment.stuck(both, 1e12)
+  assert.deepEqual(alignment.readable(both), [both[0]])
+})
+
+test('the input furthest behind is read first, and inputs of one clock stay in their order', () => {
+  const [a, b, c, d] = [input(7), input(1), input(3), input(7)]
+  const inputs = [a!, b!, c!, d!]
+  assert.deepEqual(readable(inputs), [b, c, a, d])
+  assert.deepEqual(inputs, [a, b, c, d])
+})
