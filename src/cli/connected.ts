@@ -1,0 +1,45 @@
+/** What every command that talks to a broker begins with: the policy, a connection, and its end. */
+import type { Command } from 'commander'
+import type { EventLog } from '../kafka/contract.ts'
+import { FlyballError } from '../kit/errors.ts'
+import { type TopicNames, topicNames } from '../kit/topics.ts'
+import { connectionOf } from '../policy/connection.ts'
+import type { ModelLayout } from '../policy/layout.ts'
+import { type LoadedPolicy, loadPolicy } from '../policy/load.ts'
+import { tell } from './output.ts'
+
+export interface ConnectionOptions {
+  readonly policy: string
+  readonly brokers?: string
+}
+
+export interface Connected {
+  readonly loaded: LoadedPolicy
+  readonly log: EventLog
+  readonly topics: TopicNames
+}
+
+export function withConnectionOptions(command: Command): Command {
+  return command
+    .option('-p, --policy <file>', 'the policy', 'flyball.yaml')
+    .option('-b, --brokers <list>', 'brokers, instead of KAFKA_BROKERS and the policy')
+}
+
+/** kafkajs is loaded only by commands that talk to a broker. */
+export async function connected<T>(options: ConnectionOptions, work: (connection: Connected) => Promise<T>): Promise<T> {
+  const loaded = loadPolicy(options.policy)
+  for (const warning of loaded.warnings) tell(`warning ${warning}`)
+  const { connectKafka } = await import('../kafka/connect.ts')
+  const log = await connectKafka(connectionOf(loaded.policy, options.policy, { brokers: options.brokers, environment: process.env }))
+  try {
+    return await work({ loaded, log, topics: topicNames(loaded.policy.kafka.prefix) })
+  } finally {
+    await log.close()
+  }
+}
+
+export function modelNamed({ layout }: LoadedPolicy, name: string): ModelLayout {
+  const model = layout.models.find((one) => one.name === name)
+  if (model === undefined) throw new FlyballError('FLY-CLI-003', { model: name, known: layout.models.map((one) => one.name).join(', ') })
+  return model
+}

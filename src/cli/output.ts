@@ -1,0 +1,46 @@
+/** Manners of the command line: data on stdout, messages on stderr, colour only for a person at a terminal. */
+import { FlyballError } from '../kit/errors.ts'
+
+/** One JSON document on stdout. */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
+}
+
+export function printLine(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+/** For people: goes to stderr, so that stdout stays data. */
+export function tell(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
+const STYLES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const
+
+/** Colours `text` when `stream` is a terminal and NO_COLOR is unset or empty. */
+export function paint(style: keyof typeof STYLES, text: string, stream: { readonly isTTY?: boolean } = process.stdout): string {
+  if (stream.isTTY !== true || (process.env['NO_COLOR'] ?? '') !== '') return text
+  return `\u001b[${STYLES[style]}m${text}\u001b[0m`
+}
+
+/** Columns as wide as their widest cell; two spaces between them; no spaces at line ends. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)))
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd()
+  return [line(header), ...rows.map(line)].join('\n')
+}
+
+/** Says what went wrong and what to do about it; returns the exit code. A stack trace only for what is our own mistake. */
+export function reportFailure(error: unknown): number {
+  if (error instanceof FlyballError) {
+    tell(`${paint('red', 'error', process.stderr)} ${error.message}`)
+    tell(error.spec.remedy)
+    return error.spec.exit
+  }
+  tell(error instanceof Error ? (error.stack ?? error.message) : String(error))
+  return 1
+}

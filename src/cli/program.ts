@@ -1,0 +1,30 @@
+/** The command line as a whole: parses, runs one command, answers with an exit code. Usage errors are 2, as PRODUCT says. */
+import { Command, CommanderError } from 'commander'
+import { commands } from './commands.ts'
+import { reportFailure } from './output.ts'
+import { packageVersion } from './version.ts'
+
+const EXIT_USAGE = 2
+
+/** 0 ok, 1 failure, 2 usage or configuration, 3 findings, 4 unreachable, 5 denied. */
+export async function runProgram(argv: readonly string[]): Promise<number> {
+  const program = buildProgram()
+  try {
+    await program.parseAsync([...argv], { from: 'user' })
+    return typeof process.exitCode === 'number' ? process.exitCode : 0
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE
+    return reportFailure(error)
+  }
+}
+
+export function buildProgram(): Command {
+  const program = new Command('flyball')
+    .description('Governor for model rollouts on Kafka: judges a candidate beside its control and throttles or rolls it back.')
+    .version(packageVersion())
+    .exitOverride()
+    .showHelpAfterError('(flyball --help lists commands and options)')
+  for (const command of commands) command.register(program)
+  for (const command of program.commands) command.exitOverride().showHelpAfterError('(--help lists the options)')
+  return program
+}

@@ -1,0 +1,165 @@
+/** `flyball run`: the daemon; with `--drain` it reads both topics to their present ends, prints what it decided, and exits. */
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { pino } from 'pino'
+import { type Daemon, startDaemon } from '../daemon.ts'
+import type { Decision } from '../domain.ts'
+import type { EventLog } from '../kafka/contract.ts'
+import { systemClock } from '../kit/clock.ts'
+import { FlyballError } from '../kit/errors.ts'
+import { topicNames } from '../kit/topics.ts'
+import { connectionOf } from '../policy/connection.ts'
+import { type LoadedPolicy, loadPolicy } from '../policy/load.ts'
+import { readDecisions } from '../shell/topic-reads.ts'
+import type { Emit, FlyballEvent } from '../telemetry/events.ts'
+import { serveTelemetry, type TelemetryServer } from '../telemetry/http.ts'
+import { createLogger, logLines } from '../telemetry/log-lines.ts'
+import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
+import { printJson, printLine, table, tell } from './output.ts'
+import { packageVersion } from './version.ts'
+
+interface Options {
+  readonly policy: string
+  readonly brokers?: string
+  readonly drain?: true
+  readonly json?: true
+  readonly createTopics?: true
+  readonly metricsPort: number
+  readonly logLevel: string
+}
+
+export function register(program: Command): void {
+  program
+    .command('run')
+    .description('judge rollouts until stopped; --drain: read both topics to their present ends and exit')
+    .option('-p, --policy <file>', 'the policy', 'flyball.yaml')
+    .option('-b, --brokers <list>', 'brokers, instead of KAFKA_BROKERS and the policy')
+    .option('--drain', 'read to the present ends at full speed, print a summary, exit')
+    .option('--json', 'with --drain: the summary as JSON on stdout')
+    .option('--create-topics', "create Flyball's own topics where they are missing")
+    .option('--metrics-port <port>', 'port of /metrics, /livez and /readyz on loopback; 0: any free one', portNumber, 9464)
+    .addOption(
+      new Option('--log-level <level>', 'how much is logged').choices(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+    )
+    .action(runCommand)
+}
+
+async function runCommand(options: Options): Promise<void> {
+  const loaded = loadPolicy(options.policy)
+  for (const warning of loaded.warnings) tell(`warning ${warning}`)
+  const metrics = createMetrics()
+  const seen: Seen = { accounts: new Map(), decided: new Map() }
+  const tellLog = logLines(createLogger(options.logLevel, pino.destination({ fd: 2, sync: true })))
+  const emit: Emit = (event) => {
+    metrics.observe(event)
+    tellLog(event)
+    if (event.event === 'records-accounted') seen.accounts.set(event.topic, event)
+    if (event.event === 'decided') seen.decided.set(event.model, event.number)
+  }
+  const log = await connect(loaded, options, emit)
+  try {
+    await serve(loaded, options, log, emit, metrics)
+    if (options.drain) await summarize(log, loaded, seen, options)
+  } finally {
+    await log.close()
+  }
+}
+
+async function connect({ policy }: LoadedPolicy, options: Options, emit: Emit): Promise<EventLog> {
+  const { connectKafka } = await import('../kafka/connect.ts')
+  const connection = connectionOf(policy, options.policy, { brokers: options.brokers, environment: process.env })
+  return connectKafka({ ...connection, onClientLog: (level, message) => emit({ event: 'client-trouble', level, message }) })
+}
+
+async function serve({ policy, layout }: LoadedPolicy, options: Options, log: EventLog, emit: Emit, metrics: Metrics): Promise<void> {
+  const daemon = await startDaemon({
+    log,
+    layout,
+    prefix: policy.kafka.prefix,
+    judgePartitions: policy.kafka.partitions,
+    clock: systemClock,
+    emit,
+    createTopics: options.createTopics ?? false,
+    drain: options.drain ?? false,
+    version: packageVersion(),
+  })
+  const stop = (): void => void daemon.stop()
+  process.once('SIGINT', stop).once('SIGTERM', stop)
+  let server: TelemetryServer | null = null
+  try {
+    server = options.drain ? null : await telemetry(options, metrics, daemon)
+    if (server !== null) emit({ event: 'listening', port: server.port })
+    await daemon.done
+  } finally {
+    process.off('SIGINT', stop).off('SIGTERM', stop)
+    await server?.close()
+  }
+}
+
+/** Without its port the daemon ends: nobody would see that it lives. */
+async function telemetry({ metricsPort }: Options, metrics: Metrics, daemon: Daemon): Promise<TelemetryServer> {
+  try {
+    return await serveTelemetry(metricsPort, metrics.registry, daemon.health)
+  } catch (error) {
+    await daemon.stop()
+    await daemon.done.catch(() => undefined)
+    const problem = error instanceof Error ? error.message : String(error)
+    throw new FlyballError('FLY-CLI-008', { port: metricsPort, problem }, { cause: error })
+  }
+}
+
+/** What the events of a drain leave for its summary. */
+interface Seen {
+  readonly accounts: Map<string, FlyballEvent & { event: 'records-accounted' }>
+  /** Number of the last decision, by model. */
+  readonly decided: Map<string, number>
+}
+
+/** A commit is acknowledged before its marker stands in the log: reads again until the last decision taken can be seen. */
+async function settledDecisions(log: EventLog, topic: string, taken: ReadonlyMap<string, number>): Promise<readonly Decision[]> {
+  for (let attempt = 0; ; attempt++) {
+    const decisions = (await readDecisions(log, topic)).map(({ decision }) => decision)
+    const whole = [...taken].every(([model, number]) => decisions.some((one) => one.model === model && one.number === number))
+    if (whole || attempt === 50) return decisions
+    await systemClock.sleep(100)
+  }
+}
+
+async function summarize(log: EventLog, { policy }: LoadedPolicy, seen: Seen, options: Options): Promise<void> {
+  const decisions = await settledDecisions(log, topicNames(policy.kafka.prefix).decisions, seen.decided)
+  const models = Object.keys(policy.models).map((model) => ({
+    model,
+    decisions: decisions.filter((decision) => decision.model === model).map(summaryOf),
+  }))
+  const topics = [...seen.accounts.values()].map(({ topic, read, used, waiting, dropped }) => ({ topic, read, used, waiting, dropped }))
+  if (options.json) return printJson({ models, topics })
+  const rows = models.flatMap(({ model, decisions: list }) =>
+    list.map((one) => [
+      model,
+      String(one.number),
+      one.recordTime,
+      one.verdict,
+      one.rule,
+      String(one.rows),
+      one.evidence.toFixed(1),
+      one.summary,
+    ]),
+  )
+  printLine(table(['MODEL', 'NO', 'RECORD TIME', 'VERDICT', 'RULE', 'ROWS', 'LN E', 'SUMMARY'], rows))
+  for (const { topic, read, used, waiting, dropped } of topics) {
+    const lost = Object.entries(dropped).map(([reason, count]) => `${count} ${reason}`)
+    tell(`${topic}: ${read} read, ${used} used, ${waiting} waiting${lost.length > 0 ? `, dropped: ${lost.join(', ')}` : ''}`)
+  }
+}
+
+function summaryOf(decision: Decision) {
+  const { number, id, verdict, judgeTimeMs, sequence, rows, readings, weightsAfter, summary } = decision
+  const evidence = Math.max(0, ...readings.map((reading) => reading.logEvidence))
+  const recordTime = new Date(judgeTimeMs).toISOString()
+  return { number, id, verdict: verdict.kind, rule: verdict.rule, recordTime, sequence, rows, evidence, weights: weightsAfter, summary }
+}
+
+function portNumber(text: string): number {
+  const port = Number(text)
+  if (text.trim() === '' || !Number.isInteger(port) || port < 0 || port > 65_535) throw new InvalidArgumentError('must be a port number.')
+  return port
+}

@@ -1,0 +1,89 @@
+/** `flyball topics`: the topics Flyball owns, as they are made; `--create` makes those that are missing. Inputs are the user's and are only looked at. */
+import { type Command, InvalidArgumentError } from 'commander'
+import type { LogAdmin } from '../kafka/contract.ts'
+import { type OwnTopic, ownTopics } from '../kit/topics.ts'
+import { connectionOf } from '../policy/connection.ts'
+import { type LoadedPolicy, loadPolicy } from '../policy/load.ts'
+import { durationText } from '../policy/units.ts'
+import { printJson, printLine, table, tell } from './output.ts'
+
+interface Options {
+  readonly policy: string
+  readonly brokers?: string
+  readonly create?: true
+  readonly inputPartitions?: number
+  readonly json?: true
+}
+
+export function register(program: Command): void {
+  program
+    .command('topics')
+    .description('print the topics Flyball owns, or create those that are missing')
+    .option('-p, --policy <file>', 'the policy', 'flyball.yaml')
+    .option('-b, --brokers <list>', 'brokers, instead of KAFKA_BROKERS and the policy')
+    .option('--create', 'create what is missing')
+    .option('--input-partitions <count>', 'partitions of the predictions topic, where the broker is not to be asked', wholeNumber)
+    .option('--json', 'the list as JSON on stdout')
+    .action(topicsCommand)
+}
+
+async function topicsCommand(options: Options): Promise<void> {
+  const loaded = loadPolicy(options.policy)
+  for (const warning of loaded.warnings) tell(`warning ${warning}`)
+  if (!options.create) return print(specsFor(loaded, options.inputPartitions), new Set(), options)
+  await withAdmin(loaded, options, async (admin) => {
+    const inputPartitions = await askInputPartitions(admin, loaded)
+    const specs = specsFor(loaded, inputPartitions)
+    print(specs, new Set(await admin.create(specs)), options)
+  })
+}
+
+function specsFor({ policy }: LoadedPolicy, inputPartitions = policy.kafka.partitions): readonly OwnTopic[] {
+  return ownTopics(policy.kafka.prefix, policy.kafka.partitions, inputPartitions)
+}
+
+/** kafkajs is loaded only by commands that talk to a broker. */
+async function withAdmin(loaded: LoadedPolicy, options: Options, work: (admin: LogAdmin) => Promise<void>): Promise<void> {
+  const { connectKafka } = await import('../kafka/connect.ts')
+  const log = await connectKafka(connectionOf(loaded.policy, options.policy, { brokers: options.brokers, environment: process.env }))
+  try {
+    await work(log.admin)
+  } finally {
+    await log.close()
+  }
+}
+
+/** Says which inputs are not there yet: they are the user's, and never made here. */
+async function askInputPartitions(admin: LogAdmin, { policy }: LoadedPolicy): Promise<number | undefined> {
+  const existing = await admin.topics()
+  for (const input of Object.values(policy.inputs)) {
+    if (input !== undefined && !existing.has(input.topic)) tell(`warning the input topic ${input.topic} does not exist`)
+  }
+  return existing.get(policy.inputs.predictions.topic)
+}
+
+function print(specs: readonly OwnTopic[], created: ReadonlySet<string>, options: Options): void {
+  if (options.json) {
+    const list = specs.map((spec) => (options.create ? { ...spec, created: created.has(spec.topic) } : spec))
+    printJson({ topics: list })
+    return
+  }
+  const rows = specs.map(({ topic, partitions, config }) => {
+    const retentionMs = config['retention.ms']
+    const kept = retentionMs === undefined ? 'last per key' : durationText(Number(retentionMs))
+    return [
+      topic,
+      String(partitions),
+      config['cleanup.policy'] ?? 'delete',
+      kept,
+      ...(options.create ? [created.has(topic) ? 'created' : 'exists'] : []),
+    ]
+  })
+  printLine(table(['TOPIC', 'PARTITIONS', 'CLEANUP', 'KEPT', ...(options.create ? ['STATE'] : [])], rows))
+}
+
+function wholeNumber(text: string): number {
+  const number = Number(text)
+  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('must be a whole number above 0.')
+  return number
+}

@@ -1,0 +1,105 @@
+/** The manners of the command line: exit codes, data on stdout, messages on stderr, no stack traces for what users can mend. */
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { POLICY_TEMPLATE } from '../../src/cli/policy-template.ts'
+import { parsePolicy } from '../../src/policy/load.ts'
+import { flyball, inFolder } from './run-flyball.ts'
+
+test('init writes a policy that validates as it stands, observes only, and is never overwritten by accident', () => {
+  inFolder((folder) => {
+    const first = flyball(['init'], folder)
+    assert.equal(first.code, 0, first.stderr)
+    assert.equal(first.stdout, 'flyball.yaml\n')
+    const again = flyball(['init'], folder)
+    assert.equal(again.code, 2)
+    assert.match(again.stderr, /FLY-CLI-001 flyball\.yaml exists already\n.*--force/)
+    assert.equal(flyball(['init', '--force'], folder).code, 0)
+    const valid = flyball(['validate', '--json'], folder)
+    assert.equal(valid.code, 0, valid.stderr)
+    const result = JSON.parse(valid.stdout)
+    assert.equal(result.valid, true)
+    assert.deepEqual(result.warnings, [])
+    assert.equal(result.models[0].mode, 'observe')
+  })
+})
+
+test('the defaults that init writes out are those that hold when they are left out', () => {
+  const { policy } = parsePolicy(POLICY_TEMPLATE, 'flyball.yaml')
+  const written = /^(timing|limits| {4}(budgets|silence|blind|throttle|acks|score|latency|ladder)):.*(\n {6}.*)*\n/gm
+  assert.equal(POLICY_TEMPLATE.match(written)?.length, 10)
+  assert.deepEqual(parsePolicy(POLICY_TEMPLATE.replace(written, ''), 'flyball.yaml').policy, policy)
+})
+
+test('a refused policy ends with 2, one fault a line on stderr, and no stack trace', () => {
+  inFolder((folder) => {
+    writeFileSync(join(folder, 'bad.yaml'), 'version: 1\nmodel: {}\n')
+    const ended = flyball(['validate', 'bad.yaml'], folder)
+    assert.equal(ended.code, 2)
+    assert.equal(ended.stdout, '')
+    assert.match(ended.stderr, /^bad\.yaml:2:1: model: unknown key, did you mean models\?$/m)
+    assert.match(ended.stderr, /^bad\.yaml:1:1: inputs: is missing$/m)
+    assert.doesNotMatch(ended.stderr, /\n\s+at |node:internal|\.ts:\d/)
+    const json = flyball(['validate', 'bad.yaml', '--json'], folder)
+    assert.equal(json.code, 2)
+    assert.deepEqual(JSON.parse(json.stdout).faults[0], { file: 'bad.yaml', line: 1, column: 1, path: 'inputs', message: 'is missing' })
+  })
+})
+
+test('usage errors end with 2, help and version with 0', () => {
+  inFolder((folder) => {
+    assert.equal(flyball(['fly'], folder).code, 2)
+    assert.equal(flyball(['validate', '--colour'], folder).code, 2)
+    assert.equal(flyball(['topics', '--input-partitions', 'many'], folder).code, 2)
+    assert.equal(flyball(['validate', 'missing.yaml'], folder).code, 2)
+    for (const wrong of [
+      ['run', '--log-level', 'loud'],
+      ['run', '--metrics-port', ''],
+      ['rollback', 'm', '--reason', ' '],
+    ]) {
+      const ended = flyball(wrong, folder)
+      assert.equal(ended.code, 2, wrong.join(' '))
+      assert.doesNotMatch(ended.stderr, /\n\s+at /)
+    }
+    for (const wait of ['soon', '-5', '']) {
+      const ended = flyball(['rollback', 'm', '--reason', 'r', '--wait', wait], folder)
+      assert.match(ended.stderr, /must be a number of seconds/)
+      assert.equal(ended.code, 2)
+    }
+    const version = flyball(['--version'], folder)
+    assert.equal(version.code, 0)
+    assert.equal(version.stdout.trim(), JSON.parse(readFileSync('package.json', 'utf8')).version)
+    const help = flyball(['--help'], folder)
+    assert.equal(help.code, 0)
+    assert.match(help.stdout, /validate[\s\S]*topics/)
+    assert.equal(help.stderr, '')
+  })
+})
+
+test('topics prints every topic Flyball owns without asking a broker, equal partitions for those keyed by model', () => {
+  inFolder((folder) => {
+    flyball(['init'], folder)
+    const printed = flyball(['topics', '--json', '--input-partitions', '12'], folder)
+    assert.equal(printed.code, 0, printed.stderr)
+    const { topics } = JSON.parse(printed.stdout) as { topics: { topic: string; partitions: number; config: Record<string, string> }[] }
+    const byName = new Map(topics.map((topic) => [topic.topic.replace('flyball.', ''), topic]))
+    assert.equal(byName.size, 10)
+    const byModel = ['panes', 'state', 'decisions', 'control', 'alerts', 'acks', 'requests'].map((name) => byName.get(name)!.partitions)
+    assert.deepEqual(new Set(byModel), new Set([4]))
+    assert.equal(byName.get('checkpoints')!.partitions, 12)
+    const compacted = ['checkpoints', 'control', 'deliveries', 'state']
+    const found = topics.flatMap(({ topic, config }) => (config['cleanup.policy'] === 'compact' ? [topic.replace('flyball.', '')] : []))
+    assert.deepEqual(found.sort(), compacted)
+  })
+})
+
+test('a broker that cannot be reached ends with 4 and says how to mend it', () => {
+  inFolder((folder) => {
+    flyball(['init'], folder)
+    const ended = flyball(['topics', '--create', '--brokers', '127.0.0.1:1'], folder)
+    assert.equal(ended.code, 4, ended.stderr)
+    assert.match(ended.stderr, /FLY-KAFKA-001 cannot reach Kafka at 127\.0\.0\.1:1/)
+    assert.doesNotMatch(ended.stderr, /\n\s+at /)
+  })
+})
