@@ -1,0 +1,159 @@
+/**
+ * A gateway: routes POST /predict to the model server of the version that Flyball's commands give the unit, sticky by unit.
+ *
+ *     npx tsx examples/gateway.ts --brokers 127.0.0.1:9092 --model fraud --control v1 --server v1=http://127.0.0.1:7001 --server v2=http://127.0.0.1:7002
+ *
+ * It acks and sends presence; predictions are written by the model servers. A request counts as routed when it is sent, whatever comes of it.
+ * GET /counters tells requests routed per version. When it listens it says so in one line of JSON on stdout.
+ */
+import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+import { connectKafka } from '../src/kafka/connect.ts'
+import type { EventLog } from '../src/kafka/contract.ts'
+import { createGovernor, type Governor } from '../src/subscriber/subscriber.ts'
+import { bodyOf, closed, listen, portOf, untilSignal } from './http.ts'
+import type { PredictRequest, RunningServer } from './model-server.ts'
+
+export interface GatewayOptions {
+  readonly log: EventLog
+  readonly prefix: string
+  readonly environment?: string
+  readonly model: string
+  readonly control: string
+  /** Base address of each version's model server. */
+  readonly servers: Readonly<Record<string, string>>
+  readonly gateway: string
+  readonly port: number
+  /** How long a model server may take to answer. */
+  readonly timeoutMs: number
+  readonly presenceMs?: number
+  readonly onSilence?: 'keep' | 'baseline'
+  readonly onProblem?: (problem: Error) => void
+}
+
+/** Reply of GET /counters. */
+export interface Counters {
+  readonly model: string
+  readonly routed: Readonly<Record<string, number>>
+  readonly weights: Readonly<Record<string, number>>
+  readonly epoch: number
+  readonly sequence: number
+  readonly leaseExpired: boolean
+  readonly connected: boolean
+}
+
+export async function startGateway(options: GatewayOptions): Promise<RunningServer> {
+  const { log, prefix, environment, gateway, presenceMs, onProblem, control, onSilence } = options
+  const governor = createGovernor({
+    log,
+    prefix,
+    gateway,
+    models: { [options.model]: { control, ...(onSilence && { onSilence }) } },
+    ...(environment !== undefined && { environment }),
+    ...(presenceMs !== undefined && { presenceMs }),
+    ...(onProblem && { onProblem }),
+  })
+  await governor.ready()
+  const agent = new Agent({ keepAlive: true })
+  const server = await listen(options.port, (message, reply) => {
+    if (message.method === 'POST' && message.url === '/predict') void predict(options, governor, agent, message, reply)
+    else if (message.url === '/counters') send(reply, 200, counters(options.model, governor))
+    else send(reply, 404, { problem: 'POST /predict or GET /counters' })
+  })
+  return {
+    port: portOf(server),
+    close: async () => {
+      await closed(server)
+      agent.destroy()
+      await governor.stop()
+    },
+  }
+}
+
+function counters(model: string, governor: Governor): Counters {
+  const { routed, weights, command, leaseExpired, connected } = governor.state(model)
+  return { model, routed, weights, epoch: command?.epoch ?? 0, sequence: command?.sequence ?? 0, leaseExpired, connected }
+}
+
+async function predict(
+  options: GatewayOptions,
+  governor: Governor,
+  agent: Agent,
+  message: IncomingMessage,
+  reply: ServerResponse,
+): Promise<void> {
+  try {
+    const body = await bodyOf(message)
+    const { id, unit } = JSON.parse(body.toString()) as PredictRequest
+    if (typeof id !== 'string') return send(reply, 400, { problem: 'id is missing' })
+    const version = governor.route(options.model, unit ?? id)
+    const address = options.servers[version]
+    reply.setHeader('x-model-version', version)
+    if (address === undefined) return send(reply, 502, { id, version, problem: 'no server for this version' })
+    const { status, text } = await forwarded(`${address}/predict`, body, agent, options.timeoutMs)
+    reply.writeHead(status, { 'content-type': 'application/json' }).end(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) return send(reply, 400, { problem: 'not JSON' })
+    const problem = error instanceof Error ? error.message : String(error)
+    send(reply, error instanceof TooSlow ? 504 : 502, { problem })
+  }
+}
+
+class TooSlow extends Error {}
+
+/** The model server's answer, whole, within the time. */
+function forwarded(address: string, body: Buffer, agent: Agent, timeoutMs: number): Promise<{ status: number; text: Buffer }> {
+  return new Promise((resolve, reject) => {
+    const headers = { 'content-type': 'application/json', 'content-length': body.length }
+    const signal = AbortSignal.timeout(timeoutMs)
+    const failed = (error: Error) => reject(signal.aborted ? new TooSlow(`no answer within ${timeoutMs} ms`) : error)
+    const outgoing = request(address, { method: 'POST', headers, agent, signal }, (incoming) => {
+      bodyOf(incoming).then((text) => resolve({ status: incoming.statusCode ?? 502, text }), failed)
+    })
+    outgoing.once('error', failed)
+    outgoing.end(body)
+  })
+}
+
+function send(reply: ServerResponse, status: number, body: object): void {
+  if (!reply.headersSent) reply.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      brokers: { type: 'string', default: '127.0.0.1:9092' },
+      prefix: { type: 'string', default: 'flyball.' },
+      environment: { type: 'string' },
+      model: { type: 'string', default: 'fraud' },
+      control: { type: 'string', default: 'v1' },
+      server: { type: 'string', multiple: true, default: [] },
+      gateway: { type: 'string', default: `gateway-${process.pid}` },
+      port: { type: 'string', default: '0' },
+      'timeout-ms': { type: 'string', default: '1000' },
+      'presence-ms': { type: 'string', default: '3000' },
+      'on-silence': { type: 'string' },
+    },
+  })
+  const { brokers, prefix, environment, model, control, gateway } = values
+  const log = await connectKafka({ brokers: brokers.split(','), clientId: gateway })
+  const onSilence = values['on-silence']
+  const server = await startGateway({
+    ...{ log, prefix, model, control, gateway },
+    servers: Object.fromEntries(values.server.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)])),
+    port: Number(values.port),
+    timeoutMs: Number(values['timeout-ms']),
+    presenceMs: Number(values['presence-ms']),
+    ...(environment !== undefined && { environment }),
+    ...((onSilence === 'keep' || onSilence === 'baseline') && { onSilence }),
+    onProblem: (problem) => console.error(problem.message),
+  })
+  console.log(JSON.stringify({ ready: 'gateway', gateway, model, port: server.port }))
+  untilSignal(async () => {
+    await server.close()
+    await log.close()
+  })
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) await main()

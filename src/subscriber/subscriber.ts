@@ -1,0 +1,313 @@
+/**
+ * The SDK of gateways: obeys the control topic, answers on acks, and routes units in between.
+ *
+ * Reads `control` whole (read_committed, no group) and then follows it. When Kafka is away it goes on with what it last knew and
+ * tries again. It never throws out of `route`.
+ */
+import type { Ack, Command, OutgoingRecord, RecordBatch, Weights } from '../domain.ts'
+import type { EventLog, Reader, Source, Writer } from '../kafka/contract.ts'
+import { type Clock, systemClock, within } from '../kit/clock.ts'
+import { partitionOf } from '../kit/hash.ts'
+import { topicNames } from '../kit/topics.ts'
+import { encodeAck } from '../wire/acks.ts'
+import { decodeCommand } from '../wire/control.ts'
+import { isInternalKey } from '../wire/keys.ts'
+import { compareOrder, type Held, leaseExpired, NOTHING_HELD, receive, weightsInForce } from './held.ts'
+import { unitPoint, versionAt, weightsProblem } from './route.ts'
+
+export interface GovernorOptions {
+  readonly log: EventLog
+  /** Prefix of Flyball's topics; default `flyball.`. */
+  readonly prefix?: string
+  /** When given, commands meant for another environment are ignored. */
+  readonly environment?: string
+  readonly models: Readonly<Record<string, GovernedModel>>
+  /** Name of this gateway, unique among its fellows. */
+  readonly gateway: string
+  /** How often presence is sent; default 3 s. */
+  readonly presenceMs?: number
+  readonly clock?: Clock
+  /** Told of everything that went wrong and was survived. */
+  readonly onProblem?: (problem: Error) => void
+}
+
+export interface GovernedModel {
+  /** Takes everything until the first command. */
+  readonly control: string
+  /** Overrides what the command says of silence. */
+  readonly onSilence?: 'keep' | 'baseline'
+}
+
+export interface GovernedState {
+  readonly weights: Weights
+  readonly command: Command | null
+  readonly leaseExpired: boolean
+  /** Time without a command or heartbeat beyond the lease; 0 while it holds. */
+  readonly staleMs: number
+  readonly connected: boolean
+  readonly routed: Readonly<Record<string, number>>
+}
+
+export interface Governor {
+  /** The version that answers this unit; counted as routed. A request without unit passes its own id. */
+  route(model: string, unit: string): string
+  onCommand(listener: (command: Command) => void): void
+  state(model: string): GovernedState
+  /** Settles when `control` has been read to its end once. */
+  ready(): Promise<void>
+  stop(): Promise<void>
+}
+
+interface Model {
+  readonly name: string
+  readonly options: GovernedModel
+  readonly routed: Record<string, number>
+  held: Held
+}
+
+/** Where we are on one partition of `control`. */
+interface Position {
+  next: number
+  /** Reading what was written before: only the newest command of each model is applied, at the end. */
+  replaying: boolean
+  readonly newest: Map<Model, { readonly command: Command; readonly ageMs: number }>
+}
+
+const WAIT_MS = 250
+const CLOSE_MS = 2_000
+const SEND_MS = 15_000
+
+export function createGovernor(options: GovernorOptions): Governor {
+  return new ControlFollower(options)
+}
+
+class ControlFollower implements Governor {
+  readonly #options: GovernorOptions
+  readonly #clock: Clock
+  readonly #models: ReadonlyMap<string, Model>
+  readonly #topics: { readonly control: string; readonly acks: string }
+  readonly #countersSinceMs: number
+  readonly #positions = new Map<number, Position>()
+  readonly #listeners: ((command: Command) => void)[] = []
+  readonly #ready: Promise<void>
+  #readyNow: () => void = () => {}
+  /** Answers that have not been acknowledged yet. */
+  #answers: Ack[] = []
+  #presenceDueMs = 0
+  #connected = false
+  #stopped = false
+  #failures = 0
+  readonly #running: Promise<void>
+
+  constructor(options: GovernorOptions) {
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+    this.#topics = topicNames(options.prefix ?? 'flyball.')
+    const models = Object.entries(options.models).map(([name, model]) => ({ name, options: model, routed: {}, held: NOTHING_HELD }))
+    this.#models = new Map(models.map((model) => [model.name, model]))
+    this.#countersSinceMs = this.#clock.nowMs()
+    this.#ready = new Promise((resolve) => {
+      this.#readyNow = resolve
+    })
+    this.#running = this.#run()
+  }
+
+  route(name: string, unit: string): string {
+    const model = this.#model(name)
+    const weights = this.#weights(model)
+    const control = model.held.command?.control ?? model.options.control
+    const candidate = model.held.command?.candidate ?? control
+    const version = versionAt(unitPoint(name, candidate, unit), weights, control, candidate)
+    model.routed[version] = (model.routed[version] ?? 0) + 1
+    return version
+  }
+
+  onCommand(listener: (command: Command) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  state(name: string): GovernedState {
+    const model = this.#model(name)
+    const nowMs = this.#clock.monotonicMs()
+    const expired = leaseExpired(model.held, nowMs)
+    return {
+      weights: this.#weights(model),
+      command: model.held.command,
+      leaseExpired: expired,
+      staleMs: expired ? nowMs - model.held.leaseUntilMs : 0,
+      connected: this.#connected,
+      routed: { ...model.routed },
+    }
+  }
+
+  ready(): Promise<void> {
+    return this.#ready
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await this.#running
+  }
+
+  #model(name: string): Model {
+    const model = this.#models.get(name)
+    if (model === undefined) throw new Error(`model ${name} is not among the options of createGovernor`)
+    return model
+  }
+
+  #weights(model: Model): Weights {
+    return weightsInForce(model.held, model.options.control, model.options.onSilence, this.#clock.monotonicMs())
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        await this.#session()
+      } catch (error) {
+        this.#problem(error)
+        this.#failures++
+        if (!this.#stopped) await this.#clock.sleep(Math.min(5_000, 100 * 2 ** Math.min(this.#failures, 6)))
+      }
+      this.#connected = false
+    }
+  }
+
+  /** One connection's life: ends by stop, or by the first error. */
+  async #session(): Promise<void> {
+    const reader = this.#options.log.reader()
+    let writer: Writer | undefined
+    try {
+      writer = await this.#options.log.writer()
+      const sources = await this.#open(reader)
+      const partitions = (await this.#options.log.admin.topics()).get(this.#topics.acks)
+      if (partitions === undefined) throw new Error(`topic ${this.#topics.acks} does not exist`)
+      while (!this.#stopped) {
+        for (const source of sources) this.#drain(source)
+        await this.#answer(writer, partitions)
+        await reader.wait(Math.max(1, Math.min(WAIT_MS, this.#presenceDueMs - this.#clock.monotonicMs())))
+      }
+    } finally {
+      for (const part of [reader, writer]) await within(part?.close() ?? Promise.resolve(), CLOSE_MS, 'close').catch(() => {})
+    }
+  }
+
+  /** Every partition, from where we were; from its start when it is new, or was made anew. */
+  async #open(reader: Reader): Promise<readonly Source[]> {
+    const offsets = await this.#options.log.admin.offsets(this.#topics.control)
+    return offsets.map(({ partition, start, end }) => {
+      const known = this.#positions.get(partition)?.next ?? 0
+      const next = known < start || known > end ? start : known
+      this.#positions.set(partition, { next, replaying: true, newest: new Map() })
+      return reader.open(this.#topics.control, partition, next)
+    })
+  }
+
+  #drain(source: Source): void {
+    const position = this.#positions.get(source.partition)!
+    for (let batch = source.take(); batch !== null; batch = source.take()) {
+      for (let row = 0; row < batch.count; row++) this.#read(batch, row, position)
+      position.next = source.next
+    }
+    position.next = Math.max(position.next, source.next)
+    if (position.replaying && source.caughtUp) this.#settle(position)
+  }
+
+  #settle(position: Position): void {
+    position.replaying = false
+    for (const [model, { command, ageMs }] of position.newest) this.#receive(model, command, ageMs)
+    position.newest.clear()
+    if ([...this.#positions.values()].some((other) => other.replaying)) return
+    this.#connected = true
+    this.#failures = 0
+    this.#readyNow()
+  }
+
+  #read(batch: RecordBatch, row: number, position: Position): void {
+    const command = this.#commandOf(batch, row)
+    const model = this.#models.get(command?.model ?? '')
+    if (command === null || model === undefined) return
+    if (!position.replaying) {
+      this.#receive(model, command, 0)
+      return
+    }
+    const newest = position.newest.get(model)
+    if (newest !== undefined && compareOrder(command, newest.command) < 0) return
+    const ageMs = Math.max(0, this.#clock.nowMs() - batch.timestampMs[row]!)
+    position.newest.set(model, { command, ageMs })
+  }
+
+  /** Null: not for us, or not to be obeyed. */
+  #commandOf(batch: RecordBatch, row: number): Command | null {
+    const [keyStart, valueStart] = [batch.keyStart[row]!, batch.valueStart[row]!]
+    if (keyStart < 0 || valueStart < 0 || isInternalKey(batch.bytes.subarray(keyStart, batch.keyEnd[row]!))) return null
+    try {
+      const command = decodeCommand(batch.bytes.subarray(valueStart, batch.valueEnd[row]!))
+      if (this.#options.environment !== undefined && command.environment !== this.#options.environment) return null
+      const problem = weightsProblem(command.weights)
+      if (problem !== '') throw new Error(`command ${command.id}: ${problem}`)
+      return command
+    } catch (error) {
+      this.#problem(error)
+      return null
+    }
+  }
+
+  #receive(model: Model, command: Command, ageMs: number): void {
+    const { held, outcome } = receive(model.held, command, this.#clock.monotonicMs(), ageMs)
+    model.held = held
+    if (outcome === 'stale') this.#answers.push(this.#ack(model, 'stale', command.id))
+    if (outcome !== 'applied') return
+    this.#answers.push(this.#ack(model, 'applied', command.id))
+    for (const listener of this.#listeners) {
+      try {
+        listener(command)
+      } catch (error) {
+        this.#problem(error)
+      }
+    }
+  }
+
+  /** Sends what is owed. Answers stay owed until they are acknowledged; presence is only as good as its moment. */
+  async #answer(writer: Writer, partitions: number): Promise<void> {
+    const owed = this.#answers.slice()
+    const nowMs = this.#clock.monotonicMs()
+    const present = nowMs >= this.#presenceDueMs && this.#connected
+    const presence = present ? [...this.#models.values()].map((model) => this.#ack(model, 'presence', model.held.command?.id ?? '')) : []
+    if (present) this.#presenceDueMs = nowMs + (this.#options.presenceMs ?? 3_000)
+    for (const [partition, records] of byPartition([...owed, ...presence], partitions)) {
+      await within(writer.send(this.#topics.acks, partition, records), SEND_MS, `sending to ${this.#topics.acks}`)
+    }
+    this.#answers.splice(0, owed.length)
+  }
+
+  #ack(model: Model, kind: Ack['kind'], commandId: string): Ack {
+    const { command } = model.held
+    return {
+      model: model.name,
+      gateway: this.#options.gateway,
+      kind,
+      commandId,
+      epoch: command?.epoch ?? 0,
+      sequence: command?.sequence ?? 0,
+      atMs: Math.floor(this.#clock.nowMs()),
+      leaseExpired: leaseExpired(model.held, this.#clock.monotonicMs()),
+      routed: { ...model.routed },
+      countersSinceMs: Math.floor(this.#countersSinceMs),
+    }
+  }
+
+  #problem(error: unknown): void {
+    this.#options.onProblem?.(error instanceof Error ? error : new Error(String(error)))
+  }
+}
+
+function byPartition(acks: readonly Ack[], partitions: number): Map<number, OutgoingRecord[]> {
+  const grouped = new Map<number, OutgoingRecord[]>()
+  for (const ack of acks) {
+    const partition = partitionOf(Buffer.from(ack.model), partitions)
+    const records = grouped.get(partition) ?? []
+    records.push({ key: ack.model, value: encodeAck(ack) })
+    grouped.set(partition, records)
+  }
+  return grouped
+}
