@@ -1,0 +1,142 @@
+/** What the documents say can be followed: links lead somewhere, commands exist, metrics and drop reasons are the real ones. */
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { buildProgram } from '../../src/cli/program.ts'
+import { loadPolicy } from '../../src/policy/load.ts'
+import { createMetrics } from '../../src/telemetry/metrics.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const SKIPPED = /^(node_modules|dist|coverage|\..*)$/
+
+function documents(folder = ROOT): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    if (SKIPPED.test(entry.name)) return []
+    const full = join(folder, entry.name)
+    if (entry.isDirectory()) return documents(full)
+    return entry.name.endsWith('.md') ? [full] : []
+  })
+}
+
+const text = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
+const manifest = JSON.parse(text('package.json')) as { scripts: Record<string, string>; files: string[]; exports: Record<string, unknown> }
+
+/** GitHub's anchor of a heading. */
+function anchors(page: string): string[] {
+  return [...page.matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\- ]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}
+
+function brokenLinks(path: string): string[] {
+  const page = readFileSync(path, 'utf8')
+  const targets = [...page.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target!).filter((target) => !/^[a-z]+:/.test(target))
+  return targets.filter((target) => {
+    const [file, anchor] = target.split('#')
+    const full = file === '' ? path : join(dirname(path), file!)
+    if (!existsSync(full)) return true
+    return anchor !== undefined && !anchors(readFileSync(full, 'utf8')).includes(anchor)
+  })
+}
+
+test('every link between documents leads somewhere', () => {
+  const found = documents()
+  assert.ok(found.length > 15)
+  assert.deepEqual(
+    found.flatMap((path) => brokenLinks(path).map((target) => `${relative(ROOT, path)} → ${target}`)),
+    [],
+  )
+})
+
+test('every document below docs is reached from its index', () => {
+  const folders = ['docs', 'docs/decisions']
+  for (const folder of folders) {
+    const index = text(`${folder}/README.md`)
+    for (const name of readdirSync(join(ROOT, folder))) {
+      if (name.endsWith('.md') && name !== 'README.md') assert.ok(index.includes(`(${name})`), `${folder}/README.md does not name ${name}`)
+    }
+  }
+})
+
+const GUIDES = ['README.md', 'CONTRIBUTING.md', 'docs/operating.md', 'docs/README.md']
+
+test('every npm script that the documents name exists', () => {
+  for (const path of GUIDES) {
+    for (const [, script] of text(path).matchAll(/npm run ([\w:-]+)/g)) assert.ok(script! in manifest.scripts, `${path}: npm run ${script}`)
+  }
+})
+
+test('every flyball command that the documents show exists, with its options', () => {
+  const commands = new Map(buildProgram().commands.map((command) => [command.name(), command]))
+  let found = 0
+  for (const path of GUIDES) {
+    for (const [line, name] of text(path).matchAll(/^flyball ([a-z]+).*$|(?<=`)flyball [a-z]+[^`\n]*/gm)) {
+      const [, verb] = line.split(' ')
+      const command = commands.get(name ?? verb!)
+      assert.ok(command, `${path}: ${line}`)
+      found++
+      for (const [flag] of line
+        .split(' # ')[0]!
+        .replace(/"[^"]*"/g, '')
+        .matchAll(/--[a-z-]+/g)) {
+        assert.ok(
+          command.options.some((option) => option.long === flag),
+          `${path}: ${line}: no ${flag}`,
+        )
+      }
+    }
+  }
+  assert.ok(found > 15, `only ${found} commands found: the pattern has gone blind`)
+})
+
+test('every option of `flyball run` is in the operating page', () => {
+  const run = buildProgram().commands.find((command) => command.name() === 'run')!
+  for (const { long } of run.options) assert.ok(text('docs/operating.md').includes(`\`${long}`), String(long))
+})
+
+test('the metrics of the operating page are the metrics of the daemon, kinds and labels too', async () => {
+  const rows = [...text('docs/operating.md').matchAll(/^\| `(flyball_\w+)`\s*\| (\w+)\s*\| ([\w, ]*?)\s*\|/gm)]
+  const documented = rows.map(([, name, kind, labels]) => `${name} ${kind} ${labels}`).sort()
+  const { registry } = createMetrics()
+  const real = registry.getMetricsAsArray().map((metric) => {
+    const { name, type, labelNames } = metric as unknown as { name: string; type: string; labelNames: string[] }
+    return `${name} ${type ?? kindOf(metric)} ${labelNames.join(', ')}`
+  })
+  assert.deepEqual(documented, real.sort())
+})
+
+function kindOf(metric: object): string {
+  return metric.constructor.name.toLowerCase()
+}
+
+test('every reason for a dropped record is explained', () => {
+  const union = /export type DropReason =([\s\S]*?)\n\n/.exec(text('src/domain.ts'))?.[1] ?? ''
+  const reasons = [...union.matchAll(/\| '([a-z-]+)'/g)].map(([, reason]) => reason!)
+  assert.ok(reasons.length > 10)
+  const page = text('docs/operating.md')
+  for (const reason of reasons) assert.ok(page.includes(`\`${reason}\``), reason)
+})
+
+test('every topic Flyball owns is in the operating page', async () => {
+  const { ownTopics } = await import('../../src/kit/topics.ts')
+  for (const { topic } of ownTopics('flyball.', 4, 4)) assert.ok(text('docs/operating.md').includes(`\`${topic}\``), topic)
+})
+
+test('every example policy is valid', () => {
+  for (const name of readdirSync(join(ROOT, 'examples/policies'))) {
+    if (name.endsWith('.yaml')) assert.ok(loadPolicy(join(ROOT, 'examples/policies', name)).layout.models.length > 0, name)
+  }
+})
+
+test('every room says what it is for', () => {
+  for (const entry of readdirSync(join(ROOT, 'src'), { withFileTypes: true, recursive: true })) {
+    if (!entry.isFile() || !entry.name.endsWith('.ts') || entry.parentPath === join(ROOT, 'src')) continue
+    const room = relative(join(ROOT, 'src'), entry.parentPath).split('/')[0]!
+    assert.ok(existsSync(join(ROOT, 'src', room, 'README.md')), `src/${room} has no README`)
+  }
+})
