@@ -11,7 +11,7 @@ import { connectionOf } from '../policy/connection.ts'
 import { type LoadedPolicy, loadPolicy } from '../policy/load.ts'
 import { readDecisions } from '../shell/topic-reads.ts'
 import type { Emit, FlyballEvent } from '../telemetry/events.ts'
-import { serveTelemetry, type TelemetryServer } from '../telemetry/http.ts'
+import { type Health, serveTelemetry, type TelemetryServer } from '../telemetry/http.ts'
 import { createLogger, logLines } from '../telemetry/log-lines.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
 import { printJson, printLine, table, tell } from './output.ts'
@@ -55,12 +55,50 @@ async function runCommand(options: Options): Promise<void> {
     if (event.event === 'records-accounted') seen.accounts.set(event.topic, event)
     if (event.event === 'decided') seen.decided.set(event.model, event.number)
   }
-  const log = await connect(loaded, options, emit)
+  const door = await openDoor(options, metrics, emit)
   try {
-    await serve(loaded, options, log, emit, metrics)
-    if (options.drain) await summarize(log, loaded, seen, options)
+    const log = await connect(loaded, options, emit)
+    try {
+      await serve(loaded, options, log, emit, door)
+      if (options.drain) await summarize(log, loaded, seen, options)
+    } finally {
+      await log.close()
+    }
   } finally {
-    await log.close()
+    await door.close()
+  }
+}
+
+/** `/metrics` and the probes. They answer from the start on; the daemon comes to stand behind them. */
+interface Door {
+  behind(daemon: Daemon): void
+  close(): Promise<void>
+}
+
+/** Before anything else: a process without its port must not join a group and take partitions from one that works. */
+async function openDoor({ drain, metricsPort }: Options, metrics: Metrics, emit: Emit): Promise<Door> {
+  if (drain) return { behind: () => undefined, close: async () => undefined }
+  let daemon: Daemon | null = null
+  const health: Health = {
+    stalled: () => daemon?.health.stalled() ?? [],
+    notReady: () => daemon?.health.notReady() ?? ['the daemon is starting'],
+  }
+  const server = await telemetry(metricsPort, metrics, health)
+  emit({ event: 'listening', port: server.port })
+  return {
+    behind: (started) => {
+      daemon = started
+    },
+    close: () => server.close(),
+  }
+}
+
+async function telemetry(port: number, metrics: Metrics, health: Health): Promise<TelemetryServer> {
+  try {
+    return await serveTelemetry(port, metrics.registry, health)
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error)
+    throw new FlyballError('FLY-CLI-008', { port, problem }, { cause: error })
   }
 }
 
@@ -70,7 +108,7 @@ async function connect({ policy }: LoadedPolicy, options: Options, emit: Emit): 
   return connectKafka({ ...connection, onClientLog: (level, message) => emit({ event: 'client-trouble', level, message }) })
 }
 
-async function serve({ policy, layout }: LoadedPolicy, options: Options, log: EventLog, emit: Emit, metrics: Metrics): Promise<void> {
+async function serve({ policy, layout }: LoadedPolicy, options: Options, log: EventLog, emit: Emit, door: Door): Promise<void> {
   const daemon = await startDaemon({
     log,
     layout,
@@ -84,26 +122,11 @@ async function serve({ policy, layout }: LoadedPolicy, options: Options, log: Ev
   })
   const stop = (): void => void daemon.stop()
   process.once('SIGINT', stop).once('SIGTERM', stop)
-  let server: TelemetryServer | null = null
+  door.behind(daemon)
   try {
-    server = options.drain ? null : await telemetry(options, metrics, daemon)
-    if (server !== null) emit({ event: 'listening', port: server.port })
     await daemon.done
   } finally {
     process.off('SIGINT', stop).off('SIGTERM', stop)
-    await server?.close()
-  }
-}
-
-/** Without its port the daemon ends: nobody would see that it lives. */
-async function telemetry({ metricsPort }: Options, metrics: Metrics, daemon: Daemon): Promise<TelemetryServer> {
-  try {
-    return await serveTelemetry(metricsPort, metrics.registry, daemon.health)
-  } catch (error) {
-    await daemon.stop()
-    await daemon.done.catch(() => undefined)
-    const problem = error instanceof Error ? error.message : String(error)
-    throw new FlyballError('FLY-CLI-008', { port: metricsPort, problem }, { cause: error })
   }
 }
 

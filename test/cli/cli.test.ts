@@ -1,6 +1,8 @@
 /** The manners of the command line: exit codes, data on stdout, messages on stderr, no stack traces for what users can mend. */
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { POLICY_TEMPLATE } from '../../src/cli/policy-template.ts'
@@ -102,4 +104,17 @@ test('a broker that cannot be reached ends with 4 and says how to mend it', () =
     assert.match(ended.stderr, /FLY-KAFKA-001 cannot reach Kafka at 127\.0\.0\.1:1/)
     assert.doesNotMatch(ended.stderr, /\n\s+at /)
   })
+})
+
+test('run without its metrics port ends at once with 2, before it joins anything', async () => {
+  const taken = createServer()
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
+  const { port } = taken.address() as AddressInfo
+  inFolder((folder) => {
+    writeFileSync(join(folder, 'flyball.yaml'), POLICY_TEMPLATE)
+    const ended = flyball(['run', '--metrics-port', String(port), '--brokers', '127.0.0.1:1'], folder)
+    assert.equal(ended.code, 2, ended.stderr)
+    assert.match(ended.stderr, /FLY-CLI-008/)
+  })
+  taken.close()
 })
