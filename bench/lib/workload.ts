@@ -4,6 +4,7 @@
  * The truth is counted here in plain loops, from the numbers the generator drew: it shares no code with what is measured, and bins by
  * whole ten-thousandths, so that no rounding decides on which side of an edge a value lies.
  */
+import { seededRandom } from '../../src/kit/random.ts'
 export const SEED = 20240611
 export const START_MS = 1_750_000_000_000
 export const PER_SECOND = 2000
@@ -85,17 +86,6 @@ export function cellAt(cells: Cells, model: string, version: string, segment: st
   return fresh
 }
 
-/** mulberry32. */
-function seeded(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
-}
-
 /** Predictions in order of time, each with its outcome if it has one; what they add up to grows in `truth`. */
 export class Workload {
   readonly truth: Cells = new Map()
@@ -103,7 +93,7 @@ export class Workload {
   #drawn = 0
 
   constructor(seed = SEED) {
-    this.#random = seeded(seed)
+    this.#random = seededRandom(seed)
   }
 
   next(): { readonly prediction: Prediction; readonly outcome: Outcome | null } {

@@ -1,5 +1,6 @@
 /** What every command that talks to a broker begins with: the policy, a connection, and its end. */
 import type { Command } from 'commander'
+import type { KafkaOptions } from '../kafka/connect.ts'
 import type { EventLog } from '../kafka/contract.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { type TopicNames, topicNames } from '../kit/topics.ts'
@@ -25,12 +26,27 @@ export function withConnectionOptions(command: Command): Command {
     .option('-b, --brokers <list>', 'brokers, instead of KAFKA_BROKERS and the policy')
 }
 
-/** kafkajs is loaded only by commands that talk to a broker. */
-export async function connected<T>(options: ConnectionOptions, work: (connection: Connected) => Promise<T>): Promise<T> {
+/** The policy; its warnings go to stderr. */
+export function loadedPolicy(options: ConnectionOptions): LoadedPolicy {
   const loaded = loadPolicy(options.policy)
   for (const warning of loaded.warnings) tell(`warning ${warning}`)
+  return loaded
+}
+
+/** kafkajs is loaded only by commands that talk to a broker. */
+export async function openLog(
+  { policy }: LoadedPolicy,
+  options: ConnectionOptions,
+  onClientLog?: KafkaOptions['onClientLog'],
+): Promise<EventLog> {
   const { connectKafka } = await import('../kafka/connect.ts')
-  const log = await connectKafka(connectionOf(loaded.policy, options.policy, { brokers: options.brokers, environment: process.env }))
+  const connection = connectionOf(policy, options.policy, { brokers: options.brokers, environment: process.env })
+  return connectKafka({ ...connection, ...(onClientLog ? { onClientLog } : {}) })
+}
+
+export async function connected<T>(options: ConnectionOptions, work: (connection: Connected) => Promise<T>): Promise<T> {
+  const loaded = loadedPolicy(options)
+  const log = await openLog(loaded, options)
   try {
     return await work({ loaded, log, topics: topicNames(loaded.policy.kafka.prefix) })
   } finally {

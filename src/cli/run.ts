@@ -7,19 +7,17 @@ import type { EventLog } from '../kafka/contract.ts'
 import { systemClock } from '../kit/clock.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { topicNames } from '../kit/topics.ts'
-import { connectionOf } from '../policy/connection.ts'
-import { type LoadedPolicy, loadPolicy } from '../policy/load.ts'
+import type { LoadedPolicy } from '../policy/load.ts'
 import { readDecisions } from '../shell/topic-reads.ts'
 import type { Emit, FlyballEvent } from '../telemetry/events.ts'
 import { type Health, serveTelemetry, type TelemetryServer } from '../telemetry/http.ts'
 import { createLogger, logLines } from '../telemetry/log-lines.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
+import { type ConnectionOptions, loadedPolicy, openLog, withConnectionOptions } from './connected.ts'
 import { printJson, printLine, table, tell } from './output.ts'
 import { packageVersion } from './version.ts'
 
-interface Options {
-  readonly policy: string
-  readonly brokers?: string
+interface Options extends ConnectionOptions {
   readonly drain?: true
   readonly json?: true
   readonly createTopics?: true
@@ -28,11 +26,8 @@ interface Options {
 }
 
 export function register(program: Command): void {
-  program
-    .command('run')
+  withConnectionOptions(program.command('run'))
     .description('judge rollouts until stopped; --drain: read both topics to their present ends and exit')
-    .option('-p, --policy <file>', 'the policy', 'flyball.yaml')
-    .option('-b, --brokers <list>', 'brokers, instead of KAFKA_BROKERS and the policy')
     .option('--drain', 'read to the present ends at full speed, print a summary, exit')
     .option('--json', 'with --drain: the summary as JSON on stdout')
     .option('--create-topics', "create Flyball's own topics where they are missing")
@@ -44,8 +39,7 @@ export function register(program: Command): void {
 }
 
 async function runCommand(options: Options): Promise<void> {
-  const loaded = loadPolicy(options.policy)
-  for (const warning of loaded.warnings) tell(`warning ${warning}`)
+  const loaded = loadedPolicy(options)
   const metrics = createMetrics()
   const seen: Seen = { accounts: new Map(), decided: new Map() }
   const tellLog = logLines(createLogger(options.logLevel, pino.destination({ fd: 2, sync: true })))
@@ -57,7 +51,7 @@ async function runCommand(options: Options): Promise<void> {
   }
   const door = await openDoor(options, metrics, emit)
   try {
-    const log = await connect(loaded, options, emit)
+    const log = await openLog(loaded, options, (level, message) => emit({ event: 'client-trouble', level, message }))
     try {
       await serve(loaded, options, log, emit, door)
       if (options.drain) await summarize(log, loaded, seen, options)
@@ -100,12 +94,6 @@ async function telemetry(port: number, metrics: Metrics, health: Health): Promis
     const problem = error instanceof Error ? error.message : String(error)
     throw new FlyballError('FLY-CLI-008', { port, problem }, { cause: error })
   }
-}
-
-async function connect({ policy }: LoadedPolicy, options: Options, emit: Emit): Promise<EventLog> {
-  const { connectKafka } = await import('../kafka/connect.ts')
-  const connection = connectionOf(policy, options.policy, { brokers: options.brokers, environment: process.env })
-  return connectKafka({ ...connection, onClientLog: (level, message) => emit({ event: 'client-trouble', level, message }) })
 }
 
 async function serve({ policy, layout }: LoadedPolicy, options: Options, log: EventLog, emit: Emit, door: Door): Promise<void> {

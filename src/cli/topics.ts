@@ -2,25 +2,20 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { LogAdmin } from '../kafka/contract.ts'
 import { type OwnTopic, ownTopics } from '../kit/topics.ts'
-import { connectionOf } from '../policy/connection.ts'
-import { type LoadedPolicy, loadPolicy } from '../policy/load.ts'
+import type { LoadedPolicy } from '../policy/load.ts'
 import { durationText } from '../policy/units.ts'
+import { type ConnectionOptions, loadedPolicy, openLog, withConnectionOptions } from './connected.ts'
 import { printJson, printLine, table, tell } from './output.ts'
 
-interface Options {
-  readonly policy: string
-  readonly brokers?: string
+interface Options extends ConnectionOptions {
   readonly create?: true
   readonly inputPartitions?: number
   readonly json?: true
 }
 
 export function register(program: Command): void {
-  program
-    .command('topics')
+  withConnectionOptions(program.command('topics'))
     .description('print the topics Flyball owns, or create those that are missing')
-    .option('-p, --policy <file>', 'the policy', 'flyball.yaml')
-    .option('-b, --brokers <list>', 'brokers, instead of KAFKA_BROKERS and the policy')
     .option('--create', 'create what is missing')
     .option('--input-partitions <count>', 'partitions of the predictions topic, where the broker is not to be asked', wholeNumber)
     .option('--json', 'the list as JSON on stdout')
@@ -28,8 +23,7 @@ export function register(program: Command): void {
 }
 
 async function topicsCommand(options: Options): Promise<void> {
-  const loaded = loadPolicy(options.policy)
-  for (const warning of loaded.warnings) tell(`warning ${warning}`)
+  const loaded = loadedPolicy(options)
   if (!options.create) return print(specsFor(loaded, options.inputPartitions), new Set(), options)
   await withAdmin(loaded, options, async (admin) => {
     const inputPartitions = await askInputPartitions(admin, loaded)
@@ -42,10 +36,8 @@ function specsFor({ policy }: LoadedPolicy, inputPartitions = policy.kafka.parti
   return ownTopics(policy.kafka.prefix, policy.kafka.partitions, inputPartitions)
 }
 
-/** kafkajs is loaded only by commands that talk to a broker. */
 async function withAdmin(loaded: LoadedPolicy, options: Options, work: (admin: LogAdmin) => Promise<void>): Promise<void> {
-  const { connectKafka } = await import('../kafka/connect.ts')
-  const log = await connectKafka(connectionOf(loaded.policy, options.policy, { brokers: options.brokers, environment: process.env }))
+  const log = await openLog(loaded, options)
   try {
     await work(log.admin)
   } finally {

@@ -12,6 +12,7 @@ import type { Clock } from '../kit/clock.ts'
 import { partitionOf } from '../kit/hash.ts'
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type UnitChunk } from '../wire/checkpoints.ts'
 import { checkpointKey, claimKey, unitChunkKey } from '../wire/keys.ts'
+import { boundsOf } from './partition-bounds.ts'
 
 export interface Resumed {
   readonly epoch: number
@@ -43,7 +44,7 @@ export async function claim(
 ): Promise<Resumed | null> {
   const value = encodeCheckpoint({ kind: 'claim', source: place.source, nonce: randomUUID(), atMs: clock.nowMs() })
   const { baseOffset } = await writer.send(place.topic, place.partition, [{ key: claimKey(place.source), value }])
-  const start = (await log.admin.offsets(place.topic)).find((one) => one.partition === place.partition)?.start ?? 0
+  const { start } = await boundsOf(log, place.topic, place.partition)
   const found = collector(place.source)
   const end = await reader.readRange(place.topic, place.partition, start, baseOffset, found.take, alive)
   return end === null ? null : found.resumed(baseOffset)

@@ -4,8 +4,9 @@
  */
 
 import type { Reader, Source } from '../kafka/contract.ts'
-import { recordsOf } from '../kafka/log-record.ts'
 import { claimKey } from '../wire/keys.ts'
+
+const CLAIM = claimKey('')
 
 interface Followed {
   readonly key: string
@@ -44,9 +45,10 @@ export class ClaimWatch {
 
   #read(source: Source): void {
     for (let batch = source.take(); batch !== null; batch = source.take()) {
-      for (const record of recordsOf(batch)) {
-        const key = record.key?.toString() ?? ''
-        if (key.startsWith(claimKey(''))) this.#lastClaim.set(key, record.offset)
+      for (let row = 0; row < batch.count; row++) {
+        // The key alone: unit chunks in the values are large.
+        const key = batch.bytes.toString('utf8', Math.max(0, batch.keyStart[row]!), Math.max(0, batch.keyEnd[row]!))
+        if (key.startsWith(CLAIM)) this.#lastClaim.set(key, batch.offset[row]!)
       }
     }
   }

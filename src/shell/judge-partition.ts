@@ -19,6 +19,7 @@ import { decodeRequest } from '../wire/requests.ts'
 import { DrainOrder } from './drain-order.ts'
 import { JudgeSeat, type SeatContext } from './judge-seat.ts'
 import { FROM_START, storedState } from './judge-store.ts'
+import { type Bounds, boundsOf } from './partition-bounds.ts'
 import { type Tenure, takeOver } from './tenure.ts'
 import { lastCommands } from './topic-reads.ts'
 
@@ -107,10 +108,7 @@ export class JudgePartition {
   /** What the inputs still hold. Retention may have passed a judge that was away, or a topic may have been made anew. */
   async #inputBounds(): Promise<InputBounds> {
     const { log, topics } = this.#context
-    const bounds = async (topic: string): Promise<Bounds> => {
-      const found = (await log.admin.offsets(topic)).find((one) => one.partition === this.#partition)
-      return found ?? { start: 0, end: 0 }
-    }
+    const bounds = (topic: string) => boundsOf(log, topic, this.#partition)
     return { panes: await bounds(topics.panes), acks: await bounds(topics.acks), requests: await bounds(topics.requests) }
   }
 
@@ -127,10 +125,6 @@ function passes(error: unknown): boolean {
   return !(error instanceof FlyballError) || error.spec.retriable
 }
 
-interface Bounds {
-  readonly start: number
-  readonly end: number
-}
 type InputBounds = Readonly<Record<'panes' | 'acks' | 'requests', Bounds>>
 
 /** The lowest position of the seats; the start of what there is when that is gone: the chains of panes tell what is missing. */
@@ -194,8 +188,7 @@ class JudgeSession {
   }
 
   async #learnEnd(partition: number): Promise<void> {
-    const offsets = await this.#context.log.admin.offsets(this.#context.topics.panes)
-    this.#measuredEnd = offsets.find((one) => one.partition === partition)?.end ?? 0
+    this.#measuredEnd = (await boundsOf(this.#context.log, this.#context.topics.panes, partition)).end
   }
 
   #drained(): boolean {

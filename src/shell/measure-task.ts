@@ -25,6 +25,7 @@ import {
   unitChunkRecord,
 } from './checkpoint-store.ts'
 import { Outbox } from './outbox.ts'
+import { boundsOf } from './partition-bounds.ts'
 import type { SourceCheckpoint } from './source-checkpoint.ts'
 import { type InputName, type SliceClosing, SourcePipeline, type SourcePipelineOptions, type UnstampedPane } from './source-pipeline.ts'
 
@@ -335,8 +336,7 @@ function startOf(restored: SourceCheckpoint | null, starts: StartOffsets): Start
 /** Where a source without a checkpoint begins: at the start of the log. */
 async function startOffsets({ log, layout }: MeasureContext, partition: number): Promise<StartOffsets> {
   const start = async (topic: string | undefined): Promise<number> => {
-    if (topic === undefined) return 0
-    return (await log.admin.offsets(topic)).find((one) => one.partition === partition)?.start ?? 0
+    return topic === undefined ? 0 : (await boundsOf(log, topic, partition)).start
   }
   return {
     predictions: await start(layout.predictions.topic),

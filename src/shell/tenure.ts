@@ -10,6 +10,7 @@ import type { LogRecord, OutgoingRecord } from '../domain.ts'
 import type { EventLog, Reader, Transactor } from '../kafka/contract.ts'
 import { within } from '../kit/clock.ts'
 import { BARRIER_KEY, isInternalKey } from '../wire/keys.ts'
+import { boundsOf } from './partition-bounds.ts'
 
 const STEP_DEADLINE_MS = 20_000
 
@@ -84,7 +85,7 @@ async function readBack(
   const keep = (record: LogRecord) => {
     if (!isInternalKey(record.key)) records.push(record)
   }
-  const start = (await log.admin.offsets(topic)).find((one) => one.partition === partition)?.start ?? 0
+  const { start } = await boundsOf(log, topic, partition)
   const end = await reader.readUntil(topic, partition, start, isOurs, keep, alive, STEP_DEADLINE_MS)
   return end === null ? null : records
 }
