@@ -24,7 +24,7 @@
 import type { Detector, Truth } from './detector.ts'
 import { logWeightedSum } from './math/log-sum-exp.ts'
 import type { Random } from './math/random.ts'
-import { requireCount, requireFinite, requireNonNegative } from './math/refuse.ts'
+import { requireCount, requireFinite, requireNonNegative, requireTemper } from './math/refuse.ts'
 import { advanceMixture, emptyMixture } from './math/start-mixture.ts'
 import { trafficAt } from './math/traffic.ts'
 
@@ -50,13 +50,24 @@ export function emptyBounded(lambdas: readonly number[]): BoundedState {
   return { strata: 0, logMixture: emptyMixture(lambdas.length) }
 }
 
-/** Adds one stratum. `margin`: by how much the candidate's cost may lie above the control's, in units of v. */
-export function observeBounded(state: BoundedState, arms: BoundedArms, margin: number, lambdas: readonly number[]): BoundedState {
+/**
+ * Adds one stratum. `margin`: by how much the candidate's cost may lie above the control's, in units of v. `temper` ≥ 1 divides every
+ * ln L: L^(1/temper) still has a mean of at most 1 (Jensen); for rows that move together in units, with their design effect as temper,
+ * the level is calibrated by simulation.
+ */
+export function observeBounded(
+  state: BoundedState,
+  arms: BoundedArms,
+  margin: number,
+  lambdas: readonly number[],
+  temper = 1,
+): BoundedState {
   requireBounded(arms, lambdas)
   requireNonNegative(margin, 'margin')
+  requireTemper(temper)
   if (arms.candidateRows === 0 || arms.controlRows === 0) return state
   const logBets = lambdas.map((lambda, index) => boundedLogBet(arms, margin, lambda, index))
-  return { strata: state.strata + 1, logMixture: advanceMixture(state.logMixture, state.strata, logBets) }
+  return { strata: state.strata + 1, logMixture: advanceMixture(state.logMixture, state.strata, logBets, temper) }
 }
 
 /** Natural logarithm of the evidence. */

@@ -109,6 +109,11 @@ function bestRho(v: number, isOneSided: boolean): number {
   return normalBestRho(v, isOneSided ? 2 * LEVEL_TUNED : LEVEL_TUNED)
 }
 
+/** For one-sided mixtures, at the level they are all tuned to. */
+export function oneSidedRho(v: number): number {
+  return bestRho(v, true)
+}
+
 export function normalLogMixture(s: number, v: number, vTuned: number, isOneSided: boolean): number {
   const rho = bestRho(vTuned, isOneSided)
   const both = 0.5 * Math.log(rho / (v + rho)) + (s * s) / (2 * (v + rho))
@@ -137,7 +142,7 @@ export function betaBinomialMixtureBound(v: number, alpha: number, vTuned: numbe
 }
 
 /** The smallest s ≥ 0 with wealth 1/α, by bisection; `most` when none is reached before. */
-function mixtureBound(logMixture: (s: number) => number, v: number, alpha: number, most: number): number {
+export function mixtureBound(logMixture: (s: number) => number, v: number, alpha: number, most: number): number {
   requireAlpha(alpha)
   const threshold = -Math.log(alpha)
   let low = 0

@@ -6,21 +6,27 @@
  * their plain mean. Not the product: bins of one request exclude one another, and a product of their bets has a mean above one.
  *
  * Formula. Per event e, direction ± and step s, with x of K on the candidate: M ← (M + w_s) · e^{±s·x} / H(±s); evidence = mean of
- * Σ weight·M over events and directions. All tilts of one event share the probabilities of its support: they are walked once, and
- * each H is a polynomial in e^{±s} with them as coefficients.
+ * Σ weight·M over events and directions. H of all numbers of events comes from one recurrence per tilt and split (math/hypergeometric.ts).
  * Guarantee. Means of e-processes are e-processes: P(evidence ever ≥ 1/α) ≤ α while no event's rate depends on the arm.
  * Cost. Tens of microseconds per stratum and feature with 26 bins; nothing per request. State: 2 × steps numbers per event.
  * Blind to: changes within a bin; changes that strike both arms.
  * Source. As two-arm.ts. Counter-example to multiplying: two requests, share ½, tilts (2, 0): true mean 1, product of bounds ¾.
  */
 import type { Detector, Truth } from './detector.ts'
-import { hypergeometricLogNormaliser, NEGLIGIBLE, supportHigh, supportLow, tiltedMode } from './math/hypergeometric.ts'
-import { logAdd, logMean, logWeightedSum } from './math/log-sum-exp.ts'
+import { fastLogAdd } from './math/fast-log-add.ts'
+import {
+  hypergeometricLogNormaliser,
+  type NormaliserTable,
+  normaliserTable,
+  TABLE_LOG_ODDS_MAX,
+  tableLogNormaliser,
+} from './math/hypergeometric.ts'
+import { logMean, logWeightedSum } from './math/log-sum-exp.ts'
 import { multinomial, type Random } from './math/random.ts'
-import { requireCount, requirePart } from './math/refuse.ts'
+import { requireCount, requirePart, requireTemper } from './math/refuse.ts'
 import { LOG_NOTHING, logStartWeight } from './math/start-mixture.ts'
 import { trafficAt } from './math/traffic.ts'
-import { DEFAULT_GRID, type Direction, type TwoArmGrid } from './two-arm.ts'
+import { type Direction, EVEN_GRID, type TwoArmGrid } from './two-arm.ts'
 
 export interface DistributionArms {
   /** Counts per bin: ordered bins first, then those without an order (missing, unseen, …). */
@@ -46,10 +52,10 @@ export interface StrongestEvent {
   readonly logEvidence: number
 }
 
-/** e^{(width of the support) × (largest step)} must stay a double with room to spare; wider supports are summed tilt by tilt. */
-const LOG_SPAN_MAX = 600
-/** Tilts evaluated in one walk over the support. */
-const LANES = 6
+/** Of larger splits, each ln H is a sum of its own: a table would cost more than it saves. */
+const TABLE_REQUESTS_MAX = 131_072
+/** Of larger splits, rows of ln H are read off their tables again each time. */
+const KNOWN_REQUESTS_MAX = 32_768
 
 export function emptyDistribution(bins: number, orderedBins: number, grid: TwoArmGrid): DistributionState {
   return { strata: 0, logMixture: new Float64Array(2 * grid.steps.length * eventCount(bins, orderedBins)).fill(LOG_NOTHING) }
@@ -59,26 +65,35 @@ function eventCount(bins: number, orderedBins: number): number {
   return bins + Math.max(0, orderedBins - 1)
 }
 
-/** Adds one stratum. One that lacks an arm says nothing and changes nothing. */
-export function observeDistribution(state: DistributionState, arms: DistributionArms, grid: TwoArmGrid): DistributionState {
+/**
+ * Adds one stratum. One that lacks an arm says nothing and changes nothing. `temper` ≥ 1 divides every ln L: L^(1/temper) still has a
+ * mean of at most 1 (Jensen); for requests that move together in units, with their design effect as temper, the level is calibrated
+ * by simulation.
+ */
+export function observeDistribution(state: DistributionState, arms: DistributionArms, grid: TwoArmGrid, temper = 1): DistributionState {
   requireDistribution(state, arms, grid)
+  requireTemper(temper)
   if (arms.candidateRequests === 0 || arms.controlRequests === 0) return state
-  const stratum = openStratum(state, arms, grid)
+  const normalisers = normalisersOf(arms.candidateRequests, arms.controlRequests, grid.steps)
+  const logMixture = grown(state.logMixture, state.strata)
   const bins = arms.candidate.length
-  for (let bin = 0; bin < bins; bin++) advanceEvent(stratum, bin, arms.candidate[bin]!, arms.control[bin]!)
+  for (let bin = 0; bin < bins; bin++) {
+    addBets(logMixture, bin, arms.candidate[bin]!, arms.candidate[bin]! + arms.control[bin]!, normalisers, temper)
+  }
   let candidateAbove = 0
   let controlAbove = 0
   for (let edge = arms.orderedBins - 2; edge >= 0; edge--) {
     candidateAbove += arms.candidate[edge + 1]!
     controlAbove += arms.control[edge + 1]!
-    advanceEvent(stratum, bins + edge, candidateAbove, controlAbove)
+    addBets(logMixture, bins + edge, candidateAbove, candidateAbove + controlAbove, normalisers, temper)
   }
-  return { strata: state.strata + 1, logMixture: stratum.after }
+  return { strata: state.strata + 1, logMixture }
 }
 
 /** Natural logarithm of the evidence: the mean over all events and both directions. */
 export function logEvidenceDistribution(state: DistributionState, grid: TwoArmGrid): number {
   if (state.strata === 0) return 0
+  if (grid.weights.every((weight) => weight === grid.weights[0])) return logMean(state.logMixture)
   const rows = state.logMixture.length / grid.steps.length
   return logMean(Array.from({ length: rows }, (_, row) => logEvidenceOfRow(state, row, grid)))
 }
@@ -102,164 +117,82 @@ export function strongestEvent(state: DistributionState, bins: number, orderedBi
 
 function logEvidenceOfRow(state: DistributionState, row: number, grid: TwoArmGrid): number {
   const steps = grid.steps.length
-  return logWeightedSum(Array.from(state.logMixture.subarray(row * steps, (row + 1) * steps)), grid.weights)
+  return logWeightedSum(state.logMixture, grid.weights, row * steps)
 }
 
 // ── one stratum, every event ───────────────────────────────────────────────────────────────────────────────────────────────
 
-/** What all events of one stratum share, and the scratch they are computed in. */
-interface Stratum {
+/** ln(M + w) for every capital: what each has to bet with in this stratum. */
+function grown(logMixture: Float64Array, stratum: number): Float64Array {
+  const logWeight = logStartWeight(stratum)
+  const result = new Float64Array(logMixture.length)
+  for (let i = 0; i < result.length; i++) result[i] = fastLogAdd(logMixture[i]!, logWeight)
+  return result
+}
+
+/** The bets of one event in both directions, all steps: (±step·x − ln H(±step)) over the temper. */
+function addBets(logMixture: Float64Array, event: number, x: number, events: number, normalisers: Normalisers, temper: number): void {
+  // What nobody or everybody showed says nothing.
+  if (events === 0 || events === normalisers.candidate + normalisers.control) return
+  const { tilts, logNormalisers } = normalisers
+  const row = normaliserRow(normalisers, events)
+  const from = event * tilts.length
+  for (let j = 0; j < tilts.length; j++) {
+    logMixture[from + j] = logMixture[from + j]! + (tilts[j]! * x - logNormalisers[row + j]!) / temper
+  }
+}
+
+// ── ln H(±step) by number of events ────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * The features of one scope share their requests, and small bins their numbers of events: each ln H is computed once for all of
+ * them. A memory of the last split only, which no result depends on.
+ */
+interface Normalisers {
   readonly candidate: number
   readonly control: number
-  readonly logWeight: number
   readonly steps: readonly number[]
-  readonly stepMax: number
-  /** e^step, padded to whole lanes, then e^−step likewise. */
-  readonly oddsRatios: Float64Array
-  readonly lanes: number
-  readonly before: Float64Array
-  readonly after: Float64Array
-  /** Scratch: probabilities of the support relative to the largest, from `low` up; one normaliser per tilt. */
-  readonly terms: Float64Array
-  readonly sums: Float64Array
+  /** The steps, then their negatives. */
+  readonly tilts: Float64Array
+  /** One per tilt; none for splits too large. */
+  readonly tables: readonly NormaliserTable[]
+  /** Which numbers of events have their row. */
+  readonly isKnown: Uint8Array
+  /** One row of all tilts for each number of events that may be known, or a single one. */
+  readonly logNormalisers: Float64Array
 }
 
-function openStratum(state: DistributionState, arms: DistributionArms, grid: TwoArmGrid): Stratum {
-  const lanes = LANES * Math.ceil(grid.steps.length / LANES)
-  const oddsRatios = new Float64Array(2 * lanes).fill(1)
-  grid.steps.forEach((step, index) => {
-    oddsRatios[index] = Math.exp(step)
-    oddsRatios[lanes + index] = Math.exp(-step)
-  })
-  const stepMax = Math.max(...grid.steps)
-  return {
-    candidate: arms.candidateRequests,
-    control: arms.controlRequests,
-    logWeight: logStartWeight(state.strata),
-    steps: grid.steps,
-    stepMax,
-    oddsRatios,
-    lanes,
-    before: state.logMixture,
-    after: new Float64Array(state.logMixture.length),
-    terms: new Float64Array(Math.ceil(LOG_SPAN_MAX / stepMax) + 2),
-    sums: new Float64Array(2 * lanes),
-  }
+let latest: Normalisers | null = null
+
+function normalisersOf(candidate: number, control: number, steps: readonly number[]): Normalisers {
+  if (latest !== null && latest.candidate === candidate && latest.control === control && latest.steps === steps) return latest
+  const tilts = Float64Array.from([...steps, ...steps.map((step) => -step)])
+  const requests = candidate + control
+  const hasTables = requests <= TABLE_REQUESTS_MAX && steps.every((step) => step <= TABLE_LOG_ODDS_MAX)
+  const tables = hasTables ? Array.from(tilts, (tilt) => normaliserTable(tilt, candidate, control)) : []
+  const rows = requests <= KNOWN_REQUESTS_MAX ? requests : 0
+  const logNormalisers = new Float64Array(tilts.length * Math.max(1, rows))
+  latest = { candidate, control, steps, tilts, tables, isKnown: new Uint8Array(rows), logNormalisers }
+  return latest
 }
 
-/** The bets of one event in both directions, all steps. */
-function advanceEvent(stratum: Stratum, event: number, candidateEvents: number, controlEvents: number): void {
-  const { candidate, control } = stratum
-  const events = candidateEvents + controlEvents
-  const at = event * 2 * stratum.steps.length
-  const low = supportLow(control, events)
-  const width = supportHigh(candidate, events) - low
-  if (events === 0 || events === candidate + control) advanceQuietly(stratum, at)
-  else if (width * stratum.stepMax > LOG_SPAN_MAX) advanceTiltByTilt(stratum, at, candidateEvents, events)
-  else advanceTogether(stratum, at, candidateEvents - low, fillTerms(stratum, low, width, events))
+/** Where ln H(±step) of so many events stands. */
+function normaliserRow(normalisers: Normalisers, events: number): number {
+  const { isKnown, tilts } = normalisers
+  const isRemembered = events < isKnown.length
+  const at = isRemembered ? tilts.length * events : 0
+  if (isRemembered && isKnown[events] === 1) return at
+  for (let j = 0; j < tilts.length; j++) normalisers.logNormalisers[at + j] = logNormaliser(normalisers, j, events)
+  if (isRemembered) isKnown[events] = 1
+  return at
 }
 
-/** An event nobody or everybody showed says nothing: only the start weight is added. Equal capitals stay equal. */
-function advanceQuietly(stratum: Stratum, at: number): void {
-  const { before, after, logWeight } = stratum
-  let known = Number.NaN
-  let result = Number.NaN
-  for (let i = at; i < at + 2 * stratum.steps.length; i++) {
-    if (before[i] !== known) {
-      known = before[i]!
-      result = logAdd(known, logWeight)
-    }
-    after[i] = result
-  }
-}
-
-/** terms[i] = P(low + i) / P(mode), by the ratio of neighbours; sums = Σ terms·ψ^i for every tilt. Returns Σ terms. */
-function fillTerms(stratum: Stratum, low: number, width: number, events: number): number {
-  const { candidate, control, terms, oddsRatios, sums, lanes } = stratum
-  const gap = control - events
-  const mode = tiltedMode(1, candidate, control, events)
-  let term = (terms[mode - low] = 1)
-  let total = 1
-  for (let x = mode; x < low + width; x++) {
-    term *= ((events - x) * (candidate - x)) / ((x + 1) * (gap + x + 1))
-    terms[x + 1 - low] = term
-    total += term
-  }
-  term = 1
-  for (let x = mode; x > low; x--) {
-    term *= (x * (gap + x)) / ((events - x + 1) * (candidate - x + 1))
-    terms[x - 1 - low] = term
-    total += term
-  }
-  // Tilted downwards, terms beyond the mode only shrink: what is negligible untilted is negligible.
-  let last = width
-  while (last > mode - low && terms[last]! < NEGLIGIBLE) last--
-  for (let lane = 0; lane < lanes; lane += LANES) {
-    evaluateLanes(terms, width, oddsRatios, sums, lane)
-    evaluateLanes(terms, last, oddsRatios, sums, lanes + lane)
-  }
-  return total
-}
-
-/** Six polynomials with the same coefficients at once, by Horner's rule: six independent chains keep the processor busy. */
-function evaluateLanes(terms: Float64Array, last: number, points: Float64Array, sums: Float64Array, at: number): void {
-  const p0 = points[at]!
-  const p1 = points[at + 1]!
-  const p2 = points[at + 2]!
-  const p3 = points[at + 3]!
-  const p4 = points[at + 4]!
-  const p5 = points[at + 5]!
-  let s0 = 0
-  let s1 = 0
-  let s2 = 0
-  let s3 = 0
-  let s4 = 0
-  let s5 = 0
-  for (let i = last; i >= 0; i--) {
-    const term = terms[i]!
-    s0 = s0 * p0 + term
-    s1 = s1 * p1 + term
-    s2 = s2 * p2 + term
-    s3 = s3 * p3 + term
-    s4 = s4 * p4 + term
-    s5 = s5 * p5 + term
-  }
-  sums[at] = s0
-  sums[at + 1] = s1
-  sums[at + 2] = s2
-  sums[at + 3] = s3
-  sums[at + 4] = s4
-  sums[at + 5] = s5
-}
-
-/** M ← (M + w) · ψ^i · total / sums(ψ), with one exponential and one logarithm per tilt. */
-function advanceTogether(stratum: Stratum, at: number, i: number, total: number): void {
-  const { before, after, logWeight, sums, lanes, steps } = stratum
-  const count = steps.length
-  for (let j = 0; j < count; j++) {
-    const shift = i * steps[j]!
-    after[at + j] = advanced(before[at + j]!, logWeight, total / sums[j]!) + shift
-    after[at + count + j] = advanced(before[at + count + j]!, logWeight, total / sums[lanes + j]!) - shift
-  }
-}
-
-function advanced(logCapital: number, logWeight: number, factor: number): number {
-  const apart = Math.abs(logCapital - logWeight)
-  const larger = Math.max(logCapital, logWeight)
-  return larger + Math.log(apart > 40 ? factor : (1 + Math.exp(-apart)) * factor)
-}
-
-/** A support too wide for one polynomial: each tilt is summed around its own largest term. */
-function advanceTiltByTilt(stratum: Stratum, at: number, x: number, events: number): void {
-  const { before, after, logWeight, steps, candidate, control } = stratum
-  const count = steps.length
-  for (let j = 0; j < count; j++) {
-    const step = steps[j]!
-    const more = x * step - hypergeometricLogNormaliser(step, candidate, control, events)
-    const fewer = -x * step - hypergeometricLogNormaliser(-step, candidate, control, events)
-    after[at + j] = logAdd(before[at + j]!, logWeight) + more
-    after[at + count + j] = logAdd(before[at + count + j]!, logWeight) + fewer
-  }
+function logNormaliser({ candidate, control, steps, tilts, tables }: Normalisers, j: number, events: number): number {
+  const table = tables[j]
+  if (!table) return hypergeometricLogNormaliser(tilts[j]!, candidate, control, events)
+  if (events <= table.reach) return tableLogNormaliser(table, events)
+  const opposite = tables[j < steps.length ? j + steps.length : j - steps.length]!
+  return candidate * tilts[j]! + tableLogNormaliser(opposite, candidate + control - events)
 }
 
 function requireDistribution(state: DistributionState, arms: DistributionArms, grid: TwoArmGrid): void {
@@ -293,9 +226,9 @@ const SAMPLE_ORDERED = 7
 /** Eight bins, of which the last is "missing"; harm: everything moves up by a bin for one request in four. */
 export const distributionDetector: Detector<DistributionState, DistributionArms> = {
   name: 'distribution',
-  empty: () => emptyDistribution(SAMPLE_BINS, SAMPLE_ORDERED, DEFAULT_GRID),
-  observe: (state, arms) => observeDistribution(state, arms, DEFAULT_GRID),
-  logEvidence: (state) => logEvidenceDistribution(state, DEFAULT_GRID),
+  empty: () => emptyDistribution(SAMPLE_BINS, SAMPLE_ORDERED, EVEN_GRID),
+  observe: (state, arms) => observeDistribution(state, arms, EVEN_GRID),
+  logEvidence: (state) => logEvidenceDistribution(state, EVEN_GRID),
   sample: sampleDistribution,
   nothing: {
     candidate: new Float64Array(SAMPLE_BINS),

@@ -8,8 +8,8 @@ const EULER = 0.5772156649015329
 const HALF_LOG_TWO_PI = 0.9189385332046727
 const SERIES_TERMS = 40
 
-/** ζ(k) − 1 for k ≥ 2: the first terms as they are, the rest by Euler–Maclaurin. */
-function zetaLessOne(k: number): number {
+/** ζ(k) − 1 for k > 1, whole or not, good to 1e-12: the first terms as they are, the rest by Euler–Maclaurin. */
+export function zetaLessOne(k: number): number {
   const last = 20
   let sum = 0
   for (let n = last - 1; n >= 2; n--) sum += n ** -k
@@ -29,7 +29,7 @@ function nearOne(z: number): number {
 }
 
 /** What Stirling's formula leaves over: ln Γ(x) − (x − ½) ln x + x − ½ ln 2π, for x ≥ 10. */
-function stirlingRest(x: number): number {
+export function stirlingRest(x: number): number {
   const y = 1 / (x * x)
   const series = 1 / 12 + y * (-1 / 360 + y * (1 / 1260 + y * (-1 / 1680 + y * (1 / 1188 + y * (-691 / 360360 + y / 156)))))
   return series / x

@@ -1,4 +1,5 @@
 /** Sums of numbers known by their logarithms, without overflow. */
+import { fastExp } from './fast-exp.ts'
 
 /** ln Σ e^v. −∞ for no values. */
 export function logSumExp(values: ArrayLike<number>): number {
@@ -6,7 +7,7 @@ export function logSumExp(values: ArrayLike<number>): number {
   for (let i = 0; i < values.length; i++) largest = Math.max(largest, values[i]!)
   if (!Number.isFinite(largest)) return largest
   let sum = 0
-  for (let i = 0; i < values.length; i++) sum += Math.exp(values[i]! - largest)
+  for (let i = 0; i < values.length; i++) sum += fastExp(values[i]! - largest)
   return largest + Math.log(sum)
 }
 
@@ -17,12 +18,17 @@ export function logAdd(a: number, b: number): number {
   return larger === Number.NEGATIVE_INFINITY ? larger : larger + Math.log1p(Math.exp(Math.min(a, b) - larger))
 }
 
-/** ln Σ w·e^v: the logarithm of a weighted mean when the weights sum to one. */
-export function logWeightedSum(values: readonly number[], weights: readonly number[]): number {
-  return logSumExp(values.map((value, index) => value + Math.log(weights[index]!)))
+/** ln Σ w·e^v: the logarithm of a weighted mean when the weights sum to one. The values begin at `from`. */
+export function logWeightedSum(values: ArrayLike<number>, weights: readonly number[], from = 0): number {
+  let largest = Number.NEGATIVE_INFINITY
+  for (let i = 0; i < weights.length; i++) largest = Math.max(largest, values[from + i]!)
+  if (!Number.isFinite(largest)) return largest
+  let sum = 0
+  for (let i = 0; i < weights.length; i++) sum += weights[i]! * fastExp(values[from + i]! - largest)
+  return largest + Math.log(sum)
 }
 
 /** ln of the plain mean of e^v. */
-export function logMean(values: readonly number[]): number {
+export function logMean(values: ArrayLike<number>): number {
   return logSumExp(values) - Math.log(values.length)
 }

@@ -24,6 +24,11 @@ export function requireNonNegative(value: number, field: string): void {
   if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) throw new RangeError(`${field} must be finite and zero or more, not ${value}`)
 }
 
+/** A design effect: 1 for independent requests, more where requests of one user move together. */
+export function requireTemper(value: number): void {
+  if (!(value >= 1 && value < Number.POSITIVE_INFINITY)) throw new RangeError(`temper must be finite and one or more, not ${value}`)
+}
+
 /** A share of requests, 0 to 1. */
 export function requireShare(value: number, field: string): void {
   if (!(value >= 0 && value <= 1)) throw new RangeError(`${field} must lie between 0 and 1, not ${value}`)

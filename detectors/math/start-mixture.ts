@@ -5,6 +5,7 @@
  * So a little capital is held back and put in afresh at every stratum; what has been put in grows or shrinks by the bets L.
  * Guarantee. M plus what is still held back is a martingale under "no harm" that starts at 1, so M alone stays an e-process.
  * Cost. A logarithm of s strata at most: ln(1/w_s) is 4.9 at the tenth stratum and 11.5 at the thousandth.
+ * Temper. Where requests of one user move together, every ln L is divided by their design effect before it enters: see `advanceMixture`.
  * Source. Shin, Ramdas & Rinaldo (2022).
  */
 import { logAdd } from './log-sum-exp.ts'
@@ -18,10 +19,14 @@ export function logStartWeight(stratum: number): number {
   return Math.log(START_MIXTURE_CONSTANT / n) - 2 * Math.log(Math.log(n))
 }
 
-/** One stratum of bets for a row of capitals. */
-export function advanceMixture(logMixture: readonly number[], stratum: number, logBets: readonly number[]): readonly number[] {
+/**
+ * One stratum of bets for a row of capitals, each ln L divided by `temper` ≥ 1. L^(1/temper) still has a mean of at most 1 (Jensen:
+ * the root is concave), so the guarantee stands for independent requests whatever the temper. For requests that move together in
+ * units L itself has no such mean; with the design effect as temper the level is calibrated by simulation, not proven.
+ */
+export function advanceMixture(logMixture: readonly number[], stratum: number, logBets: readonly number[], temper = 1): readonly number[] {
   const logWeight = logStartWeight(stratum)
-  return logMixture.map((logCapital, index) => logAdd(logCapital, logWeight) + logBets[index]!)
+  return logMixture.map((logCapital, index) => logAdd(logCapital, logWeight) + logBets[index]! / temper)
 }
 
 /**
