@@ -152,6 +152,8 @@ export interface MaturedBatch {
   readonly dimensions: readonly Int32Array[]
   /** 1: counted among the first exposures. */
   readonly first: Uint8Array
+  /** Hashed bucket of its unit; -1: none. */
+  readonly unitBucket: Int16Array
   readonly score: Float64Array
   readonly decision: Uint8Array
   readonly label: Float64Array
@@ -169,8 +171,11 @@ export interface Stamp {
   readonly sequence: number
 }
 
-/** `all` requests, or `first` exposures of units on their home partition. */
-export type Population = 'all' | 'first'
+/**
+ * `all` requests, or `first` exposures of units on their home partition. `units`: one cell a pane, the control's requests in `__all__` by
+ * hashed unit, from which the judge learns how alike the requests of one unit are.
+ */
+export type Population = 'all' | 'first' | 'units'
 
 /** Numbers of one block in one cell. Length is fixed by the layout; every slot is a count or a sum. */
 export interface BlockCounts {

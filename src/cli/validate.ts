@@ -57,7 +57,7 @@ function summaryOf({ layout }: LoadedPolicy) {
     weights: model.plan.weights,
     ladder: model.plan.ladder,
     scopes: model.scopes.length,
-    guardrails: model.plan.guardrails.map((guardrail) => guardrail.name),
+    guardrails: [...model.plan.guardrails, ...(model.plan.steady ?? [])].map((guardrail) => guardrail.name),
     paneBytesMax: paneBound(model).bytes,
   }))
   return { policyDigest: layout.policyDigest, environment: layout.environment, models }

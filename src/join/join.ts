@@ -12,6 +12,7 @@
  * Entries are kept longer than any rule needs them; nothing depends on when they go.
  */
 import type { MaturedBatch, OutcomeBatch, PredictionBatch } from '../domain.ts'
+import { unitBucket } from '../kit/hash.ts'
 import type { Layout } from '../policy/layout.ts'
 import { FLAGS, IdRing } from './id-ring.ts'
 import { MaturedColumns } from './matured-columns.ts'
@@ -53,9 +54,10 @@ const OUTCOME_CLOCK = 6
 const OFFSET = 7
 const DIMENSIONS = 16
 
-// Bits of FLAGS: first exposure, decision (2 bits), label (2 bits).
+// Bits of FLAGS: first exposure, decision (2 bits), label (2 bits), bucket of the unit + 1 (8 bits; 0: no unit).
 const DECISION_SHIFT = 1
 const LABEL_SHIFT = 3
+const BUCKET_SHIFT = 5
 const NO_OUTCOME = 0
 const NEGATIVE = 1
 const POSITIVE = 2
@@ -231,7 +233,8 @@ export class Join {
     const { pending } = this
     const place = pending.add(batch.id1[row]!, batch.id2[row]!)
     const { words, doubles } = pending
-    words[place + FLAGS] = this.first[row]! | (batch.decision[row]! << DECISION_SHIFT)
+    const bucket = unitBucket(batch.unit1[row]!, batch.unit2[row]!) + 1
+    words[place + FLAGS] = this.first[row]! | (batch.decision[row]! << DECISION_SHIFT) | (bucket << BUCKET_SHIFT)
     words[place + MODEL_VERSION] = (batch.model[row]! << 16) | batch.version[row]!
     const at = place >> 1
     doubles[at + FITS_FROM] = fitsFromMs
@@ -332,6 +335,7 @@ export class Join {
     batch.version[row] = words[place + MODEL_VERSION]! & 0xffff
     for (let k = 0; k < batch.dimensions.length; k++) batch.dimensions[k]![row] = words[place + DIMENSIONS + k]!
     batch.first[row] = flags & 1
+    batch.unitBucket[row] = ((flags >> BUCKET_SHIFT) & 0xff) - 1
     batch.score[row] = doubles[at + SCORE]!
     batch.decision[row] = (flags >> DECISION_SHIFT) & 3
     batch.label[row] = inTime && label !== NO_LABEL ? label - NEGATIVE : Number.NaN

@@ -14,6 +14,7 @@ export class MaturedColumns {
       version: new Int32Array(ROWS),
       dimensions: Array.from({ length: dimensions }, () => new Int32Array(ROWS)),
       first: new Uint8Array(ROWS),
+      unitBucket: new Int16Array(ROWS),
       score: new Float64Array(ROWS),
       decision: new Uint8Array(ROWS),
       label: new Float64Array(ROWS),

@@ -22,6 +22,7 @@ const WHILE_RULE_SPEAKS: Readonly<Record<string, Opening>> = {
   'outcome-coverage': { cause: 'outcome-coverage', severity: 'warning' },
   'lifts-used-up': { cause: 'flapping', severity: 'warning' },
   'blind-too-long': { cause: 'blind', severity: 'critical' },
+  steady: { cause: 'steady', severity: 'warning' },
 }
 
 const RULE_CAUSES = new Set(Object.values(WHILE_RULE_SPEAKS).map((opening) => opening.cause))
@@ -82,7 +83,7 @@ function stillFires(alert: Alert, verdict: Verdict, opening: Opening | null, aft
   if (alert.cause.startsWith(ROLLBACK_CAUSES)) return after.phase === 'rolled-back'
   if (!RULE_CAUSES.has(alert.cause)) return true
   // Acks, observations and requests say nothing about what a rule found.
-  return isLoopWord(verdict) ? after.phase === 'climbing' : opening?.cause === alert.cause
+  return isLoopWord(verdict) ? after.phase === (alert.cause === 'steady' ? 'promoted' : 'climbing') : opening?.cause === alert.cause
 }
 
 function isLoopWord(verdict: Verdict): boolean {

@@ -35,7 +35,7 @@ export interface Finding {
   readonly commandKind: Command['kind'] | null
   /** What stands in `lastVerdict` afterwards. */
   readonly key: string
-  /** Words when the candidate is silent. */
+  /** Words when the candidate is silent, or lacks what the policy requires: a rollback on a fact has no readings. */
   readonly silent: string
   readonly wallTimes: Readonly<Record<string, number>>
 }
@@ -99,6 +99,7 @@ function decisionOf(before: JudgeState, after: JudgeState, finding: Finding, { m
 
 function causeWords(state: JudgeState, verdict: Verdict, model: ModelLayout, silent: string): string {
   if (verdict.kind !== 'rollback' && verdict.kind !== 'throttle') return ''
+  if (verdict.rule === 'contract') return `upstream: what ${candidateOf(model)} is given, or what it logs, is not what the policy requires`
   if (verdict.evidence.length === 0) return `${candidateOf(model)} stopped answering, or its predictions stopped being written: ${silent}`
   return causeOf(state.evidence, model, verdict.evidence)?.words ?? ''
 }

@@ -10,9 +10,10 @@ import type { Layout, ModelLayout } from '../policy/layout.ts'
 import type { FlyballEvent } from '../telemetry/events.ts'
 import { arrivalsAfterAck, arrivalsAfterPane, requestsOf } from './arrivals.ts'
 import { closeLoop, learnFrom } from './close-loop.ts'
+import { brokenContract, contractAfterPane } from './contract.ts'
 import { type Draft, decide, type JudgeEffect } from './decide.ts'
 import { acceptPane, acceptPulse, passedMs, settle } from './evidence/chains.ts'
-import { forgetUndecided, type ObserveContext, observePane, passSlices, readings } from './evidence/evidence.ts'
+import { forgetUndecided, type ObserveContext, observePane, passSlices, passTime, readings } from './evidence/evidence.ts'
 import { gatewaysAfter, gatewaysLeft, loopAfterPane } from './loop.ts'
 import { moved, moveOf } from './move.ts'
 import { QUARANTINED_KEY, republished, requested, takenOver } from './operator.ts'
@@ -74,7 +75,7 @@ function takeIn(draft: Draft, event: JudgeEvent, setting: Setting): Taken {
     case 'request':
       return { draft: requested(draft, event.request, setting), due: true }
     case 'tick':
-      return { draft: withoutTheGone(draft, setting), due: true }
+      return { draft: withoutTheGone(whileAllIdle(draft, setting), setting), due: true }
     case 'taken-over':
       return { draft: takenOver(draft, event.epoch, event.adopted, setting), due: false }
   }
@@ -90,7 +91,10 @@ function takePane(draft: Draft, pane: Pane, { model, layout }: Setting): Taken {
   const loop = ladder.loop === null ? null : loopAfterPane(ladder.loop, arms, pane.sliceStartMs, share, model.hasUnits)
   const counted = { ...ladder, loop, panes: ladder.panes + 1, rows: ladder.rows + arms.candidate + arms.control }
   const arrivals = arrivalsAfterPane(after.state.arrivals, arms, pane.sliceEndMs)
-  return { draft: { ...noted, state: { ...after.state, ladder: counted, arrivals } }, due: after.closed }
+  const contract = contractAfterPane(after.state.contract ?? {}, pane, model, ladder.stageSinceMs)
+  const owing = model.plan.contract === undefined ? {} : { contract }
+  const state = { ...after.state, ladder: counted, arrivals, ...owing }
+  return { draft: { ...noted, state }, due: after.closed || brokenContract(contract, model) !== '' }
 }
 
 interface EvidenceAfter {
@@ -166,6 +170,15 @@ function takeAck(draft: Draft, ack: Ack, setting: Setting): Draft {
   return learnFrom({ ...draft, state }, ack, setting)
 }
 
+/** While every source is idle judge time goes on by the wall clock, and that nothing arrives is a fact after two slices. */
+function whileAllIdle(draft: Draft, { model, layout, nowMs }: Setting): Draft {
+  const sources = Object.values(draft.state.chains.sources)
+  const open = sources.filter((source) => !source.ended)
+  if (open.length === 0 || !open.every((source) => source.idle)) return draft
+  const evidence = passTime(draft.state.evidence, model, nowMs - 2 * layout.sliceMs)
+  return { ...draft, state: { ...draft.state, evidence } }
+}
+
 function withoutTheGone(draft: Draft, { wallMs, model }: Setting): Draft {
   return { ...draft, state: { ...draft.state, gateways: gatewaysLeft(draft.state.gateways, wallMs, model.plan) } }
 }
@@ -202,7 +215,7 @@ function quiet(draft: Draft): Draft {
 
 function follow(draft: Draft, rule: Rule, situation: Situation, setting: Setting): Draft {
   const verdict = rule.verdict(situation)
-  const { silent } = situation
+  const fact = rule.name === 'contract' ? situation.broken : situation.silent
   const move = moveOf(verdict)
   if (move === null) {
     const key = `hold:${rule.name}:${rule.ground(situation)}`
@@ -216,7 +229,7 @@ function follow(draft: Draft, rule: Rule, situation: Situation, setting: Setting
   const next = moved(draft.state, move, setting.model, setting.nowMs)
   const key = move === 'rollback' ? QUARANTINED_KEY : obeyed(setting.model) ? NOT_IN_FORCE_KEY : ''
   const wallTimes = { detected: setting.wallMs, commanded: setting.wallMs }
-  return decide(draft, { verdict, next, commandKind: move, key, silent, wallTimes }, setting)
+  return decide(draft, { verdict, next, commandKind: move, key, silent: fact, wallTimes }, setting)
 }
 
 function heartbeat(draft: Draft, { wallMs, model }: Setting): Draft {

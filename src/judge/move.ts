@@ -58,7 +58,7 @@ export function rolledBack(state: JudgeState, model: ModelLayout, nowMs: StreamT
 export function resumed(state: JudgeState, model: ModelLayout, nowMs: StreamTimeMs): JudgeState {
   const free: Ladder = { ...state.ladder, humanHold: null, throttledRungs: 0, liftsUsed: 0, calmSinceMs: nowMs, blindSinceMs: 0 }
   if (state.ladder.phase !== 'rolled-back') return { ...anewThrottle(state, model), ladder: free }
-  const every = model.plan.guardrails.map((guardrail) => guardrail.name)
+  const every = [...model.plan.guardrails, ...(model.plan.steady ?? [])].map((guardrail) => guardrail.name)
   const anew = { ...state, evidence: resetEvidence(state.evidence, model, every) }
   return stage(anew, onRung(free, 0, model), model, nowMs)
 }
@@ -78,8 +78,9 @@ function onRung(old: Ladder, rung: number, model: ModelLayout): Ladder {
 }
 
 function stage(state: JudgeState, ladder: Ladder, model: ModelLayout, nowMs: StreamTimeMs): JudgeState {
+  const { contract: _ofBefore, ...kept } = state
   return {
-    ...state,
+    ...kept,
     evidence: startStage(state.evidence, model, nowMs),
     ladder: { ...ladder, stageSinceMs: nowMs },
     arrivals: arrivalsForgotten(state.arrivals),

@@ -4,7 +4,7 @@
  * Harm comes first, in every phase; then what long blindness demands; then every reason to stay; then the ways up.
  * A phase is part of a rule: what a rule does not list it does not touch.
  */
-import type { HoldReason, Verdict } from '../domain.ts'
+import type { HoldReason, Reading, Verdict } from '../domain.ts'
 import type { Missing, Situation } from './situation.ts'
 import type { Ladder, Phase } from './state.ts'
 
@@ -21,6 +21,13 @@ const EXPOSED: readonly Phase[] = ['climbing', 'promoted']
 const CLIMBING: readonly Phase[] = ['climbing']
 
 export const RULES: readonly Rule[] = [
+  {
+    name: 'contract',
+    phases: EXPOSED,
+    matches: ({ broken }) => broken !== '',
+    verdict: () => ({ kind: 'rollback', rule: 'contract', evidence: [] }),
+    ground: () => 'contract',
+  },
   {
     name: 'harm',
     phases: EXPOSED,
@@ -62,12 +69,27 @@ export const RULES: readonly Rule[] = [
   holdRule('blind', 'blind', ({ blind }) => blind),
   holdRule('sample-ratio', 'assignment', ({ assignment }) => assignment),
   holdRule('throttle-at-lowest', 'signal', throttledAtLowest),
-  holdRule('signal', 'signal', ({ harms }) => harms.hold.map((reading) => open(reading.guardrail, reading.scope))),
+  holdRule('signal', 'signal', ({ harms }) => harms.hold.map(signalOf)),
   holdRule('outcome-coverage', 'blind', ({ coverage }) => coverage),
   holdRule('not-in-force', 'insufficient', ({ notInForce }) => notInForce),
   holdRule('calming', 'signal', calming),
   holdRule('lifts-used-up', 'flapping', liftsUsedUp),
   holdRule('insufficient', 'insufficient', ({ lacking }) => lacking),
+  {
+    // Nothing is left to hold after the last rung: the record and the alert are for people.
+    name: 'steady',
+    phases: ['promoted'],
+    matches: ({ harms }) => steadyHolds(harms.hold).length > 0,
+    verdict: ({ harms }) => hold('signal', 'steady', steadyHolds(harms.hold).map(signalOf)),
+    ground: ({ harms }) => steadyHolds(harms.hold)[0]!.guardrail,
+  },
+  {
+    name: 'steady-over',
+    phases: ['promoted'],
+    matches: ({ ladder }) => Object.values(ladder.open).some((alert) => alert.cause === 'steady'),
+    verdict: () => hold('signal', 'steady-over', [{ kind: 'calm', words: 'no guardrail without a control speaks any more' }]),
+    ground: () => 'calm',
+  },
   {
     name: 'lift',
     phases: CLIMBING,
@@ -110,6 +132,16 @@ function holdRule(name: string, because: HoldReason, missing: (situation: Situat
 
 function hold(because: HoldReason, rule: string, missing: readonly Missing[]): Verdict {
   return { kind: 'hold', because, rule, missing: missing.map((each) => each.words) }
+}
+
+/** Outside the budgets, so without a weight: those that need no control. */
+function steadyHolds(readings: readonly Reading[]): readonly Reading[] {
+  return readings.filter((reading) => reading.weight === 0)
+}
+
+function signalOf(reading: Reading): Missing {
+  if (reading.weight > 0) return open(reading.guardrail, reading.scope)
+  return { kind: reading.guardrail, words: `${reading.guardrail}: ${reading.detail}` }
 }
 
 function open(guardrail: string, scope: string): Missing {

@@ -2,6 +2,7 @@
 import type { NonInferiority, StreamTimeMs } from '../domain.ts'
 import type { Layout, ModelLayout } from '../policy/layout.ts'
 import { candidateSilent } from './arrivals.ts'
+import { brokenContract } from './contract.ts'
 import { passedMs } from './evidence/chains.ts'
 import { coverage, type Harms, harms, proofs, sampleRatio, silence, stageRows } from './evidence/evidence.ts'
 import { quorum } from './loop.ts'
@@ -21,6 +22,8 @@ export interface Situation {
   readonly harms: Harms
   /** Words when the candidate is silent, else empty. */
   readonly silent: string
+  /** Words when the candidate lacks a feature that the policy requires, else empty. */
+  readonly broken: string
   readonly blind: readonly Missing[]
   readonly blindForMs: number
   readonly assignment: readonly Missing[]
@@ -53,6 +56,7 @@ export function situationOf(state: JudgeState, setting: Setting): Situation {
     ladder,
     harms: harms(state.evidence, model),
     silent: silentWords(state, setting),
+    broken: brokenContract(state.contract ?? {}, model),
     blind: blindness(state, setting),
     blindForMs: ladder.blindSinceMs === 0 ? 0 : nowMs - ladder.blindSinceMs,
     assignment: mismatch(state, model),

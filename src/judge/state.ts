@@ -5,6 +5,7 @@
  */
 import type { Alert, Command, StreamTimeMs, Weights } from '../domain.ts'
 import type { ModelLayout } from '../policy/layout.ts'
+import type { ContractTally } from './contract.ts'
 import { type ChainsState, emptyChains } from './evidence/chains.ts'
 import { type EvidenceState, emptyEvidence } from './evidence/evidence.ts'
 
@@ -104,6 +105,8 @@ export interface JudgeState {
   readonly sources: Readonly<Record<string, SourceView>>
   readonly gateways: Readonly<Record<string, Gateway>>
   readonly arrivals: Arrivals
+  /** Of this stage; absent where the policy requires no feature. */
+  readonly contract?: ContractTally
 }
 
 export const NO_ARRIVALS: Arrivals = { candidateSeenMs: 0, controlSeenMs: 0, routedSince: 0, routedEnoughAtMs: 0 }
@@ -155,7 +158,8 @@ export function renewedFor(state: JudgeState, model: ModelLayout): JudgeState {
     lastHash: old.lastHash,
     requestsSeen: old.requestsSeen,
   }
-  return { ...state, evidence: emptyEvidence(model), ladder: { ...emptyLadder(model), ...kept }, arrivals: NO_ARRIVALS }
+  const { contract: _ofBefore, ...rest } = state
+  return { ...rest, evidence: emptyEvidence(model), ladder: { ...emptyLadder(model), ...kept }, arrivals: NO_ARRIVALS }
 }
 
 function emptyLadder(model: ModelLayout): Ladder {
@@ -192,9 +196,8 @@ type LadderPart = Omit<JudgeState, 'evidence' | 'chains'>
 
 /** The ladder part as JSON, to be written with every decision, evidence and chains beside it. */
 export function encodeJudge(state: JudgeState): string {
-  const { model, ladder, sources, gateways, arrivals } = state
-  const part: LadderPart = { model, ladder, sources, gateways, arrivals }
-  return JSON.stringify(part)
+  const { evidence: _evidence, chains: _chains, ...part } = state
+  return JSON.stringify(part satisfies LadderPart)
 }
 
 /** The state that `encodeJudge` wrote, with the evidence and chains that were stored beside it. */

@@ -7,7 +7,7 @@ export interface Told {
   readonly verdict: Verdict
   readonly before: Weights
   readonly after: Weights
-  /** Words when the candidate is silent. */
+  /** Words when the candidate is silent, or lacks what the policy requires. */
   readonly silent: string
 }
 
@@ -38,7 +38,8 @@ export function summaryOf(told: Told, model: ModelLayout, state: JudgeState): st
 
 /** "feature drift on departure_hour (evidence e^12.3 against a limit of e^6.9 after 4,812 candidate rows)" */
 export function readingWords(reading: Reading): string {
-  const detail = reading.detail === '' ? '' : ` on ${reading.detail}`
+  // Numbers for the curious come after the first clause.
+  const detail = reading.detail === '' ? '' : ` on ${reading.detail.split('; ')[0]}`
   const scope = reading.scope === '__all__' ? '' : ` in ${reading.scope}`
   const effect = Number.isFinite(reading.estimate) ? `, ${effectWords(reading)}` : ''
   const rows = reading.candidateRows.toLocaleString('en-US')

@@ -36,6 +36,18 @@ export const ERRORS = {
     remedy: 'Write host:port, several separated by commas, in --brokers or KAFKA_BROKERS.',
     exit: 2,
   },
+  'FLY-POLICY-005': {
+    message: '{kind} needs a margin above 0, in {unit}: without one its evidence does not keep the level it promises',
+    retriable: false,
+    remedy: 'Give the guardrail a margin: the loss that would still be accepted.',
+    exit: 2,
+  },
+  'FLY-POLICY-006': {
+    message: '{guardrail} cannot use the profile {file}: {problem}',
+    retriable: false,
+    remedy: 'Record it anew with `flyball baseline` and this policy, from healthy traffic.',
+    exit: 2,
+  },
   'FLY-CLI-001': {
     message: '{file} exists already',
     retriable: false,
@@ -82,6 +94,30 @@ export const ERRORS = {
     message: 'cannot listen on port {port}: {problem}',
     retriable: true,
     remedy: 'Give --metrics-port a port that no other process has; 0 takes any that is free.',
+    exit: 2,
+  },
+  'FLY-CLI-010': {
+    message: '{file}:{line}: {problem}',
+    retriable: false,
+    remedy: 'Mend that line, or give --skip-bad to leave out what cannot be used and have it counted.',
+    exit: 2,
+  },
+  'FLY-CLI-011': {
+    message: 'nothing to record: {source} holds no prediction of a model of this policy',
+    retriable: false,
+    remedy: 'Check that the fields and versions of the policy are those of the records.',
+    exit: 2,
+  },
+  'FLY-CLI-012': {
+    message: 'cannot record: {problem}',
+    retriable: false,
+    remedy: 'Name one file that may be read, or give --topic; `flyball baseline --help` shows the options.',
+    exit: 2,
+  },
+  'FLY-CLI-009': {
+    message: 'cannot watch: {problem}',
+    retriable: false,
+    remedy: 'Give either --panes, or --topic with --field (--aggregate count needs no field); `flyball watch --help` shows the options.',
     exit: 2,
   },
   'FLY-KAFKA-001': {

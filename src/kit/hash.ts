@@ -1,4 +1,4 @@
-/** Hashes that must agree everywhere: Kafka's murmur2 (partition of a key) and the 64-bit id hash of the join. */
+/** Hashes that must agree everywhere: Kafka's murmur2 (partition of a key), the 64-bit id hash of the join, and the buckets of units. */
 
 /** Kafka's default partitioner: murmur2 of the key bytes, sign bit cleared, modulo the partition count. */
 export function partitionOf(key: Uint8Array, partitions: number): number {
@@ -44,4 +44,19 @@ export function hashLanes(bytes: Uint8Array, from: number, to: number, lanes: In
   b = Math.imul(b ^ (a >>> 13), 0x27d4eb2f)
   lanes[0] = a ^ (a >>> 16)
   lanes[1] = b ^ (b >>> 15)
+}
+
+/** How many buckets units are hashed into, to measure how alike the requests of one unit are. */
+export const UNIT_BUCKETS = 128
+
+/** Own to Flyball: whatever a gateway assigns versions by, it is not this. */
+const BUCKET_SALT = 0x51ab7c3d
+
+/** Bucket of a unit by both lanes of its hash; -1 for a record without a unit (both lanes 0). */
+export function unitBucket(lane1: number, lane2: number): number {
+  if ((lane1 | lane2) === 0) return -1
+  let mixed = Math.imul(lane1 ^ BUCKET_SALT, 0x9e3779b1) ^ Math.imul(lane2 ^ (lane2 >>> 15), 0x85ebca77)
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x7feb352d)
+  mixed = Math.imul(mixed ^ (mixed >>> 15), 0x846ca68b)
+  return (mixed ^ (mixed >>> 16)) & (UNIT_BUCKETS - 1)
 }

@@ -3,14 +3,18 @@
  * `policy/layout.ts` says. Each walks a column, finds the slot once, and adds to all rows the record belongs to.
  */
 import { FIELD_MISSING, FIELD_NOT_FINITE, FIELD_OK, FIELD_UNSEEN, FIELD_WRONG_TYPE } from '../domain.ts'
-import type { Block } from '../policy/layout.ts'
+import type { Block, ValueBounds } from '../policy/layout.ts'
 import { FeatureBins, LatencyBins, scoreBin } from './bins.ts'
 import type { CellTable } from './cell-table.ts'
+import { NOT_USABLE, PairCells } from './pair-cells.ts'
 import type { RowTargets } from './row-targets.ts'
 
 /** What blocks read. A chain that does not bring a column leaves it empty, and the layout gives it no block that asks for it. */
 export interface ValueColumns {
   readonly error: Uint8Array
+  readonly recordTimeMs: Float64Array
+  /** NaN: not told. */
+  readonly eventTimeMs: Float64Array
   readonly decision: Uint8Array
   readonly score: Float64Array
   readonly latencyMs: Float64Array
@@ -49,8 +53,20 @@ export function fillerOf(block: Block): Filler {
       const values = new Float64Array(block.sumSlots)
       return (table, targets, columns) => fillProbability(block, values, table, targets, columns)
     }
-    case 'value':
-      return (table, targets, columns) => fillValue(block, table, targets, columns)
+    case 'value': {
+      const { bounds } = block
+      if (bounds === undefined) return (table, targets, columns) => fillValue(block, table, targets, columns)
+      const values = new Float64Array(block.sumSlots)
+      return (table, targets, columns) => fillBoundedValue(block, bounds, values, table, targets, columns)
+    }
+    case 'unit-buckets': // in a table of their own
+      return () => {}
+    case 'stale':
+      return (table, targets, columns) => fillStale(block, table, targets, columns)
+    case 'pair': {
+      const cells = new PairCells(block.pair!)
+      return (table, targets, columns) => fillPair(block, cells, table, targets, columns)
+    }
   }
 }
 
@@ -240,5 +256,53 @@ function fillValue(block: Block, table: CellTable, targets: RowTargets, columns:
     if (Number.isNaN(value)) continue
     count(table, targets, k, reach, block.countOffset)
     sumPair(table, targets, k, reach, block.sumOffset, value)
+  }
+}
+
+function fillBoundedValue(
+  block: Block,
+  bounds: ValueBounds,
+  values: Float64Array,
+  table: CellTable,
+  targets: RowTargets,
+  columns: ValueColumns,
+): void {
+  const reach = reachOf(block, targets)
+  for (let k = 0; k < targets.count; k++) {
+    const value = columns.value[targets.rows[k]!]!
+    if (Number.isNaN(value)) continue
+    count(table, targets, k, reach, block.countOffset)
+    if (value < bounds.low || value > bounds.high) count(table, targets, k, reach, block.countOffset + 1)
+    values[0] = value
+    values[1] = value * value
+    boundedValues(block, costOf(value, bounds), values, 2)
+    sumRun(table, targets, k, reach, block.sumOffset, values, values.length)
+  }
+}
+
+/** The value as a cost in [0, 1]: 0 at the good end of its bounds, what lies outside at the end it lies beyond. */
+export function costOf(value: number, { low, high, worse }: ValueBounds): number {
+  const place = (Math.min(high, Math.max(low, value)) - low) / (high - low)
+  return worse === 'higher' ? place : 1 - place
+}
+
+/** An event whose own time is told and lies long before its record's. */
+function fillStale(block: Block, table: CellTable, targets: RowTargets, columns: ValueColumns): void {
+  const reach = reachOf(block, targets)
+  const { staleAfterMs = Number.POSITIVE_INFINITY } = block
+  for (let k = 0; k < targets.count; k++) {
+    const row = targets.rows[k]!
+    const isStale = columns.recordTimeMs[row]! - columns.eventTimeMs[row]! > staleAfterMs
+    if (isStale) count(table, targets, k, reach, block.countOffset)
+  }
+}
+
+/** A request that failed owes no features: with one of the two unusable it is left out. */
+function fillPair(block: Block, cells: PairCells, table: CellTable, targets: RowTargets, columns: ValueColumns): void {
+  const reach = reachOf(block, targets)
+  for (let k = 0; k < targets.count; k++) {
+    const row = targets.rows[k]!
+    const cell = cells.of(columns, row)
+    if (cell !== NOT_USABLE || columns.error[row] !== 1) count(table, targets, k, reach, block.countOffset + cell)
   }
 }

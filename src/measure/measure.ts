@@ -2,18 +2,20 @@
  * Counts records into cells. One `ChainMeasure` for each kind of chain (exposures, one for each horizon, self-describing outcomes):
  * it takes batches of columns, and hands over the cells of each model when the slice is closed.
  */
-import type { DescribedOutcomeBatch, MaturedBatch, PaneCell, PredictionBatch } from '../domain.ts'
+import type { ChainName, DescribedOutcomeBatch, MaturedBatch, PaneCell, PredictionBatch } from '../domain.ts'
+import { unitBucket } from '../kit/hash.ts'
 import { ALL_SCOPE, type Block, type InputLayout, type ModelLayout } from '../policy/layout.ts'
 import { CellTable } from './cell-table.ts'
 import { type Filler, fillerOf, type ValueColumns } from './fill.ts'
 import { type PlaceColumns, RowTargets } from './row-targets.ts'
+import { UnitBuckets } from './unit-buckets.ts'
 
 /** Value of the status column for a record that counts as a request. */
 export const COUNTED = 0
 /** A prediction id seen again: only the `duplicate` block counts it. */
 export const DUPLICATE = 1
 
-type Columns = PlaceColumns & ValueColumns & { readonly model: Int32Array }
+type Columns = PlaceColumns & ValueColumns & { readonly model: Int32Array; bucketOf(row: number): number }
 
 interface ModelMeasure {
   readonly layout: ModelLayout
@@ -21,6 +23,9 @@ interface ModelMeasure {
   readonly targets: RowTargets
   readonly fillers: readonly Filler[]
   readonly duplicateBlock: Block | null
+  /** Null where the model has no units. */
+  readonly units: UnitBuckets | null
+  readonly blockHashes: ReadonlyMap<string, string>
 }
 
 export interface ModelCells {
@@ -36,8 +41,14 @@ export class ChainMeasure {
   /** By model index; null where the model has no block on this chain. */
   private readonly models: readonly (ModelMeasure | null)[]
 
-  constructor(models: readonly ModelLayout[], input: Pick<InputLayout, 'dimensions'>, blocksOf: (model: ModelLayout) => readonly Block[]) {
-    this.models = models.map((layout) => modelMeasure(layout, input, blocksOf(layout)))
+  /** `chain`: whose unit blocks are counted as well. */
+  constructor(
+    models: readonly ModelLayout[],
+    input: Pick<InputLayout, 'dimensions'>,
+    chain: ChainName,
+    blocksOf: (model: ModelLayout) => readonly Block[],
+  ) {
+    this.models = models.map((layout) => modelMeasure(layout, input, blocksOf(layout), layout.unitBlocks?.[chain] ?? []))
   }
 
   /** Rows [from, to) of a batch of predictions. `status` says which count; `first` which are first exposures of their unit. */
@@ -50,9 +61,22 @@ export class ChainMeasure {
   }
 
   matured(batch: MaturedBatch): void {
-    const { model, version, dimensions, first, score, decision, label, value } = batch
-    const absent = { error: NO_BYTES, latencyMs: NO_NUMBERS, numbers: [], numberStates: [], symbols: [] }
-    this.fill({ model, version, dimensions, first, score, decision, label, value, ...absent }, 0, batch.count, null)
+    const { model, version, dimensions, first, unitBucket: bucket, score, decision, label, value } = batch
+    const absent = {
+      error: NO_BYTES,
+      recordTimeMs: NO_NUMBERS,
+      eventTimeMs: NO_NUMBERS,
+      latencyMs: NO_NUMBERS,
+      numbers: [],
+      numberStates: [],
+      symbols: [],
+    }
+    this.fill(
+      { model, version, dimensions, first, score, decision, label, value, bucketOf: (row) => bucket[row]!, ...absent },
+      0,
+      batch.count,
+      null,
+    )
   }
 
   /** The cells of every model with at least one record, in the order of the layout. Counting starts anew. */
@@ -60,7 +84,11 @@ export class ChainMeasure {
     const taken: ModelCells[] = []
     for (const model of this.models) {
       if (model === null || model.table.rows === 0) continue
-      taken.push({ model: model.layout.name, blockHashes: model.table.blockHashes, cells: model.table.take() })
+      taken.push({
+        model: model.layout.name,
+        blockHashes: model.blockHashes,
+        cells: [...model.table.take(), ...(model.units?.take() ?? [])],
+      })
     }
     return taken
   }
@@ -71,6 +99,8 @@ export class ChainMeasure {
       if (model === null || model.targets.count === 0) continue
       model.targets.resolve(model.table, columns)
       for (const filler of model.fillers) filler(model.table, model.targets, columns)
+      const { rows, count } = model.targets
+      model.units?.add({ rows, count, version: columns.version, bucketOf: columns.bucketOf }, columns)
       model.targets.clear()
     }
   }
@@ -85,7 +115,12 @@ export class ChainMeasure {
   }
 }
 
-function modelMeasure(layout: ModelLayout, input: Pick<InputLayout, 'dimensions'>, blocks: readonly Block[]): ModelMeasure | null {
+function modelMeasure(
+  layout: ModelLayout,
+  input: Pick<InputLayout, 'dimensions'>,
+  blocks: readonly Block[],
+  unitBlocks: readonly Block[],
+): ModelMeasure | null {
   if (blocks.length === 0) return null
   return {
     layout,
@@ -93,6 +128,8 @@ function modelMeasure(layout: ModelLayout, input: Pick<InputLayout, 'dimensions'
     targets: new RowTargets(layout, input),
     fillers: blocks.filter((block) => block.kind !== 'duplicate').map(fillerOf),
     duplicateBlock: blocks.find((block) => block.kind === 'duplicate') ?? null,
+    units: unitBlocks.length === 0 ? null : new UnitBuckets(layout, unitBlocks, blocks),
+    blockHashes: new Map([...blocks, ...unitBlocks].map((block) => [block.id, block.hash])),
   }
 }
 
@@ -106,6 +143,22 @@ function countDuplicate(model: ModelMeasure, version: number): void {
 }
 
 function predictionColumns(batch: PredictionBatch): Omit<Columns, 'first' | 'label' | 'value'> {
-  const { model, version, dimensions, error, decision, score, latencyMs, numbers, numberStates, symbols } = batch
-  return { model, version, dimensions, error, decision, score, latencyMs, numbers, numberStates, symbols }
+  const { model, version, dimensions, unit1, unit2, error, decision, score, latencyMs, numbers, numberStates, symbols } = batch
+  const bucketOf = (row: number) => unitBucket(unit1[row]!, unit2[row]!)
+  const { recordTimeMs, eventTimeMs } = batch
+  return {
+    model,
+    version,
+    dimensions,
+    bucketOf,
+    error,
+    recordTimeMs,
+    eventTimeMs,
+    decision,
+    score,
+    latencyMs,
+    numbers,
+    numberStates,
+    symbols,
+  }
 }

@@ -4,9 +4,11 @@
  */
 import { DEFAULT_LAMBDAS } from '../../detectors/bounded-mean.ts'
 import { digestOf } from './canonical.ts'
+import { pairId } from './guardrails.ts'
 import { slotIndex } from './inputs.ts'
-import type { Block, HorizonLayout, InputLayout } from './layout.ts'
+import { type Block, type HorizonLayout, type InputLayout, PAIR_GROUPS, type PairSide } from './layout.ts'
 import type { PolicyFeature, PolicyModel, PolicyOutcome } from './policy.ts'
+import { UNIT_SLOTS } from './unit-blocks.ts'
 
 export interface Inputs {
   readonly predictions: InputLayout
@@ -40,18 +42,38 @@ export function blocksOf(model: PolicyModel, inputs: Inputs, inSegments: (blockI
           .flatMap(({ name, outcome }) => joinedDrafts(name, outcome, model, inputs)),
       ),
     })),
-    describedBlocks: placed(described.flatMap(([name]) => describedDrafts(name, model, inputs))),
+    describedBlocks: placed(described.flatMap(([name, outcome]) => describedDrafts(name, outcome, model, inputs))),
   }
 }
 
 function exposureDrafts(model: PolicyModel, input: InputLayout): Draft[] {
-  const { latency, error, score } = input.fields
+  const { latency, error, score, time } = input.fields
   const drafts: Draft[] = [{ id: 'requests', kind: 'requests', meaning: null }]
   if (error !== null) drafts.push({ id: 'errors', kind: 'errors', meaning: error })
   if (latency !== null) drafts.push({ id: 'latency', kind: 'latency', ...model.latency, meaning: [latency, error] })
   if (score !== null) drafts.push({ id: 'score', kind: 'score', bins: model.score.bins, meaning: score })
   for (const [name, feature] of Object.entries(model.features)) drafts.push(featureDraft(name, feature, input))
+  for (const pair of model.pairs) drafts.push(pairDraft(pair, model, input))
+  const { staleAfter: staleAfterMs } = model
+  const asksForStale = model.guardrails?.some((guardrail) => guardrail.kind === 'stale') ?? false
+  if (asksForStale && time !== null) drafts.push({ id: 'stale', kind: 'stale', staleAfterMs, meaning: time })
   return [...drafts, { id: 'duplicate', kind: 'duplicate', meaning: input.fields.id }]
+}
+
+function pairDraft(pair: readonly string[], model: PolicyModel, input: InputLayout): Draft {
+  const sides = pair.map((name) => pairSide(name, model.features[name]!, input))
+  const [one, other] = sides as [PairSide, PairSide]
+  const paths = sides.map(({ slot, values }) =>
+    values > 0 ? [input.symbols[slot]!.path, input.symbols[slot]!.values] : input.numbers[slot]!.path,
+  )
+  // Where a column lies among the others is no part of its meaning.
+  const forms = sides.map(({ slot: _place, ...form }) => form)
+  return { id: pairId(pair), kind: 'pair', pair: [one, other], meaning: [paths, forms] }
+}
+
+function pairSide(name: string, feature: PolicyFeature, input: InputLayout): PairSide {
+  const { slot = -1, edges = [] } = featureDraft(name, feature, input)
+  return { name, slot, edges, values: 'values' in feature ? feature.values.length : 0 }
 }
 
 function featureDraft(name: string, feature: PolicyFeature, input: InputLayout): Draft {
@@ -76,15 +98,21 @@ function joinedDrafts(name: string, outcome: Extract<PolicyOutcome, { horizon: n
   const { score, decision } = inputs.predictions.fields
   const absent = outcome.absent === 'drop' ? Number.NaN : outcome.absent
   const drafts = outcomeDrafts(name, model, absent, { score, decision, label, id, horizonMs: outcome.horizon })
-  if (value !== null) drafts.push({ id: `value:${name}`, kind: 'value', outcome: name, meaning: [value, id, outcome.horizon] })
+  if (value !== null) drafts.push(valueDraft(name, outcome, [value, id, outcome.horizon]))
   return drafts
 }
 
-function describedDrafts(name: string, model: PolicyModel, inputs: Inputs): Draft[] {
+function describedDrafts(name: string, outcome: PolicyOutcome, model: PolicyModel, inputs: Inputs): Draft[] {
   const { label, value, score, decision } = inputs.described!.fields
   const drafts = outcomeDrafts(name, model, Number.NaN, { score, decision, label })
-  if (value !== null) drafts.push({ id: `value:${name}`, kind: 'value', outcome: name, meaning: value })
+  if (value !== null) drafts.push(valueDraft(name, outcome, value))
   return drafts
+}
+
+/** Within bounds it is evidence; without, it is for display. */
+function valueDraft(name: string, { bounds, worse }: PolicyOutcome, meaning: unknown): Draft {
+  const draft: Draft = { id: `value:${name}`, kind: 'value', outcome: name, meaning }
+  return bounds === undefined || worse === undefined ? draft : { ...draft, bounds: { ...bounds, worse }, lambdas: DEFAULT_LAMBDAS }
 }
 
 interface OutcomeMeaning {
@@ -134,16 +162,24 @@ function finish(draft: Draft, inSegments: boolean, countOffset: number, sumOffse
   }
   const values = draft.kind === 'category' ? (meaning as readonly [unknown, readonly string[]])[1].length : 0
   const slots = slotsOf(parameters, values)
-  const { slot: _place, ...hashed } = parameters
+  const { slot: _place, pair: _places, ...hashed } = parameters
   return { ...parameters, ...slots, hash: digestOf({ ...hashed, ...slots, meaning }), inSegments, countOffset, sumOffset }
 }
 
-function slotsOf(block: Pick<Block, 'kind' | 'bins' | 'edges' | 'lambdas'>, values: number): { countSlots: number; sumSlots: number } {
+function slotsOf(
+  block: Pick<Block, 'kind' | 'bins' | 'edges' | 'lambdas' | 'bounds'>,
+  values: number,
+): { countSlots: number; sumSlots: number } {
   switch (block.kind) {
     case 'requests':
     case 'errors':
     case 'duplicate':
+    case 'stale':
       return { countSlots: 1, sumSlots: 0 }
+    case 'pair':
+      return { countSlots: PAIR_GROUPS ** 2 + 1, sumSlots: 0 }
+    case 'unit-buckets':
+      return UNIT_SLOTS
     case 'latency':
       return { countSlots: 2 * block.bins + 2, sumSlots: 2 }
     case 'score':
@@ -157,6 +193,6 @@ function slotsOf(block: Pick<Block, 'kind' | 'bins' | 'edges' | 'lambdas'>, valu
     case 'probability':
       return { countSlots: 2 * block.bins, sumSlots: 2 * (2 + block.lambdas.length) + 1 + block.bins }
     case 'value':
-      return { countSlots: 1, sumSlots: 2 }
+      return block.bounds === undefined ? { countSlots: 1, sumSlots: 2 } : { countSlots: 2, sumSlots: 4 + block.lambdas.length }
   }
 }

@@ -6,7 +6,7 @@ import { topicNames } from '../kit/topics.ts'
 import { checkGuardrails } from './check-guardrails.ts'
 import type { Finding, Findings, KeyPath } from './faults.ts'
 import { OTHER_VALUE } from './layout.ts'
-import type { Policy, PolicyFeature, PolicyModel, PredictionsInput } from './policy.ts'
+import type { Policy, PolicyFeature, PolicyModel, PolicyOutcome, PredictionsInput } from './policy.ts'
 import { durationText } from './units.ts'
 
 export interface CheckResult {
@@ -122,6 +122,7 @@ function checkModel(policy: Policy, model: PolicyModel, path: KeyPath, found: Fi
     if (mapped !== undefined && !(name in mapped))
       found.fault([...path, 'features', name], 'is not mapped under inputs.predictions.features')
   }
+  checkPairs(model, path, found)
   checkScore(policy, model, path, found)
   checkOutcomes(policy, model, path, found)
   checkLadder(model, path, found)
@@ -143,6 +144,25 @@ function checkFeature(feature: PolicyFeature, path: KeyPath, found: Findings): v
   if ('values' in feature) checkUnique(feature.values, [...path, 'values'], found)
   else if ('edges' in feature) checkEdges(feature.edges, [...path, 'edges'], found)
   else if (feature.low >= feature.high) found.fault([...path, 'high'], `must be above low (${feature.low})`)
+}
+
+function checkPairs({ pairs, features }: PolicyModel, path: KeyPath, found: Findings): void {
+  const seen = new Set<string>()
+  pairs.forEach((pair, index) => {
+    const at = [...path, 'pairs', index]
+    for (const name of pair) if (!(name in features)) found.fault(at, `the model has no feature ${name}`)
+    if (pair[0] === pair[1]) found.fault(at, 'must name two features')
+    const key = [...pair].sort().join('\n')
+    if (seen.has(key)) found.fault(at, 'is listed twice')
+    seen.add(key)
+  })
+}
+
+/** Both or neither: a value without a direction has no harm, and one without bounds has no evidence. */
+function checkBounds({ bounds, worse }: PolicyOutcome, path: KeyPath, found: Findings): void {
+  if (bounds !== undefined && worse === undefined) found.fault([...path, 'bounds'], 'needs worse: higher or worse: lower beside it')
+  if (worse !== undefined && bounds === undefined) found.fault([...path, 'worse'], 'needs bounds: {low, high} beside it')
+  if (bounds !== undefined && bounds.low >= bounds.high) found.fault([...path, 'bounds', 'high'], `must be above low (${bounds.low})`)
 }
 
 function checkEdges(edges: readonly number[], path: KeyPath, found: Findings): void {
@@ -171,6 +191,7 @@ function checkOutcomes(policy: Policy, model: PolicyModel, path: KeyPath, found:
   for (const [name, outcome] of Object.entries(model.outcomes)) {
     const at = [...path, 'outcomes', name]
     floors.add(outcome.coverageMin)
+    checkBounds(outcome, at, found)
     if ('described' in outcome) {
       if (policy.inputs.described === undefined) found.fault(at, 'needs inputs.described')
       continue

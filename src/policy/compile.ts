@@ -1,5 +1,6 @@
 /** Checked policy → Layout: names become small numbers, defaults are written out, blocks get their slots and hashes. Pure. */
 
+import { resolve } from 'node:path'
 import { blocksOf, type Inputs } from './blocks.ts'
 import { digestOf } from './canonical.ts'
 import { compileGuardrail, defaultGuardrails, guardrailBlocks, guardrailDimensions } from './guardrails.ts'
@@ -7,6 +8,8 @@ import { describedLayout, dimensionValues, outcomesLayout, predictionsLayout, sl
 import { ALL_SCOPE, type Layout, type ModelLayout, type Scope } from './layout.ts'
 import { planOf } from './plan.ts'
 import type { Policy, PolicyModel } from './policy.ts'
+import { compileSteady, isCompared } from './steady.ts'
+import { unitBlocksOf } from './unit-blocks.ts'
 
 /** `folder`: where the policy file lies; paths of schema files are relative to it. */
 export function compile(policy: Policy, folder = '.'): Layout {
@@ -16,7 +19,7 @@ export function compile(policy: Policy, folder = '.'): Layout {
     described: describedLayout(policy, folder),
   }
   const { timing, limits } = policy
-  const models = Object.entries(policy.models).map(([name, model], index) => compileModel(name, index, model, policy, inputs))
+  const models = Object.entries(policy.models).map(([name, model], index) => compileModel(name, index, model, policy, inputs, folder))
   return deepFreeze({
     policyDigest: policyDigest(policy),
     environment: policy.environment,
@@ -40,14 +43,17 @@ export function policyDigest(policy: Policy): string {
   return digestOf({ ...policy, kafka: { prefix: policy.kafka.prefix } })
 }
 
-function compileModel(name: string, index: number, model: PolicyModel, policy: Policy, inputs: Inputs): ModelLayout {
+function compileModel(name: string, index: number, model: PolicyModel, policy: Policy, inputs: Inputs, folder: string): ModelLayout {
   const scopes = scopesOf(model, inputs)
   const unplaced = blocksOf(model, inputs, () => false)
-  const written = model.guardrails ?? defaultGuardrails(model, unplaced)
+  const implied = model.guardrails === undefined
+  const written = model.guardrails?.filter(isCompared) ?? defaultGuardrails(model, unplaced)
   const named = new Set(
     written.flatMap((guardrail) => (guardrailDimensions(guardrail, model).length > 0 ? guardrailBlocks(guardrail, model) : [])),
   )
-  const blocks = blocksOf(model, inputs, (id) => scopes.length > 1 && (model.blocksInSegments || id === 'requests' || named.has(id)))
+  // Pairs are counted for the whole population only: 65 cells in every segment would hold little each.
+  const inSegments = (id: string) => model.blocksInSegments || id === 'requests' || named.has(id)
+  const blocks = blocksOf(model, inputs, (id) => scopes.length > 1 && !id.startsWith('pair:') && inSegments(id))
   return {
     index,
     name,
@@ -62,11 +68,17 @@ function compileModel(name: string, index: number, model: PolicyModel, policy: P
     dimensionSlots: dimensionSlotsOf(model, inputs).map(({ slot }) => slot),
     scopes,
     ...blocks,
-    plan: planOf(
-      model,
-      policy,
-      written.map((guardrail) => compileGuardrail(guardrail, model, blocks, scopes)),
-    ),
+    ...(inputs.predictions.fields.unit === null
+      ? {}
+      : { unitBlocks: unitBlocksOf(blocks, inputs.predictions.fields.unit, inputs.described?.fields.unit ?? null) }),
+    plan: {
+      ...planOf(
+        model,
+        policy,
+        written.map((guardrail) => ({ ...compileGuardrail(guardrail, model, blocks, scopes), ...(implied ? { implied } : {}) })),
+      ),
+      ...compileSteady(model, policy, blocks, scopes, (path) => resolve(folder, path)),
+    },
   }
 }
 

@@ -21,6 +21,11 @@ export interface KindDefaults {
 }
 
 const ACTS = { class: 'critical', action: 'rollback', promotes: true } as const
+/** Records that come late or twice are a fault of whoever writes them: worth a look before more traffic, not a rollback. */
+const HOLDS = { class: 'signal', action: 'hold', promotes: false } as const
+
+/** Below it a calibrated model is accused: bins are not perfectly calibrated, and no retrain makes them so (STATISTICS §8). */
+export const CALIBRATION_MARGIN_MIN = 0.05
 
 export const KINDS: Readonly<Record<GuardrailKind, KindDefaults>> = {
   'error-rate': { ...ACTS, margin: 0.005, marginKey: 'marginPoints', reads: 'exposure', inSegments: true },
@@ -32,6 +37,12 @@ export const KINDS: Readonly<Record<GuardrailKind, KindDefaults>> = {
   missing: { ...ACTS, margin: 0, marginKey: null, reads: 'exposure', inSegments: false },
   unseen: { ...ACTS, margin: 0, marginKey: null, reads: 'exposure', inSegments: false },
   'score-drift': { class: 'info', action: 'info', promotes: false, margin: 0, marginKey: null, reads: 'exposure', inSegments: false },
+  stale: { ...HOLDS, margin: 0, marginKey: null, reads: 'exposure', inSegments: false },
+  duplicate: { ...HOLDS, margin: 0, marginKey: null, reads: 'exposure', inSegments: false },
+  'pair-drift': { ...ACTS, margin: 0, marginKey: null, reads: 'exposure', inSegments: false },
+  // The margin is in the value's own unit, so nobody but the policy can know it.
+  value: { ...ACTS, margin: 0, marginKey: 'margin', reads: 'outcome', inSegments: false },
+  calibration: { ...HOLDS, margin: CALIBRATION_MARGIN_MIN, marginKey: 'margin', reads: 'outcome', inSegments: false },
 }
 
 const CLASS_OF_ACTION = { rollback: 'critical', throttle: 'critical', hold: 'signal', info: 'info' } as const
@@ -50,10 +61,17 @@ export function defaultGuardrails(model: PolicyModel, blocks: Blocks): PolicyGua
   if (has('latency')) exposure.push({ kind: 'latency' })
   if (features) exposure.push({ kind: 'feature-drift' })
   if (features || has('score')) exposure.push({ kind: 'missing' })
+  if (features) exposure.push({ kind: 'unseen', features: Object.keys(model.features) })
+  // Whether the score is a probability nobody has said: were it a logit, a healthy retrain could move it out of range.
+  if (has('score') && model.score.probability)
+    exposure.push({ kind: 'unseen', name: 'score-range', action: 'hold', promote: false, features: [] })
+  if (model.pairs.length > 0) exposure.push({ kind: 'pair-drift' })
+  if (has('duplicate')) exposure.push({ kind: 'duplicate' })
   const outcomes = Object.keys(model.outcomes).flatMap((outcome) => {
     const list: PolicyGuardrail[] = []
     if (has(`outcome:${outcome}`)) list.push({ kind: 'wrong-outcome', outcome })
     if (has(`probability:${outcome}`)) list.push({ kind: 'log-score', outcome })
+    // A value is judged only with the margin that the policy gives it: there is none to assume.
     return list
   })
   return [...exposure, ...outcomes]
@@ -92,13 +110,34 @@ export function guardrailBlocks(written: PolicyGuardrail, model: PolicyModel): r
     case 'brier':
       return [`probability:${outcome}`]
     case 'feature-drift':
-    case 'unseen':
       return features
+    case 'unseen':
+      return readsScore(written) && model.score.probability ? [...features, 'score'] : features
     case 'missing':
-      return written.features === undefined ? [...features, 'score'] : features
+      return readsScore(written) ? [...features, 'score'] : features
     case 'score-drift':
       return ['score']
+    case 'stale':
+      return ['requests', 'stale']
+    case 'duplicate':
+      return ['requests', 'duplicate']
+    case 'pair-drift':
+      return model.pairs.map(pairId)
+    case 'value':
+      return [`value:${outcome}`]
+    case 'calibration':
+      return [`probability:${outcome}`]
   }
+}
+
+/** With features named only those are read; with none of them only the score. */
+function readsScore({ features }: PolicyGuardrail): boolean {
+  return features === undefined || features.length === 0
+}
+
+/** Id of the block of a pair. */
+export function pairId(pair: readonly string[]): string {
+  return `pair:${pair.join('×')}`
 }
 
 export function compileGuardrail(written: PolicyGuardrail, model: PolicyModel, blocks: Blocks, scopes: ModelLayout['scopes']): Guardrail {

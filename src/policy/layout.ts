@@ -98,6 +98,8 @@ export interface ModelLayout {
   readonly horizons: readonly HorizonLayout[]
   /** Blocks filled from self-describing outcomes. */
   readonly describedBlocks: readonly Block[]
+  /** Blocks of the `units` cell by chain, with a row of their own; only where the model has units. */
+  readonly unitBlocks?: Readonly<Record<string, readonly Block[]>>
   readonly plan: Plan
 }
 
@@ -133,11 +135,31 @@ export interface HorizonLayout {
  * | outcome | [matured, with outcome, wrong, positive] | – |
  * | probability | per score bin [rows 0…n-1, positives 0…n-1] | [Σ v, Σ v² of the log score, Σ e^{λv} per λ, then the same for Brier, Σ residual, Σ score per bin 0…n-1] |
  * | value | [rows] | [Σ v, Σ v²] |
+ * | unit-buckets | rows per bucket 0 … 127 | [Σ judged value per bucket 0 … 127, Σ value² over all of them] |
+ * | value with bounds | [rows, clipped] | [Σ v, Σ v², Σ u, Σ u², Σ e^{λu} per λ] |
+ * | stale | [stale] | – |
+ * | pair | [cell 0 … 63, not usable] | – |
+ *
+ * u is the value as a cost in [0, 1]: clipped to its bounds, 0 at the good end. A pair's cell is 8 · group of the first feature +
+ * group of the second; numeric bins are grouped evenly (the ends hold what lies outside), categories are the first 7 values and the rest.
  */
 export interface Block {
   /** `requests`, `latency`, `feature:age`, `outcome:delayed`, `probability:delayed`, … */
   readonly id: string
-  readonly kind: 'requests' | 'errors' | 'latency' | 'score' | 'feature' | 'category' | 'duplicate' | 'outcome' | 'probability' | 'value'
+  readonly kind:
+    | 'requests'
+    | 'errors'
+    | 'latency'
+    | 'score'
+    | 'feature'
+    | 'category'
+    | 'duplicate'
+    | 'outcome'
+    | 'probability'
+    | 'value'
+    | 'stale'
+    | 'pair'
+    | 'unit-buckets'
   readonly hash: string
   /** True: filled in every scope; false: only in `__all__`. */
   readonly inSegments: boolean
@@ -160,9 +182,43 @@ export interface Block {
   readonly absent: number
   /** probability: scores are clipped to [floor, 1-floor]; v = -ln(p of what happened) / -ln(floor), in [0, 1]. */
   readonly floor: number
-  /** probability: the λ grid. */
+  /** probability, value with bounds: the λ grid. */
   readonly lambdas: readonly number[]
+  /** value: absent, it is for display only. */
+  readonly bounds?: ValueBounds
+  /** stale: an event whose own time lies this much before its record's is stale. */
+  readonly staleAfterMs?: number
+  /** pair: its two features. */
+  readonly pair?: readonly [PairSide, PairSide]
+  /** unit-buckets: what is summed; the other fields are those of the block it stands beside. */
+  readonly judged?: JudgedValue
 }
+
+/**
+ * The number of a request whose likeness within units is measured: 0 or 1 for errors, unusable inputs and wrong outcomes; v for scores of
+ * probability and values; the slot for latency (failed: the last), score, features and categories.
+ */
+export type JudgedValue = 'errors' | 'latency' | 'score' | 'feature' | 'category' | 'missing' | 'wrong' | 'log-score' | 'brier' | 'value'
+
+export interface ValueBounds {
+  readonly low: number
+  readonly high: number
+  readonly worse: 'higher' | 'lower'
+}
+
+/** One feature of a pair: numeric with the bins of its own block, or categorical with so many known values. */
+export interface PairSide {
+  readonly name: string
+  /** In the input's numbers or symbols. */
+  readonly slot: number
+  /** Empty for a category. */
+  readonly edges: readonly number[]
+  /** 0 for a number. */
+  readonly values: number
+}
+
+/** Groups per feature of a pair. */
+export const PAIR_GROUPS = 8
 
 export type GuardrailKind =
   | 'error-rate'
@@ -174,13 +230,18 @@ export type GuardrailKind =
   | 'missing'
   | 'unseen'
   | 'score-drift'
+  | 'stale'
+  | 'duplicate'
+  | 'pair-drift'
+  | 'value'
+  | 'calibration'
 
 export interface Guardrail {
   readonly name: string
   readonly kind: GuardrailKind
   readonly class: GuardrailClass
   readonly action: 'rollback' | 'throttle' | 'hold' | 'info'
-  /** In the guardrail's unit: share of requests for event rates (0.005 = half a point), nats for log-score, units of v for brier. */
+  /** In the guardrail's unit: share of requests for event rates (0.005 = half a point), nats for log-score, units of v for brier, the value's own for value. */
   readonly margin: number
   /** True: a promotion asks for its non-inferiority proof. */
   readonly promotes: boolean
@@ -195,6 +256,52 @@ export interface Guardrail {
   /** latency: explicit thresholds in ms; empty: control's quantiles below, fixed at stage start. */
   readonly thresholdsMs: readonly number[]
   readonly quantiles: readonly number[]
+  /** The policy did not name it: where its numbers turn out not to exist, nothing is asked of it. */
+  readonly implied?: true
+}
+
+/** Features that every request must carry: a candidate that mostly lacks one is a broken contract, whatever statistics say. */
+export interface Contract {
+  /** Ids of their blocks. */
+  readonly blocks: readonly string[]
+  /** So many candidate requests must lack one. */
+  readonly minimum: number
+}
+
+export type SteadyKind = 'ceiling' | 'baseline-drift' | 'volume'
+
+/** Guards a version without comparing it with another: after a promotion, or where the arms differ by nature. */
+export interface SteadyGuardrail {
+  readonly name: string
+  readonly kind: SteadyKind
+  readonly class: GuardrailClass
+  readonly action: Guardrail['action']
+  /** ceiling: what is counted, as the guardrail of that kind counts it; null for the others. */
+  readonly counts: Guardrail | null
+  /** ceiling: share of rows that is allowed. */
+  readonly limit: number
+  /** baseline-drift: distance that is no drift; volume: share of the forecast that is no alarm. */
+  readonly tolerance: number
+  /** baseline-drift: chance of a false alarm, ever. */
+  readonly alpha: number
+  /** ceiling: batches of one source per false alarm, volume: buckets. All such detectors of the model share one false alarm. */
+  readonly runLength: number
+  /** baseline-drift: blocks of features. */
+  readonly blocks: readonly string[]
+  /** Absolute path; null: none. */
+  readonly profile: string | null
+  /** What the profile holds of this model; null until it has been read. */
+  readonly reference: SteadyReference | null
+}
+
+export interface SteadyReference {
+  /** Of its numbers: another profile is another series. */
+  readonly digest: string
+  readonly rows: number
+  /** Counts per slot by block id. */
+  readonly counts: Readonly<Record<string, readonly number[]>>
+  /** Median requests per hour of the week, Monday 00:00 UTC first; 0: not known. */
+  readonly hourOfWeek: readonly number[]
 }
 
 /** How a rollout of this model is run. */
@@ -228,4 +335,7 @@ export interface Plan {
   readonly presenceTimeoutMs: number
   readonly onSilence: 'keep' | 'baseline'
   readonly guardrails: readonly Guardrail[]
+  /** Left out: none. They have no part in the budgets of `guardrails`. */
+  readonly steady?: readonly SteadyGuardrail[]
+  readonly contract?: Contract
 }

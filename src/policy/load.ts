@@ -9,6 +9,7 @@ import { describeIssue, type Fault, type Finding, faultLine, findingsOf, locate,
 import type { Layout } from './layout.ts'
 import { PANE_BYTES_MAX, paneBound } from './pane-size.ts'
 import { type Policy, policySchema } from './policy.ts'
+import { withProfiles } from './profile.ts'
 import { keysAt } from './schema.ts'
 
 export interface LoadedPolicy {
@@ -19,6 +20,12 @@ export interface LoadedPolicy {
 }
 
 export function loadPolicy(file: string): LoadedPolicy {
+  const loaded = loadPolicyAlone(file)
+  return { ...loaded, layout: withProfiles(loaded.layout) }
+}
+
+/** Without the profiles it names: for whoever is about to write them. */
+export function loadPolicyAlone(file: string): LoadedPolicy {
   return parsePolicy(readPolicy(file), file)
 }
 
@@ -30,7 +37,7 @@ function readPolicy(file: string): string {
   }
 }
 
-/** Touches no disk: schema files are read by whoever needs them. Their paths are relative to the folder of `fileName`. */
+/** Touches no disk: schema files and profiles are read by whoever needs them. Their paths are relative to the folder of `fileName`. */
 export function parsePolicy(text: string, fileName: string): LoadedPolicy {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: false })

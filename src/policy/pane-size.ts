@@ -30,15 +30,26 @@ export function paneBound(model: ModelLayout): PaneBound {
     ...model.horizons.map(({ chain, blocks }) => ({ chain, blocks })),
     { chain: 'described', blocks: model.describedBlocks },
   ]
-  const bounds = chains.map(({ chain, blocks }) => ({ chain, bytes: chainBytes(model, blocks), largest: largestPart(model, blocks) }))
+  const bounds = chains.map(({ chain, blocks }) => ({
+    chain,
+    bytes: chainBytes(model, chain, blocks),
+    largest: largestPart(model, blocks),
+  }))
   return bounds.reduce((widest, bound) => (bound.bytes > widest.bytes ? bound : widest))
 }
 
-function chainBytes(model: ModelLayout, blocks: readonly Block[]): number {
+function chainBytes(model: ModelLayout, chain: string, blocks: readonly Block[]): number {
   const populations = model.hasUnits ? 2 : 1
   const cells = model.scopes.reduce((sum, scope) => sum + cellBytes(scope.name, blocks), 0)
   const names = blocks.reduce((sum, block) => sum + Buffer.byteLength(block.id) + BYTES_PER_HASH, 0)
-  return BYTES_PER_PANE + names + cells * populations * model.versions.length
+  return BYTES_PER_PANE + names + cells * populations * model.versions.length + unitsBytes(model.unitBlocks?.[chain] ?? [])
+}
+
+/** The one `units` cell, with its blocks' names. */
+function unitsBytes(blocks: readonly Block[]): number {
+  if (blocks.length === 0) return 0
+  const names = blocks.reduce((sum, block) => sum + Buffer.byteLength(block.id) + BYTES_PER_HASH, 0)
+  return names + cellBytes(ALL_SCOPE, blocks)
 }
 
 function cellBytes(scope: string, blocks: readonly Block[]): number {

@@ -20,7 +20,14 @@ export function planOf(model: PolicyModel, policy: Policy, guardrails: readonly 
     coverageMin: Math.max(0, ...Object.values(model.outcomes).map((outcome) => outcome.coverageMin)),
     ...patience(model),
     guardrails,
+    ...contractOf(model),
   }
+}
+
+/** Nothing where no feature is required. */
+function contractOf({ features, contractMinimum }: PolicyModel): Pick<Plan, 'contract'> {
+  const required = Object.keys(features).filter((name) => features[name]!.required === true)
+  return required.length === 0 ? {} : { contract: { blocks: required.map((name) => `feature:${name}`), minimum: contractMinimum } }
 }
 
 /** What the plan waits for, and for how long. */

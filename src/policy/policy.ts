@@ -95,11 +95,20 @@ const describedInput = z.strictObject({
 
 // ── models ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+const required = z.boolean().optional().describe('A contract: a candidate that mostly lacks it is taken back at once.')
 const feature = z.union([
-  z.strictObject({ low: z.number(), high: z.number(), bins: count.max(1_000).default(20) }),
-  z.strictObject({ edges: z.array(z.number()).min(2).describe('Bin edges, ascending.') }),
-  z.strictObject({ values: z.array(label).min(1).describe('Known values; others are unseen.') }),
+  z.strictObject({ low: z.number(), high: z.number(), bins: count.max(1_000).default(20), required }),
+  z.strictObject({ edges: z.array(z.number()).min(2).describe('Bin edges, ascending.'), required }),
+  z.strictObject({ values: z.array(label).min(1).describe('Known values; others are unseen.'), required }),
 ])
+
+const valueBounds = {
+  bounds: z
+    .strictObject({ low: z.number(), high: z.number() })
+    .optional()
+    .describe('Of the value: what lies outside is clipped. A value is judged within bounds only.'),
+  worse: z.enum(['higher', 'lower']).optional().describe('Which way the value is harm: a cost is worse higher, revenue lower.'),
+}
 
 const joinedOutcome = z.strictObject({
   horizon: duration.describe('How long a prediction waits for it; at most 6h.'),
@@ -108,10 +117,12 @@ const joinedOutcome = z.strictObject({
     .default('drop')
     .describe('What a prediction without one counts as.'),
   coverageMin: share.default(0).describe('Share of predictions that must get one; below, the model is blind.'),
+  ...valueBounds,
 })
 const describedOutcome = z.strictObject({
   described: z.literal(true).describe('Comes from inputs.described and needs no join.'),
   coverageMin: share.default(0),
+  ...valueBounds,
 })
 
 export const GUARDRAIL_KINDS = [
@@ -124,18 +135,30 @@ export const GUARDRAIL_KINDS = [
   'missing',
   'unseen',
   'score-drift',
+  'stale',
+  'duplicate',
+  'pair-drift',
+  'value',
+  'calibration',
 ] as const
+
+/** Guardrails that need no control beside the candidate. */
+export const STEADY_KINDS = ['ceiling', 'baseline-drift', 'volume'] as const
 
 const points = z.number().min(0).max(100)
 const guardrail = z.strictObject({
-  kind: z.enum(GUARDRAIL_KINDS),
+  kind: z.enum([...GUARDRAIL_KINDS, ...STEADY_KINDS]),
   name: name.optional().describe('Default: the kind, with the outcome when there are several.'),
   class: z.enum(['critical', 'signal', 'info']).optional().describe('critical acts, signal holds, info records.'),
   action: z.enum(['rollback', 'throttle', 'hold', 'info']).optional(),
   marginPoints: points.optional().describe('Event rates: percentage points of requests. 0.5 = half a point.'),
-  margin: z.number().min(0).optional().describe('log-score: nats; brier: units of the score.'),
+  margin: z
+    .number()
+    .min(0)
+    .optional()
+    .describe('log-score: nats; brier: units of the score; value: its own unit; calibration: probability.'),
   outcome: z.string().optional().describe('Which outcome of the model, when it has several.'),
-  features: z.array(z.string()).min(1).optional().describe('Default: all of the model.'),
+  features: z.array(z.string()).optional().describe('Default: all of the model. missing, unseen: [] is the score alone.'),
   segments: z
     .union([z.literal('all'), z.array(z.string())])
     .optional()
@@ -146,6 +169,17 @@ const guardrail = z.strictObject({
     .describe('Whether a promotion asks for its proof, and with which margin.'),
   thresholdsMs: z.array(z.number().positive()).min(1).optional().describe('latency: fixed limits instead of quantiles.'),
   quantiles: z.array(z.number().gt(0).lt(1)).min(1).optional().describe("latency: of the control at the stage's start."),
+  of: z.enum(['errors', 'latency', 'missing', 'wrong-outcome']).optional().describe('ceiling: what is counted.'),
+  limitPoints: z.number().gt(0).lt(100).optional().describe('ceiling: percentage points of requests that are allowed.'),
+  thresholdMs: z.number().positive().optional().describe('ceiling of latency: requests at or over it count.'),
+  falseAlarmEvery: duration.optional().describe('ceiling, volume: a false alarm is accepted so often. Default: 30d'),
+  profile: z.string().min(1).optional().describe('baseline-drift, volume: written by `flyball baseline`, relative to this file.'),
+  tolerance: z
+    .number()
+    .min(0)
+    .lt(1)
+    .optional()
+    .describe('baseline-drift: distance that is no drift (0.1); volume: share of the forecast (0.5).'),
 })
 
 const ladder = z.strictObject({
@@ -183,6 +217,9 @@ const model = z.strictObject({
     .prefault({}),
   segments: z.record(name, z.array(label).min(1)).default({}).describe('Dimension → the values to tell apart; others are __other__.'),
   features: z.record(name, feature).default({}),
+  pairs: z.array(z.array(name).length(2)).default([]).describe('Pairs of features whose joint distribution pair-drift watches.'),
+  contractMinimum: count.default(5).describe('Candidate requests that must lack a required feature before it is a fact.'),
+  staleAfter: duration.prefault('5m').describe('stale: how much older than its record the time of an event may be.'),
   outcomes: z.record(name, z.union([joinedOutcome, describedOutcome])).default({}),
   guardrails: z.array(guardrail).optional().describe('Replaces the default guardrails.'),
   blocksInSegments: z.boolean().default(false).describe('Measure everything in every segment, not only what guardrails name.'),
@@ -256,7 +293,10 @@ export const policySchema = z
 
 export type Policy = z.output<typeof policySchema>
 export type PolicyModel = Policy['models'][string]
-export type PolicyGuardrail = NonNullable<PolicyModel['guardrails']>[number]
+export type PolicyGuardrailEntry = NonNullable<PolicyModel['guardrails']>[number]
+/** Compares the candidate with its control. */
+export type PolicyGuardrail = PolicyGuardrailEntry & { readonly kind: (typeof GUARDRAIL_KINDS)[number] }
+export type PolicySteady = PolicyGuardrailEntry & { readonly kind: (typeof STEADY_KINDS)[number] }
 export type PolicyFeature = PolicyModel['features'][string]
 export type PolicyOutcome = PolicyModel['outcomes'][string]
 export type PredictionsInput = Policy['inputs']['predictions']

@@ -117,8 +117,13 @@ export class SourcePipeline {
       this.outcomeSettled(fate, offset, clockMs, predictionOffset)
     this.join = new Join(layout, this.units, settled, restored?.exceptions ?? [], restored?.sample ?? null)
     this.join.predictionsReached(this.exposures.clock.nowMs)
-    this.exposureMeasure = new ChainMeasure(layout.models, layout.predictions, (model) => model.exposureBlocks)
-    this.describedMeasure = new ChainMeasure(layout.models, layout.described ?? layout.predictions, (model) => model.describedBlocks)
+    this.exposureMeasure = new ChainMeasure(layout.models, layout.predictions, 'exposure', (model) => model.exposureBlocks)
+    this.describedMeasure = new ChainMeasure(
+      layout.models,
+      layout.described ?? layout.predictions,
+      'described',
+      (model) => model.describedBlocks,
+    )
     this.describedFirst = new FirstExposures(this.units, layout.models, 'described')
     this.horizons = horizonMeasures(layout)
     this.inputCounters = {
@@ -515,6 +520,7 @@ function horizonMeasures(layout: Layout): HorizonMeasure[] {
       measure: new ChainMeasure(
         layout.models,
         layout.predictions,
+        `outcome:${horizonMs}`,
         (model) => model.horizons.find((horizon) => horizon.horizonMs === horizonMs)?.blocks ?? [],
       ),
       runsDone: 0,

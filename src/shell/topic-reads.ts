@@ -1,9 +1,10 @@
 /** What the topics say right now, for commands that look and do not govern. */
 import { createHash } from 'node:crypto'
-import type { Ack, Command, Decision, LogRecord } from '../domain.ts'
+import type { Ack, Alert, Command, Decision, LogRecord } from '../domain.ts'
 import type { EventLog } from '../kafka/contract.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { decodeAck } from '../wire/acks.ts'
+import { decodeAlert } from '../wire/alerts.ts'
 import { decodeCommand } from '../wire/control.ts'
 import { decodeDecision } from '../wire/decisions.ts'
 import { isInternalKey } from '../wire/keys.ts'
@@ -77,6 +78,16 @@ export async function readGateways(log: EventLog, topic: string, recordsMax: num
     if (ack !== null) gateways.set(`${ack.model}|${ack.gateway}`, ack)
   })
   return gateways
+}
+
+/** Every alert; those of one incident in their order. */
+export async function readAlerts(log: EventLog, topic: string): Promise<readonly Alert[]> {
+  const alerts: Alert[] = []
+  await eachRecord(log, topic, 0, (_record, _partition, value) => {
+    const alert = decoded(decodeAlert, value)
+    if (alert !== null) alerts.push(alert)
+  })
+  return alerts
 }
 
 /** `recordsMax`: at most so many of the newest per partition; 0: all. */

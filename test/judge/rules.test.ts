@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Command, Reading } from '../../src/domain.ts'
+import type { Alert, Command, Reading } from '../../src/domain.ts'
 import { issuedLoop } from '../../src/judge/loop.ts'
 import { RULES, ruleFor } from '../../src/judge/rules.ts'
 import type { Situation } from '../../src/judge/situation.ts'
@@ -61,6 +61,19 @@ const READING: Reading = {
   detail: '',
 }
 
+const STEADY_ALERT: Alert = {
+  incident: 'test/flights/v2/steady',
+  environment: 'test',
+  model: 'flights',
+  version: 'v2',
+  cause: 'steady',
+  severity: 'warning',
+  status: 'firing',
+  summary: '',
+  decisionId: '',
+  judgeTimeMs: 1,
+}
+
 const NO_HARM = { rollback: [], throttle: [], hold: [] }
 const missing = [{ kind: 'x', words: 'x is missing' }]
 
@@ -71,6 +84,7 @@ function situation(changes: Partial<Omit<Situation, 'ladder'>> = {}, on: Partial
     ladder: ladder(on),
     harms: NO_HARM,
     silent: '',
+    broken: '',
     blind: [],
     blindForMs: 0,
     assignment: [],
@@ -114,6 +128,12 @@ const holdOnly = { harms: { rollback: [], throttle: [], hold: [READING] } }
 const noHarm = { harms: NO_HARM }
 
 const TABLE: readonly Row[] = [
+  {
+    says: 'a broken contract is a fact and comes before everything',
+    given: situation({ ...EVERYTHING, broken: '5 of its 5 requests lack age' }, HELD),
+    rule: 'contract',
+    verdict: 'rollback',
+  },
   { says: 'harm rolls back, whatever else is wrong', given: situation(EVERYTHING, HELD), rule: 'harm', verdict: 'rollback' },
   {
     says: 'a silent candidate is rolled back before any throttle',
@@ -198,6 +218,18 @@ const TABLE: readonly Row[] = [
     given: situation({ lacking: missing }),
     rule: 'insufficient',
     verdict: 'hold:insufficient',
+  },
+  {
+    says: 'after promotion a guardrail without a control that may only hold is told',
+    given: situation({ harms: { ...NO_HARM, hold: [{ ...READING, weight: 0, detail: 'errors: 9 %' }] } }, { phase: 'promoted', rung: 3 }),
+    rule: 'steady',
+    verdict: 'hold:signal',
+  },
+  {
+    says: 'and so is that it speaks no more',
+    given: situation(noHarm, { phase: 'promoted', rung: 3, open: { 'test/flights/v2/steady': STEADY_ALERT } }),
+    rule: 'steady-over',
+    verdict: 'hold:signal',
   },
   { says: 'a calm throttle lifts', given: situation({ calmForMs: 1e9 }, { throttledRungs: 1 }), rule: 'lift', verdict: 'lift' },
   { says: 'when nothing is missing the candidate is promoted', given: situation(), rule: 'promote', verdict: 'promote' },

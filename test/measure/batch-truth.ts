@@ -2,6 +2,7 @@
  * What the cells must be, computed the slow and plain way: all records of a source at once, Maps and loops, nothing shared with the
  * pipeline but the types. Written from the rules, not from the code.
  */
+import { unitBucket } from '../../src/kit/hash.ts'
 import type { Block, InputLayout, Layout, ModelLayout } from '../../src/policy/layout.ts'
 
 export interface TruthEvent {
@@ -13,6 +14,8 @@ export interface TruthEvent {
   readonly model: number
   readonly version: number
   readonly unit: number
+  /** Lanes of the unit's hash; default: its number, and that scrambled. */
+  readonly unitLanes?: readonly [number, number]
   readonly home: number
   readonly error: number
   readonly decision: number
@@ -21,6 +24,8 @@ export interface TruthEvent {
   readonly number: number
   readonly numberState: number
   readonly symbol: number
+  /** The event's own time; NaN or absent when it tells none. */
+  readonly eventAtMs?: number
   readonly region: number
   readonly label: number
   readonly value: number
@@ -35,6 +40,11 @@ export interface Truth {
   readonly used: { predictions: number; outcomes: number }
   readonly contradictions: number[]
   readonly duplicates: number[]
+}
+
+/** Second lane of a hash, for numbers that stand for ids and units. */
+export function scramble(id: number): number {
+  return Math.imul(id ^ (id >>> 15), 0x9e3779b1) ^ Math.imul(id, 0x85ebca77)
 }
 
 interface Run {
@@ -262,6 +272,8 @@ function record(
   const scopes = ['__all__', `region=${input.dimensions[0]!.values[event.region]}`].filter((name) =>
     model.scopes.some((scope) => scope.name === name),
   )
+  const chain = pane.slice(0, pane.indexOf('|'))
+  if (event.version === model.control && event.unit !== 0) recordUnit(panes, pane, model, chain, blocks, event, label, value)
   for (const block of blocks) {
     const adds = contribution(block, event, label, value)
     if (adds === null) continue
@@ -272,6 +284,55 @@ function record(
         for (const [slot, sum] of adds.sums) target.sums[slot]! += sum
       }
     }
+  }
+}
+
+/** The `units` cell: control rows with a unit, by bucket, with what they are judged by. */
+function recordUnit(
+  panes: TruthPanes,
+  pane: string,
+  model: ModelLayout,
+  chain: string,
+  blocks: readonly Block[],
+  event: TruthEvent,
+  label: number,
+  value: number,
+): void {
+  const bucket = unitBucket(...(event.unitLanes ?? [event.unit, scramble(event.unit)]))
+  for (const unitBlock of model.unitBlocks?.[chain] ?? []) {
+    const judged = judgedValue(unitBlock, blocks, event, label, value)
+    if (judged === null) continue
+    const target = cell(panes, pane, `${model.versions[model.control]}|__all__|units|${unitBlock.id}`, unitBlock)
+    target.counts[bucket]!++
+    target.sums[bucket]! += judged
+    target.sums[128]! += judged * judged
+  }
+}
+
+/** What a row adds to its own blocks says what its judged value is. */
+function judgedValue(unitBlock: Block, blocks: readonly Block[], event: TruthEvent, label: number, value: number): number | null {
+  if (unitBlock.id === 'units:missing') {
+    if (event.error === 1) return null
+    return event.numberState > 0 || event.symbol === -1 || event.symbol === -2 || Number.isNaN(event.score) ? 1 : 0
+  }
+  const isBrier = unitBlock.id.endsWith(':brier')
+  const own = blocks.find((block) => `units:${block.id}${isBrier ? ':brier' : ''}` === unitBlock.id)!
+  const adds = contribution(own, event, label, value)
+  switch (own.kind) {
+    case 'errors':
+      return event.error
+    case 'latency':
+      if (event.error === 1) return own.bins - 1
+      return Number.isNaN(event.latencyMs) ? null : adds!.counts[0]!
+    case 'outcome':
+      return Number.isNaN(own.absent) && Number.isNaN(label) ? null : adds!.counts.includes(2) ? 1 : 0
+    case 'probability':
+      return adds === null ? null : adds.sums[isBrier ? 2 + own.lambdas.length : 0]![1]
+    case 'value':
+      if (own.bounds !== undefined && !Number.isNaN(value)) return Math.min(Math.max(value, own.bounds.low), own.bounds.high)
+      return adds === null ? null : value
+    default:
+      return adds === null ? null : adds.counts[0]!
   }
 }
 
@@ -332,9 +393,43 @@ function contribution(block: Block, event: TruthEvent, label: number, value: num
       const slot = event.symbol >= 0 ? event.symbol : event.symbol === -4 ? values : event.symbol === -1 ? values + 1 : values + 2
       return { counts: [slot], sums: [] }
     }
+    case 'stale':
+      return event.atMs - (event.eventAtMs ?? Number.NaN) > block.staleAfterMs! ? { counts: [0], sums: [] } : null
+    case 'pair': {
+      const [first, second] = block.pair!.map((side) => (side.values > 0 ? categoryGroup(event.symbol) : numberGroup(event, side.edges)))
+      if (first === null || second === null) return event.error === 1 ? null : { counts: [64], sums: [] }
+      return { counts: [first! * 8 + second!], sums: [] }
+    }
     default:
       return outcomeContribution(block, event, label, value)
   }
+}
+
+function categoryGroup(symbol: number): number | null {
+  if (symbol === -4 || symbol > 6) return 7
+  return symbol < 0 ? null : symbol
+}
+
+/** Bins in order, dealt to eight groups as evenly as they go; what lies outside belongs to the ends. */
+function numberGroup(event: TruthEvent, edges: readonly number[]): number | null {
+  if (event.numberState !== 0) return null
+  const bins = edges.length - 1
+  const x = event.number
+  if (x < edges[0]!) return 0
+  if (x > edges[bins]!) return 7
+  let bin = 0
+  while (bin < bins - 1 && x >= edges[bin + 1]!) bin++
+  return Math.floor((bin * 8) / bins)
+}
+
+function boundedValue(block: Block, value: number): Contribution {
+  const { low, high, worse } = block.bounds!
+  const outside = value < low || value > high
+  const inside = outside ? (value < low ? low : high) : value
+  const share = (inside - low) / (high - low)
+  const u = worse === 'lower' ? 1 - share : share
+  const terms = [value, value * value, u, u * u, ...block.lambdas.map((lambda) => Math.exp(lambda * u))]
+  return { counts: outside ? [0, 1] : [0], sums: terms.map((sum, slot) => [slot, sum]) }
 }
 
 function outcomeContribution(block: Block, event: TruthEvent, label: number, value: number): Contribution | null {
@@ -360,6 +455,7 @@ function outcomeContribution(block: Block, event: TruthEvent, label: number, val
       return { counts, sums: [...sums, [sums.length + bin, event.score]] }
     }
     case 'value':
+      if (block.bounds !== undefined) return Number.isNaN(value) ? null : boundedValue(block, value)
       return Number.isNaN(value)
         ? null
         : {

@@ -27,6 +27,8 @@ test('a policy that names only topics, versions and an outcome observes, guards 
       ['error-rate', 'rollback', 0.005, 'exposure', true],
       ['latency', 'rollback', 0.02, 'exposure', true],
       ['missing', 'rollback', 0, 'exposure', true],
+      ['score-range', 'hold', 0, 'exposure', false],
+      ['duplicate', 'hold', 0, 'exposure', false],
       ['wrong-outcome', 'rollback', 0.02, 'outcome:600000', true],
       ['log-score', 'rollback', 0.02, 'outcome:600000', true],
     ],
@@ -188,6 +190,57 @@ test('existing topics are mapped by path, unit and condition', () => {
 test('schema files lie beside the policy that names them', () => {
   const text = policyText.replace('topic: predictions', 'topic: predictions\n    format: avro\n    schemaFile: p.avsc')
   assert.equal(parsePolicy(text, 'some/where/flyball.yaml').layout.predictions.schemaFile, resolve('some/where/p.avsc'))
+})
+
+const QUALITY = `    features: {age: {low: 0, high: 100, bins: 10, required: true}, tier: {values: [a, b]}}
+    pairs: [[age, tier]]
+    staleAfter: 90s
+`
+const SPEND = policyText
+  .replace('topic: outcomes', 'topic: outcomes\n    fields: {value: spend}')
+  .replace('horizon: 10m', 'horizon: 10m\n        bounds: {low: 0, high: 200}\n        worse: higher')
+
+test('a pair has 8 × 8 cells and one for what is not usable, in the whole population only', () => {
+  const segments = '    segments: {region: [EU]}\n    blocksInSegments: true\n'
+  const [model] = compileText(policyText + QUALITY + segments).models
+  const block = model!.exposureBlocks.find(({ kind }) => kind === 'pair')!
+  assert.deepEqual([block.id, block.countSlots, block.inSegments], ['pair:age×tier', 65, false])
+  assert.deepEqual(
+    block.pair!.map(({ name, slot, values, edges }) => [name, slot, values, edges.length]),
+    [
+      ['age', 0, 0, 11],
+      ['tier', 0, 2, 0],
+    ],
+  )
+  assert.equal(model!.plan.guardrails.find(({ kind }) => kind === 'pair-drift')!.action, 'rollback')
+})
+
+test('staleness is counted where a guardrail asks for it, with its limit in the meaning of the numbers', () => {
+  const plain = compileText(policyText + QUALITY)
+  assert.equal(hashes(plain)['stale'], undefined)
+  const asked = `${policyText}${QUALITY}    guardrails: [{kind: stale}, {kind: error-rate}]\n`
+  const block = compileText(asked).models[0]!.exposureBlocks.find(({ id }) => id === 'stale')!
+  assert.equal(block.staleAfterMs, 90_000)
+  assert.notEqual(hashes(compileText(asked.replace('90s', '91s')))['stale'], block.hash)
+})
+
+test('required features become the contract of the plan', () => {
+  assert.deepEqual(compileText(policyText + QUALITY).models[0]!.plan.contract, { blocks: ['feature:age'], minimum: 5 })
+  assert.equal(compileText(policyText).models[0]!.plan.contract, undefined)
+})
+
+test('a value within bounds is evidence, one without is for display, and bounds are part of its meaning', () => {
+  const text = `${SPEND}    guardrails: [{kind: value, margin: 2.5}]\n`
+  const [model] = compileText(text).models
+  const block = model!.horizons[0]!.blocks.find(({ kind }) => kind === 'value')!
+  assert.deepEqual(block.bounds, { low: 0, high: 200, worse: 'higher' })
+  assert.deepEqual([block.countSlots, block.sumSlots], [2, 4 + block.lambdas.length])
+  assert.notEqual(hashes(compileText(text.replace('200', '300')))['value:chargeback'], block.hash)
+  const [guardrail] = model!.plan.guardrails
+  assert.deepEqual([guardrail!.margin, guardrail!.chain, guardrail!.blocks], [2.5, 'outcome:600000', ['value:chargeback']])
+  const bare = compileText(policyText.replace('topic: outcomes', 'topic: outcomes\n    fields: {value: spend}')).models[0]!
+  const display = bare.horizons[0]!.blocks.find(({ kind }) => kind === 'value')!
+  assert.deepEqual([display.countSlots, display.sumSlots, display.lambdas], [1, 2, []])
 })
 
 test('what is mapped and never read is said, with its place', () => {

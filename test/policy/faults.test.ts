@@ -54,12 +54,29 @@ test('a value of another kind is refused in the words of the file, not of the ch
   assert.deepEqual(faultsOf(`${policyText}    features: {age: 5}\n`), ['flyball.yaml:14:16: models.fraud.features.age: must be a mapping'])
   assert.deepEqual(faultsOf(`${policyText}    features: {age: {low: 0, hihg: 9}}\n`), [
     'flyball.yaml:14:16: models.fraud.features.age.high: is missing',
-    'flyball.yaml:14:30: models.fraud.features.age.hihg: unknown key; known here: low, high, bins, edges, values',
+    'flyball.yaml:14:30: models.fraud.features.age.hihg: unknown key; known here: low, high, bins, required, edges, values',
   ])
 })
 
 test('a file that is not there is a fault of its own', () => {
   assert.throws(() => loadPolicy('no-such-policy.yaml'), { code: 'FLY-POLICY-002' })
+})
+
+test('a value needs its field, bounds with a direction, and a margin', () => {
+  const value = '    guardrails: [{kind: value}]\n'
+  const mapped = policyText.replace('topic: outcomes', 'topic: outcomes\n    fields: {value: spend}')
+  const bounded = mapped.replace('horizon: 10m', 'horizon: 10m\n        bounds: {low: 0, high: 9}\n        worse: lower')
+  assert.match(faultsOf(policyText + value).join('\n'), /FLY-POLICY-005 value needs a margin above 0, in the value's own unit/)
+  assert.match(faultsOf(policyText + value.replace('}', ', margin: 1}')).join('\n'), /needs the value field/)
+  assert.match(faultsOf(mapped + value.replace('}', ', margin: 1}')).join('\n'), /needs bounds: \{low, high\} and worse/)
+  assert.match(faultsOf(bounded.replace('\n        worse: lower', '')).join('\n'), /bounds: needs worse/)
+  assert.match(faultsOf(bounded.replace('low: 0', 'low: 9')).join('\n'), /bounds\.high: must be above low \(9\)/)
+  assert.equal(parsePolicy(bounded + value.replace('}', ', margin: 1}'), 'flyball.yaml').layout.models.length, 1)
+})
+
+test('staleness needs the time of the events', () => {
+  const text = policyText.replace('topic: predictions', 'topic: predictions\n    fields: {time: null}')
+  assert.match(faultsOf(`${text}    guardrails: [{kind: stale}]\n`).join('\n'), /needs the field time of the predictions, which is null/)
 })
 
 const REFUSED: readonly (readonly [why: string, addition: string, fault: RegExp])[] = [
@@ -71,6 +88,17 @@ const REFUSED: readonly (readonly [why: string, addition: string, fault: RegExp]
   ['feature edges that fall', 'features: {age: {edges: [0, 9, 5]}}', /edges\[2\]: must be above the edge before it \(9\)/],
   ['a segment value listed twice', 'segments: {region: [EU, EU]}', /region\[1\]: EU is listed twice/],
   ['score drift that acts', 'guardrails: [{kind: score-drift, action: rollback}]', /score-drift may hold or inform/],
+  ['calibration that acts', 'guardrails: [{kind: calibration, action: rollback}]', /calibration may hold or inform/],
+  ['calibration finer than models are', 'guardrails: [{kind: calibration, margin: 0.02}]', /must be at least 0\.05/],
+  [
+    'a log score without a margin',
+    'guardrails: [{kind: log-score, margin: 0}]',
+    /FLY-POLICY-005 log-score needs a margin above 0, in nats/,
+  ],
+  ['a Brier score without a margin', 'guardrails: [{kind: brier, margin: 0, promote: false}]', /FLY-POLICY-005 brier/],
+  ['a pair of one feature', 'features: {a: {values: [x]}}\n    pairs: [[a, a]]', /pairs\[0\]: must name two features/],
+  ['a pair with a feature that is not there', 'features: {a: {values: [x]}}\n    pairs: [[a, b]]', /the model has no feature b/],
+  ['a pair guardrail without pairs', 'guardrails: [{kind: pair-drift}]', /needs pairs under the model/],
   ['points for a score', 'guardrails: [{kind: log-score, marginPoints: 1}]', /log-score takes margin/],
   ['a margin for an event rate', 'guardrails: [{kind: error-rate, margin: 1}]', /error-rate takes marginPoints/],
   ['a proof that can never hold', 'guardrails: [{kind: error-rate, marginPoints: 0}]', /its proof can never hold/],

@@ -12,5 +12,5 @@ test('schemas/policy.schema.json is what the checks say (else run scripts/policy
 
 test('the keys known at a place are found through names of models and forms of values', () => {
   assert.deepEqual(keysAt(['models', 'fraud', 'silence']), ['after', 'minimum'])
-  assert.deepEqual(keysAt(['models', 'fraud', 'features', 'age']), ['low', 'high', 'bins', 'edges', 'values'])
+  assert.deepEqual(keysAt(['models', 'fraud', 'features', 'age']), ['low', 'high', 'bins', 'required', 'edges', 'values'])
 })

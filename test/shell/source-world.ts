@@ -3,7 +3,8 @@ import type { DescribedOutcomeBatch, DropReason, OutcomeBatch, RecordBatch, Reje
 import type { Ingest } from '../../src/ingest/ingest.ts'
 import type { Random } from '../../src/kit/random.ts'
 import type { Block, InputLayout, Layout, ModelLayout } from '../../src/policy/layout.ts'
-import type { TruthEvent } from '../measure/batch-truth.ts'
+import { unitBlocksOf } from '../../src/policy/unit-blocks.ts'
+import { scramble, type TruthEvent } from '../measure/batch-truth.ts'
 
 const FIELDS = {
   id: null,
@@ -60,13 +61,19 @@ function row(...blocks: (Partial<Block> & Pick<Block, 'id' | 'kind' | 'countSlot
   })
 }
 
+const AGE_EDGES = [0, 10, 30, 60, 61, 90]
+const AGE = { name: 'age', slot: 0, edges: AGE_EDGES, values: 0 }
+const DEVICE = { name: 'device', slot: 0, edges: [], values: 3 }
+
 const exposureBlocks = row(
   { id: 'requests', kind: 'requests', countSlots: 1, sumSlots: 0 },
   { id: 'errors', kind: 'errors', countSlots: 1, sumSlots: 0 },
   { id: 'latency', kind: 'latency', countSlots: 2 * 24 + 2, sumSlots: 2, bins: 24 },
   { id: 'score', kind: 'score', countSlots: 12, sumSlots: 2, bins: 10, inSegments: false },
-  { id: 'feature:age', kind: 'feature', countSlots: 10, sumSlots: 2, edges: [0, 10, 30, 60, 61, 90] },
+  { id: 'feature:age', kind: 'feature', countSlots: 10, sumSlots: 2, edges: AGE_EDGES },
   { id: 'category:device', kind: 'category', countSlots: 6, sumSlots: 0 },
+  { id: 'stale', kind: 'stale', countSlots: 1, sumSlots: 0, staleAfterMs: 2000 },
+  { id: 'pair:age×device', kind: 'pair', countSlots: 65, sumSlots: 0, inSegments: false, pair: [AGE, DEVICE] },
   { id: 'duplicate', kind: 'duplicate', countSlots: 1, sumSlots: 0, inSegments: false },
 )
 
@@ -75,6 +82,7 @@ const outcomeBlocks = (name: string, absent: number): Block[] =>
     { id: `outcome:${name}`, kind: 'outcome', countSlots: 4, sumSlots: 0, absent },
     { id: `probability:${name}`, kind: 'probability', countSlots: 16, sumSlots: 17, inSegments: false, absent },
     { id: `value:${name}`, kind: 'value', countSlots: 1, sumSlots: 2 },
+    { id: `cost:${name}`, kind: 'value', countSlots: 2, sumSlots: 6, bounds: { low: 1, high: 8, worse: 'lower' } },
   )
 
 const horizon = (horizonMs: number, name: string, absent: number) => ({
@@ -112,7 +120,7 @@ export function worldLayout(changes: Partial<Layout> = {}): Layout {
     predictions: inputLayout('predictions'),
     outcomes: inputLayout('outcomes'),
     described: inputLayout('described'),
-    models: [
+    models: withUnitBlocks([
       {
         ...base,
         index: 0,
@@ -141,9 +149,13 @@ export function worldLayout(changes: Partial<Layout> = {}): Layout {
         horizons: [],
         describedBlocks: [],
       },
-    ],
+    ]),
     ...changes,
   }
+}
+
+function withUnitBlocks(models: ModelLayout[]): ModelLayout[] {
+  return models.map((model) => (model.hasUnits ? { ...model, unitBlocks: unitBlocksOf(model, PATH, PATH) } : model))
 }
 
 export interface Traffic {
@@ -208,6 +220,7 @@ function prediction(random: Random, offset: number, atMs: number, id: number): T
     number: state === 0 ? Math.floor(random() * 120) - 10 : NO_NUMBER,
     numberState: state,
     symbol: Math.floor(random() * 4) - (random() < 0.2 ? 4 : 0) === 3 ? -4 : Math.floor(random() * 3),
+    eventAtMs: random() < 0.1 ? NO_NUMBER : atMs - Math.floor(random() * 3000),
     region: Math.floor(random() * 4),
     label: NO_NUMBER,
     value: NO_NUMBER,
@@ -261,10 +274,6 @@ export function standIn(events: readonly TruthEvent[]): Ingest<DescribedOutcomeB
   }
 }
 
-export function scramble(id: number): number {
-  return Math.imul(id ^ (id >>> 15), 0x9e3779b1) ^ Math.imul(id, 0x85ebca77)
-}
-
 function columnsOf(events: readonly TruthEvent[]): DescribedOutcomeBatch & OutcomeBatch {
   const doubles = (of: (event: TruthEvent) => number) => Float64Array.from(events, of)
   const ints = (of: (event: TruthEvent) => number) => Int32Array.from(events, of)
@@ -273,7 +282,7 @@ function columnsOf(events: readonly TruthEvent[]): DescribedOutcomeBatch & Outco
     count: events.length,
     offset: doubles((e) => e.offset),
     recordTimeMs: doubles((e) => e.atMs),
-    eventTimeMs: doubles(() => NO_NUMBER),
+    eventTimeMs: doubles((e) => e.eventAtMs ?? NO_NUMBER),
     id1: ints((e) => e.id % 97),
     id2: ints((e) => scramble(e.id)),
     model: ints((e) => e.model),

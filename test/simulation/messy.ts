@@ -2,7 +2,7 @@
  * Input with everything that goes wrong in it, and beside each record what an independent batch program needs to know of it:
  * duplicates, producers whose clocks are wrong, outcomes before their predictions, late, missing, twice, contradicting, broken records.
  */
-import { partitionOf } from '../../src/kit/hash.ts'
+import { hashLanes, partitionOf } from '../../src/kit/hash.ts'
 import { type Random, seededRandom } from '../../src/kit/random.ts'
 import type { TruthEvent } from '../measure/batch-truth.ts'
 import type { Placed } from './traffic.ts'
@@ -112,7 +112,7 @@ function draw(random: Random, id: number, partition: number, partitions: number,
   if (!Number.isNaN(score)) record['score'] = score
   if (!Number.isNaN(latencyMs)) record['latencyMs'] = latencyMs
   const broken = breakOne(random, record)
-  const known = { id, model, version, unit, error, score, latencyMs, region }
+  const known = { id, model, version, unit, unitLanes: lanesOf(`u${unit}`), error, score, latencyMs, region }
   const event = {
     ...EMPTY,
     ...known,
@@ -125,6 +125,12 @@ function draw(random: Random, id: number, partition: number, partitions: number,
     ...(broken === null ? {} : { broken: broken.reason }),
   }
   return { partition, arrivesMs, event, key: `u${unit}`, text: broken?.text ?? JSON.stringify(record) }
+}
+
+function lanesOf(text: string): readonly [number, number] {
+  const lanes = new Int32Array(2)
+  hashLanes(Buffer.from(text), 0, Buffer.byteLength(text), lanes)
+  return [lanes[0]!, lanes[1]!]
 }
 
 function breakOne(random: Random, record: Record<string, unknown>): { reason: string; text: string } | null {

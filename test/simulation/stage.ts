@@ -47,6 +47,8 @@ interface DueOutcome {
 export interface Conduct {
   perSecond: number
   candidateErrors: number
+  /** Records tell nothing but id, model, version and error. */
+  bare?: boolean
 }
 
 export interface Life {
@@ -141,7 +143,8 @@ export class Stage {
       const version = this.gateway.versionFor(unit)
       const error = this.#random() < (version === 'v2' ? this.conduct.candidateErrors : 0.02)
       this.served[version] = (this.served[version] ?? 0) + 1
-      const value = Buffer.from(JSON.stringify({ id, time: this.clock.nowMs(), model: MODEL, version, score: 0.3, latencyMs: 10, error }))
+      const told = this.conduct.bare ? {} : { time: this.clock.nowMs(), score: 0.3, latencyMs: 10 }
+      const value = Buffer.from(JSON.stringify({ id, model: MODEL, version, error, ...told }))
       const partition = this.#partition(unit, version)
       this.broker.append('predictions', partition, [{ key: unit, value }], null)
       if (this.#options.outcomes) this.#due.push({ partition, id, atMs: this.clock.nowMs() + 2000 })

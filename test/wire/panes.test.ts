@@ -69,7 +69,7 @@ function cellOf(index: number, density: number, random: Random): PaneCell {
   return {
     version: `v${index % 2}`,
     scope: `segment=${index >> 1}`,
-    population: index % 3 === 0 ? 'first' : 'all',
+    population: (['first', 'all', 'units'] as const)[index % 3]!,
     blocks: new Map(blocks),
   }
 }

@@ -1,28 +1,39 @@
-/** The probable cause behind what fired: which guardrail, which feature and where in it, which segment carries the excess. */
+/**
+ * The probable cause behind what fired: which guardrail, which features and where in them, which segment carries the excess.
+ * Inputs that reach the candidate broken are named first, as `upstream`: whatever else fired follows from them.
+ */
 import type { Reading } from '../../domain.ts'
 import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
-import { eventNames, featureName, isTwoSided, scopesOf } from './events.ts'
-import { scoreEffectNow, seriesIn, strongestShape } from './readings.ts'
-import { logEvidenceOfEvent } from './series.ts'
-import type { EventSeries, EvidenceState, ScoreSeries, Series, ShapeSeries } from './state.ts'
-import { brief, percent, shapeInWords } from './words.ts'
+import { eventNames, featureName, isFewerHarm, isTwoSided, scopesOf } from './events.ts'
+import { alphaOf, evidenceIn, scoreEffectNow, seriesIn, weightOf } from './readings.ts'
+import { logEvidenceOfEvent, logEvidenceOfShape } from './series.ts'
+import type { EventEvidence, EventSeries, EvidenceState, ScoreSeries, Series, ShapeEvidence, ShapeSeries } from './state.ts'
+import { biasInWords, brief, percent, shapeInWords } from './words.ts'
 
 /** A segment is named when it carries at least this share of the excess. */
 const SHARE_NAMED = 0.6
-/** Broken input explains everything that follows from it: when it fired too, it is named first. */
-const DATA_FIRST = ['missing', 'unseen', 'feature-drift']
+/** Broken input explains everything that follows from it. Repeated ids do not: clients try again what failed. */
+const UPSTREAM = ['missing', 'unseen', 'stale']
+const DATA_FIRST = [...UPSTREAM, 'feature-drift', 'pair-drift']
+/** A feature is named beside the first one with so much evidence of its own. */
+const LOG_NAMED = Math.log(20)
+const FEATURES_NAMED = 3
 
 interface Found {
   readonly words: string
   readonly feature: string
 }
 
+/** A guardrail in a scope that spoke. */
+interface Spoken {
+  readonly guardrail: Guardrail
+  readonly scope: string
+}
+
 export function causeBehind(state: EvidenceState, model: ModelLayout, fired: readonly Reading[]) {
-  const ordered = [...fired].sort((one, other) => other.logEvidence - other.logLimit - (one.logEvidence - one.logLimit))
-  const kindOf = (reading: Reading) => model.plan.guardrails.find((guardrail) => guardrail.name === reading.guardrail)?.kind ?? ''
-  const first = ordered.find((reading) => DATA_FIRST.includes(kindOf(reading))) ?? ordered[0]
-  const guardrail = first && model.plan.guardrails.find((each) => each.name === first.guardrail)
-  if (!first || !guardrail) return null
+  const first = firstCause(state, model, fired)
+  if (!first) return null
+  const { guardrail } = first
   const series = seriesIn(state, guardrail, first.scope, model)
   const found = whatMoved(series, guardrail, state, model)
   const { segment, share } = segmentBehind(guardrail, state, model)
@@ -32,34 +43,92 @@ export function causeBehind(state: EvidenceState, model: ModelLayout, fired: rea
   return { ...head, words: `${found.words}${where}${mostly}`, segment, segmentShare: share }
 }
 
+/** Broken input that fired, or that would have fired were it asked to act; else drift that fired; else the strongest. */
+function firstCause(state: EvidenceState, model: ModelLayout, fired: readonly Reading[]): Spoken | undefined {
+  const ordered = [...fired].sort((one, other) => other.logEvidence - other.logLimit - (one.logEvidence - one.logLimit))
+  const spoken = ordered.flatMap((reading): Spoken[] => {
+    const guardrail = model.plan.guardrails.find((each) => each.name === reading.guardrail)
+    return guardrail ? [{ guardrail, scope: reading.scope }] : []
+  })
+  const among = (kinds: readonly string[]) => spoken.find(({ guardrail }) => kinds.includes(guardrail.kind))
+  if (spoken.length === 0) return undefined
+  return among(UPSTREAM) ?? silentlyBroken(state, model) ?? among(DATA_FIRST) ?? spoken[0]
+}
+
+function silentlyBroken(state: EvidenceState, model: ModelLayout): Spoken | undefined {
+  const guardrail = model.plan.guardrails.find((each) => {
+    if (!UPSTREAM.includes(each.kind)) return false
+    const logLimit = -Math.log(alphaOf(each.action, model.plan) * weightOf(each, ALL_SCOPE, model.plan))
+    return evidenceIn(state, each, ALL_SCOPE, model) >= logLimit
+  })
+  return guardrail && { guardrail, scope: ALL_SCOPE }
+}
+
 function whatMoved(series: Series, guardrail: Guardrail, state: EvidenceState, model: ModelLayout): Found {
   if (series.kind === 'shape') return shapeMoved(series, guardrail, model)
+  if (series.kind === 'calibration') return { words: `the candidate's probabilities are off: ${biasInWords(series)}`, feature: '' }
   return series.kind === 'score' ? scoreMoved(series, guardrail, model) : eventsMoved(series, guardrail, state, model)
 }
 
+/** Indices of those with evidence of their own, the largest effect first; the strongest when none has. */
+function ranked(logs: readonly number[], effects: readonly number[]): readonly number[] {
+  const strongest = logs.indexOf(Math.max(...logs))
+  const named = logs.flatMap((log, index) => (log >= LOG_NAMED || index === strongest ? [index] : []))
+  return [...named].sort((one, other) => effects[other]! - effects[one]!).slice(0, FEATURES_NAMED)
+}
+
+function alsoInWords(names: readonly string[]): string {
+  return names.length === 0 ? '' : `, also ${names.join(' and ')}`
+}
+
 function shapeMoved(series: ShapeSeries, guardrail: Guardrail, model: ModelLayout): Found {
-  const strongest = strongestShape(series)
-  if (!strongest) return { words: guardrail.name, feature: '' }
-  return { words: shapeInWords(strongest, guardrail, model), feature: featureName(strongest.block) }
+  const { blocks } = series
+  const [first, ...others] = ranked(blocks.map(logEvidenceOfShape), blocks.map(distance)).map((index) => blocks[index]!)
+  if (!first) return { words: guardrail.name, feature: '' }
+  const also = alsoInWords(others.map((shape) => featureName(shape.block)))
+  return { words: `${shapeInWords(first, guardrail, model)}${also}`, feature: featureName(first.block) }
+}
+
+/** Share of the candidate's rows that would have to move for the two distributions to be one (total variation). */
+function distance({ candidate, control }: ShapeEvidence): number {
+  const total = (counts: Float64Array) =>
+    Math.max(
+      1,
+      counts.reduce((sum, count) => sum + count, 0),
+    )
+  const [ours, theirs] = [total(candidate), total(control)]
+  return candidate.reduce((sum, count, bin) => sum + Math.abs(count / ours - control[bin]! / theirs), 0) / 2
 }
 
 function scoreMoved(series: ScoreSeries, guardrail: Guardrail, model: ModelLayout): Found {
   const { estimate, candidateRows } = scoreEffectNow(series, guardrail, model, guardrail.promotionMargin)
   const [kind, unit] = guardrail.kind === 'brier' ? ['Brier score', ''] : ['log score', ' nats']
-  const by = Number.isFinite(estimate) ? ` by ${brief(estimate)}${unit} over ${candidateRows} of its rows in this stage` : ''
-  return { words: `the candidate's probabilities are worse (${kind})${by}`, feature: '' }
+  const by = (unit: string) =>
+    Number.isFinite(estimate) ? ` by ${brief(estimate)}${unit} over ${candidateRows} of its rows in this stage` : ''
+  if (guardrail.kind === 'value') return { words: `${guardrail.name}: the candidate's value is worse${by(' units')}`, feature: '' }
+  return { words: `the candidate's probabilities are worse (${kind})${by(unit!)}`, feature: '' }
 }
 
 function eventsMoved(series: EventSeries, guardrail: Guardrail, state: EvidenceState, model: ModelLayout): Found {
   const logs = series.events.map(logEvidenceOfEvent)
-  const index = logs.indexOf(Math.max(...logs))
+  const ofFeatures = isTwoSided(guardrail)
+  const strongest = logs.indexOf(Math.max(...logs))
+  // Thresholds of one latency are one thing seen several times: the strongest speaks for all.
+  const [index = -1, ...others] = ofFeatures ? ranked(logs, series.events.map(rateDifference)) : [strongest]
   const event = series.events[index]
-  const name = eventNames(guardrail, model, state.thresholdBins[guardrail.name])[index] ?? guardrail.name
   if (!event) return { words: guardrail.name, feature: '' }
+  const names = eventNames(guardrail, model, state.thresholdBins[guardrail.name])
+  const name = names[index] ?? guardrail.name
   const { whole } = event
   const rates = `${percent(whole.candidateEvents / whole.candidateRequests)} on the candidate against ${percent(whole.controlEvents / whole.controlRequests)}`
-  const what = isTwoSided(guardrail) ? `${name}: ${guardrail.kind} values` : `${guardrail.name}: ${name}`
-  return { words: `${what}, ${rates} on the control`, feature: isTwoSided(guardrail) ? name : '' }
+  const what = ofFeatures ? `${name}: ${guardrail.kind} values` : `${guardrail.name}: ${name}`
+  const also = alsoInWords(others.map((other) => names[other] ?? ''))
+  const upstream = guardrail.kind === 'stale' || isFewerHarm(guardrail, model, index) ? 'upstream: ' : ''
+  return { words: `${upstream}${what}, ${rates} on the control${also}`, feature: ofFeatures ? name : '' }
+}
+
+function rateDifference({ whole }: EventEvidence): number {
+  return Math.abs(whole.candidateEvents / Math.max(1, whole.candidateRequests) - whole.controlEvents / Math.max(1, whole.controlRequests))
 }
 
 /** The segment with most of the events beyond what the control's rate would have given. */

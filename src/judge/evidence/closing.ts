@@ -3,9 +3,10 @@ import type { ChainName, StreamTimeMs } from '../../domain.ts'
 import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
 import { addCoverage } from './coverage.ts'
 import { blocksRead, latencyBlock, latencyCounts, latencyKey, scopesOf, thresholdBins } from './events.ts'
-import { added, emptySeries, observeSeries } from './series.ts'
+import { added, emptySeries, observeSeries, type Surroundings } from './series.ts'
 import { CONTROL, currentStage, type EvidenceState, type Series, seriesKey } from './state.ts'
-import type { ClosedStratum } from './strata.ts'
+import type { ArmRows, ClosedStratum } from './strata.ts'
+import { addUnits, isTempered, placeboFired, type Temper, temperOf } from './units.ts'
 
 /** The control's quantiles are read off its counts once it has served so many requests. */
 const ROWS_FOR_QUANTILES = 200
@@ -21,22 +22,53 @@ export function addStratum(
   const state = fixThresholds(given, guardrails, model)
   const inStage = stratum.stage === currentStage(state)
   const around = { state, model, inStage, settled: stratum.sinceMs >= settlingUntilMs }
-  const series: Record<string, Series> = { ...state.series }
-  for (const guardrail of guardrails) {
-    for (const scope of scopesOf(guardrail)) {
-      const rows = stratum.rows.get(scope)
-      if (!rows) continue
-      const key = seriesKey(guardrail.name, scope)
-      series[key] = observeSeries(series[key] ?? emptySeries(guardrail, scope, model), guardrail, rows, around)
-    }
-  }
   return {
     ...state,
-    series,
+    series: observeAll(state.series, guardrails, model.hasUnits ? stratum.first : stratum.rows, around),
+    tempered: observeTempered(state, guardrails, chain, stratum, around),
+    units: addUnits(state, guardrails, chain, stratum, model, inStage),
     controlLatency: addLatency(state, guardrails, stratum, model),
     coverage: addCoverage(state, chain, stratum, model),
     stageRows: inStage && countsStageRows(chain, model) ? addStageRows(state.stageRows, stratum) : state.stageRows,
   }
+}
+
+/** Every guardrail of the chain in every scope that has rows. */
+function observeAll(
+  before: EvidenceState['series'],
+  guardrails: readonly Guardrail[],
+  rows: ArmRows,
+  around: Surroundings,
+  temperFor?: (guardrail: Guardrail) => Temper,
+): EvidenceState['series'] {
+  const series: Record<string, Series> = { ...before }
+  for (const guardrail of guardrails) {
+    const surroundings = temperFor ? { ...around, temper: temperFor(guardrail) } : around
+    for (const scope of scopesOf(guardrail)) {
+      const arms = rows.get(scope)
+      if (!arms) continue
+      const key = seriesKey(guardrail.name, scope)
+      series[key] = observeSeries(series[key] ?? emptySeries(guardrail, scope, around.model), guardrail, arms, surroundings)
+    }
+  }
+  return series
+}
+
+/** All requests of a model with units: bets divided by the design effect known before this stratum; none once a placebo has fired. */
+function observeTempered(
+  state: EvidenceState,
+  guardrails: readonly Guardrail[],
+  chain: ChainName,
+  stratum: ClosedStratum,
+  around: Surroundings,
+): EvidenceState['tempered'] {
+  const { model } = around
+  const judged = guardrails.filter((guardrail) => isTempered(guardrail, model))
+  if (judged.length === 0) return state.tempered
+  const cache = new Map<string, number>()
+  const hasFired = placeboFired(state, chain) !== null
+  const temperFor = (guardrail: Guardrail): Temper => (hasFired ? () => Number.POSITIVE_INFINITY : temperOf(guardrail, state, model, cache))
+  return observeAll(state.tempered, judged, stratum.rows, around, temperFor)
 }
 
 /** Thresholds of a stage are fixed before its first stratum is judged, from strata before: they cannot follow what they judge. */

@@ -4,7 +4,7 @@ import type { ChainName } from '../../domain.ts'
 import { ALL_SCOPE, type Block, type ModelLayout } from '../../policy/layout.ts'
 import { logMeanOf } from './series.ts'
 import { CANDIDATE, CONTROL, type CoverageSums, type EvidenceState } from './state.ts'
-import { blocksOf, type ClosedStratum } from './strata.ts'
+import { blocksOf, type ClosedStratum, type SlotRow } from './strata.ts'
 
 const KEPT = 0.9
 
@@ -23,14 +23,9 @@ export function addCoverage(state: EvidenceState, chain: ChainName, stratum: Clo
   if (outcomes.length === 0 || !rows) return state.coverage
   const coverage = { ...state.coverage }
   for (const block of outcomes) {
-    const counts = (arm: typeof CANDIDATE | typeof CONTROL, slot: number) => rows[arm].counts[block.countOffset + slot]!
-    const arms: Arms = {
-      candidateRequests: counts(CANDIDATE, 0),
-      controlRequests: counts(CONTROL, 0),
-      candidateEvents: counts(CANDIDATE, 1),
-      controlEvents: counts(CONTROL, 1),
-    }
-    coverage[keyOf(chain, block)] = fade(coverage[keyOf(chain, block)] ?? EMPTY, arms)
+    const arms = armsIn(block, rows)
+    const judged = model.hasUnits ? armsIn(block, stratum.first.get(ALL_SCOPE)) : arms
+    coverage[keyOf(chain, block)] = fade(coverage[keyOf(chain, block)] ?? EMPTY, arms, judged)
   }
   return coverage
 }
@@ -43,18 +38,29 @@ export function coverageNow(state: EvidenceState, model: ModelLayout) {
   })
 }
 
+function armsIn(block: Block, rows: readonly [SlotRow, SlotRow] | undefined): Arms {
+  const counts = (arm: typeof CANDIDATE | typeof CONTROL, slot: number) => rows?.[arm].counts[block.countOffset + slot] ?? 0
+  return {
+    candidateRequests: counts(CANDIDATE, 0),
+    controlRequests: counts(CONTROL, 0),
+    candidateEvents: counts(CANDIDATE, 1),
+    controlEvents: counts(CONTROL, 1),
+  }
+}
+
 function keyOf(chain: ChainName, block: Block): string {
   return `${chain}|${block.id}|${block.hash}`
 }
 
-function fade(sums: CoverageSums, arms: Arms): CoverageSums {
+/** `judged`: first exposures where there are units, since repeated requests are not independent. */
+function fade(sums: CoverageSums, arms: Arms, judged: Arms): CoverageSums {
   return {
     candidateMatured: sums.candidateMatured * KEPT + arms.candidateRequests,
     candidateKnown: sums.candidateKnown * KEPT + arms.candidateEvents,
     controlMatured: sums.controlMatured * KEPT + arms.controlRequests,
     controlKnown: sums.controlKnown * KEPT + arms.controlEvents,
-    more: observeTwoArm(sums.more, arms, 0, 'more', DEFAULT_GRID),
-    fewer: observeTwoArm(sums.fewer, arms, 0, 'fewer', DEFAULT_GRID),
+    more: observeTwoArm(sums.more, judged, 0, 'more', DEFAULT_GRID),
+    fewer: observeTwoArm(sums.fewer, judged, 0, 'fewer', DEFAULT_GRID),
   }
 }
 

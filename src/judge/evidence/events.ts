@@ -9,9 +9,16 @@ import { blocksOf, type SlotRow } from './strata.ts'
 
 /** The guardrail's own blocks, in the policy's order. */
 export function blocksRead(guardrail: Guardrail, model: ModelLayout): readonly Block[] {
-  const blocks = blocksOf(model, guardrail.chain)
-  return guardrail.blocks.flatMap((id) => blocks.find((block) => block.id === id) ?? [])
+  const known = BLOCKS_READ.get(guardrail)
+  if (known?.model === model) return known.blocks
+  const all = blocksOf(model, guardrail.chain)
+  const blocks = guardrail.blocks.flatMap((id) => all.find((block) => block.id === id) ?? [])
+  BLOCKS_READ.set(guardrail, { model, blocks })
+  return blocks
 }
+
+/** Layouts are frozen, and this is asked for every scope of every stratum. */
+const BLOCKS_READ = new WeakMap<Guardrail, { readonly model: ModelLayout; readonly blocks: readonly Block[] }>()
 
 /** `__all__` first, then the segments the policy named. */
 export function scopesOf(guardrail: Guardrail): readonly string[] {
@@ -23,11 +30,22 @@ export function digestOf(guardrail: Guardrail, model: ModelLayout): string {
   const hashes = blocksRead(guardrail, model).map((block) => block.hash)
   const thresholds = guardrail.kind === 'latency' ? [...guardrail.thresholdsMs, ...guardrail.quantiles] : []
   const pair = `${model.versions[model.control]}>${model.versions[model.candidate]}`
-  return [guardrail.kind, guardrail.chain, guardrail.margin, pair, ...hashes, ...thresholds].join(' ')
+  return [guardrail.kind, guardrail.chain, guardrail.margin, pair, ...(model.hasUnits ? ['units'] : []), ...hashes, ...thresholds].join(' ')
 }
 
+/** One event per feature, and one for the score. */
 export function isTwoSided(guardrail: Guardrail): boolean {
   return guardrail.kind === 'missing' || guardrail.kind === 'unseen'
+}
+
+/** Fewer is harm as well: features are not the model's own. Of the score, stale events and repeated ids only more is. */
+export function isFewerHarm(guardrail: Guardrail, model: ModelLayout, index: number): boolean {
+  return isTwoSided(guardrail) && dataBlocks(guardrail, model)[index]?.kind !== 'score'
+}
+
+/** Faults of the records, not of the model: no margin, no interval, and promotion asks for quiet only. */
+export function isDataQuality(guardrail: Guardrail): boolean {
+  return isTwoSided(guardrail) || guardrail.kind === 'stale' || guardrail.kind === 'duplicate'
 }
 
 /** One name per event of an event guardrail, in the order of `armsOf`. */
@@ -38,7 +56,16 @@ export function eventNames(guardrail: Guardrail, model: ModelLayout, bins: reado
     return bins.map((bin, index) => `over ${display(edgeMs(block, bin))} ms (${thresholdLabels(guardrail)[index]})`)
   }
   if (isTwoSided(guardrail)) return dataBlocks(guardrail, model).map((block) => featureName(block.id))
-  return [guardrail.kind === 'error-rate' ? 'errors' : 'wrong outcomes']
+  return [EVENT_NAMES[guardrail.kind] ?? 'wrong outcomes']
+}
+
+const EVENT_NAMES: Readonly<Record<string, string>> = { 'error-rate': 'errors', stale: 'stale events', duplicate: 'repeated ids' }
+
+/** The block that an event of an event guardrail is counted in. */
+export function eventBlock(guardrail: Guardrail, model: ModelLayout, index: number): string {
+  if (isTwoSided(guardrail)) return dataBlocks(guardrail, model)[index]?.id ?? ''
+  const kinds: readonly Block['kind'][] = ['errors', 'latency', 'outcome', 'stale', 'duplicate']
+  return blocksRead(guardrail, model).find((block) => kinds.includes(block.kind))?.id ?? ''
 }
 
 /** Counts of every event of an event guardrail in one scope of a stratum. `bins`: thresholds of a latency guardrail. */
@@ -59,6 +86,12 @@ export function armsOf(
       return blocksRead(guardrail, model)
         .filter((block) => block.kind === 'outcome')
         .map((block) => bothArms(rows, (row) => wrongOutcomes(block, row)))
+    case 'stale':
+      return [
+        bothArms(rows, (row) => ({ events: countOf('stale', guardrail, model, row), rows: countOf('requests', guardrail, model, row) })),
+      ]
+    case 'duplicate':
+      return [bothArms(rows, (row) => repeatedIds(guardrail, model, row))]
     default:
       return dataBlocks(guardrail, model).map((block) => bothArms(rows, (row) => unusable(block, row, guardrail.kind === 'unseen')))
   }
@@ -149,6 +182,17 @@ function errorArms(guardrail: Guardrail, model: ModelLayout, rows: readonly [Slo
   return bothArms(rows, count)
 }
 
+function countOf(kind: Block['kind'], guardrail: Guardrail, model: ModelLayout, row: SlotRow): number {
+  const block = blocksRead(guardrail, model).find((each) => each.kind === kind)
+  return block ? row.counts[block.countOffset]! : 0
+}
+
+/** Among all records: a repeated id is no request, so it is not among the requests already. */
+function repeatedIds(guardrail: Guardrail, model: ModelLayout, row: SlotRow): Share {
+  const events = countOf('duplicate', guardrail, model, row)
+  return { events, rows: countOf('requests', guardrail, model, row) + events }
+}
+
 /** [matured, with outcome, wrong, positive]: those without an outcome are left out unless the policy says what absence means. */
 function wrongOutcomes(block: Block, row: SlotRow): Share {
   const known = Number.isNaN(block.absent) ? 1 : 0
@@ -159,7 +203,9 @@ function dataBlocks(guardrail: Guardrail, model: ModelLayout): readonly Block[] 
   return blocksRead(guardrail, model).filter((block) => block.kind === 'feature' || block.kind === 'category' || block.kind === 'score')
 }
 
-/** Missing: not there, of another type, not finite. Unseen: an unknown label, a number outside the reference range. */
+/**
+ * Missing: not there, of another type, not finite. Unseen: an unknown label, a number outside the reference range, a score outside [0, 1].
+ */
 function unusable(block: Block, row: SlotRow, unseen: boolean): Share {
   const counts = row.counts.subarray(block.countOffset, block.countOffset + block.countSlots)
   const slots = unseen ? unseenSlots(block) : missingSlots(block)
@@ -170,7 +216,8 @@ function unusable(block: Block, row: SlotRow, unseen: boolean): Share {
   return { events, rows }
 }
 
-function missingSlots(block: Block): readonly number[] {
+/** Not there, of another type, not finite. */
+export function missingSlots(block: Block): readonly number[] {
   const last = block.countSlots - 1
   if (block.kind === 'feature') return [last - 2, last - 1, last]
   return block.kind === 'category' ? [last - 1, last] : [last - 1]

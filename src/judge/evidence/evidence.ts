@@ -20,7 +20,11 @@ import { harmsNow, readingsNow } from './readings.ts'
 import { emptySeries, resetSeries, startSeriesStage } from './series.ts'
 import { decodeState, encodeState } from './snapshot.ts'
 import { currentStage, type Series, type EvidenceState as State, seriesKey, stageOf } from './state.ts'
+import { isSteadyReading, steadyCause, steadyHarms, steadyReadings } from './steady/readings.ts'
+import { decideSteady, emptySteady, forgetSteady, noteSteady, resetSteady } from './steady/steady.ts'
+import { passTraffic } from './steady/volume.ts'
 import { blocksOf, EMPTY_STRATA, fill, forget, openPane, sumUp } from './strata.ts'
+import { isTempered, startUnitsStage, unitBlocksIn } from './units.ts'
 
 export type EvidenceState = State
 
@@ -120,13 +124,24 @@ export function emptyEvidence(model: ModelLayout): EvidenceState {
     thresholdBins: {},
     coverage: {},
     gates: emptyGates(),
+    tempered: emptyTempered(model),
+    units: {},
     stageRows: { candidate: 0, control: 0, panes: 0 },
+    steady: emptySteady(model),
   }
+}
+
+/** Models with units: the second series of each guardrail, on all requests. */
+function emptyTempered(model: ModelLayout): EvidenceState['tempered'] {
+  const judged = model.plan.guardrails.filter((guardrail) => isTempered(guardrail, model))
+  const entries = judged.flatMap((guardrail) => scopesOf(guardrail).map((scope) => ({ guardrail, scope })))
+  return Object.fromEntries(entries.map(({ guardrail, scope }) => [seriesKey(guardrail.name, scope), emptySeries(guardrail, scope, model)]))
 }
 
 function hashesOf(model: ModelLayout): Record<string, string> {
   const chains = ['exposure', 'described', ...model.horizons.map((horizon) => horizon.chain)]
-  return Object.fromEntries(chains.flatMap((chain) => blocksOf(model, chain).map((block) => [`${chain}|${block.id}`, block.hash])))
+  const blocks = (chain: ChainName) => [...blocksOf(model, chain), ...unitBlocksIn(model, chain)]
+  return Object.fromEntries(chains.flatMap((chain) => blocks(chain).map((block) => [`${chain}|${block.id}`, block.hash])))
 }
 
 /** Adds one accepted pane. */
@@ -137,38 +152,47 @@ export function observePane(state: EvidenceState, pane: Pane, model: ModelLayout
   const rule = { requests: model.plan.stratumRequests, maxAgeMs: context.maxStratumAgeMs, currentStage: currentStage(state) }
   const filled = fill(state.chains[pane.chain] ?? EMPTY_STRATA, openPane(pane, model, blocks), stage, pane.chain, rule)
   const gates = pane.chain === 'exposure' ? awaitSlice(state.gates, pane, model, stage, context.commandedShare) : state.gates
-  let next: EvidenceState = { ...state, gates, chains: { ...state.chains, [pane.chain]: filled.strata } }
-  for (const stratum of filled.closed) next = addStratum(next, pane.chain, sumUp(stratum, blocks), model, context.settlingUntilMs)
+  const steady = decideSteady(noteSteady(state.steady, pane, model, context.settlingUntilMs), filled.decided, model)
+  let next: EvidenceState = { ...state, gates, steady, chains: { ...state.chains, [pane.chain]: filled.strata } }
+  for (const stratum of filled.closed)
+    next = addStratum(next, pane.chain, sumUp(stratum, blocks, unitBlocksIn(model, pane.chain)), model, context.settlingUntilMs)
   return { state: next, closed: filled.closed.length > 0 ? [pane.chain] : [], decided: filled.decided }
 }
 
 /** A change of command at this stream time: strata never span it, stage data starts anew, harm evidence goes on. Also the first command. */
 export function startStage(state: EvidenceState, _model: ModelLayout, atMs: StreamTimeMs): EvidenceState {
-  const series: Record<string, Series> = {}
-  for (const [key, each] of Object.entries(state.series)) series[key] = startSeriesStage(each)
+  const series = startedStage(state.series)
   const starts = [...state.stageStarts, Math.max(atMs, state.stageStarts.at(-1) ?? atMs)]
   return {
     ...state,
     stageStarts: starts.slice(-STAGES_MAX),
     stagesBefore: state.stagesBefore + Math.max(0, starts.length - STAGES_MAX),
     series,
+    tempered: startedStage(state.tempered),
+    units: startUnitsStage(state.units),
     thresholdBins: {},
     gates: startGatesStage(state.gates),
     stageRows: { candidate: 0, control: 0, panes: 0 },
   }
 }
 
+function startedStage(series: EvidenceState['series']): EvidenceState['series'] {
+  return Object.fromEntries(Object.entries(series).map(([key, each]) => [key, startSeriesStage(each)]))
+}
+
 /** After a throttle is lifted: evidence of throttle guardrails (or of those named) starts anew. */
 export function resetEvidence(state: EvidenceState, model: ModelLayout, guardrails?: readonly string[]): EvidenceState {
   const series = { ...state.series }
+  const tempered = { ...state.tempered }
   for (const guardrail of model.plan.guardrails) {
     if (guardrails ? !guardrails.includes(guardrail.name) : guardrail.action !== 'throttle') continue
     for (const scope of scopesOf(guardrail)) {
       const key = seriesKey(guardrail.name, scope)
       series[key] = resetSeries(series[key] ?? emptySeries(guardrail, scope, model), guardrail, model)
+      if (tempered[key]) tempered[key] = resetSeries(tempered[key], guardrail, model)
     }
   }
-  return { ...state, series }
+  return { ...state, series, tempered, steady: resetSteady(state.steady, model, guardrails) }
 }
 
 /** Takes back undecided panes of a source beyond a higher epoch's base. */
@@ -178,23 +202,35 @@ export function forgetUndecided(state: EvidenceState, rewind: Rewind): EvidenceS
     chains[name] = forget(strata, rewind.source, rewind.through[`${state.model}|${name}`] ?? 0)
   }
   const gates = forgetSlices(state.gates, rewind.source, rewind.through[`${state.model}|exposure`] ?? 0)
-  return { ...state, chains, gates }
+  return { ...state, chains, gates, steady: forgetSteady(state.steady, rewind, state.model) }
 }
 
 /** Judges sample ratio and silence over slices that end at or before this time (chains.ts `passedMs`). Call after each pulse. */
 export function passSlices(state: EvidenceState, model: ModelLayout, passedMs: StreamTimeMs): EvidenceState {
   const gates = passGates(state.gates, currentStage(state), passedMs, ratioLimitsOf(model))
-  return gates === state.gates ? state : { ...state, gates }
+  return passTime(gates === state.gates ? state : { ...state, gates }, model, passedMs)
+}
+
+/** Judges the volume of requests up to this time. While every source is idle no pulse tells that time goes by: call it at ticks. */
+export function passTime(state: EvidenceState, model: ModelLayout, passedMs: StreamTimeMs): EvidenceState {
+  const steady = passTraffic(state.steady, model, passedMs)
+  return steady === state.steady ? state : { ...state, steady }
 }
 
 /** Every guardrail in every scope, `info` ones too. */
 export function readings(state: EvidenceState, model: ModelLayout): readonly Reading[] {
-  return readingsNow(state, model)
+  return [...readingsNow(state, model), ...steadyReadings(state.steady, model)]
 }
 
 /** What the evidence calls for now; each list ordered by strength. */
 export function harms(state: EvidenceState, model: ModelLayout): Harms {
-  return harmsNow(state, model)
+  const compared = harmsNow(state, model)
+  const steady = steadyHarms(state.steady, model)
+  return {
+    rollback: [...compared.rollback, ...steady.rollback],
+    throttle: [...compared.throttle, ...steady.throttle],
+    hold: [...compared.hold, ...steady.hold],
+  }
 }
 
 /** One per guardrail named for promotion. */
@@ -230,7 +266,8 @@ export function stageRows(state: EvidenceState): StageRows {
 
 /** The probable cause behind these readings (those that fired), strongest first; null when there are none. */
 export function causeOf(state: EvidenceState, model: ModelLayout, fired: readonly Reading[]): Cause | null {
-  return causeBehind(state, model, fired)
+  const compared = fired.filter((reading) => !isSteadyReading(reading, model))
+  return compared.length > 0 ? causeBehind(state, model, compared) : steadyCause(state.steady, model, fired)
 }
 
 export function encodeEvidence(state: EvidenceState): Buffer {

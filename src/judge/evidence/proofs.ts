@@ -5,10 +5,24 @@
 import { promotionProof } from '../../../detectors/risk-budget.ts'
 import type { NonInferiority } from '../../domain.ts'
 import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
-import { isTwoSided, scopesOf } from './events.ts'
-import { alphaOf, type Effect, eventEffect, isRare, lambdasOf, proofEvent, scoreEffectNow, seriesIn, weightOf } from './readings.ts'
-import { isShape, logEvidenceOf } from './series.ts'
+import { coverageNow } from './coverage.ts'
+import { eventBlock, isDataQuality, latencyBlock, latencyKey, scopesOf } from './events.ts'
+import {
+  alphaOf,
+  type Effect,
+  eventEffect,
+  evidenceIn,
+  isRare,
+  proofEvent,
+  scoreDesignEffect,
+  scoreEffectNow,
+  scoreUnit,
+  seriesIn,
+  weightOf,
+} from './readings.ts'
+import { isScore, isShape } from './series.ts'
 import type { EvidenceState } from './state.ts'
+import { stageDesignEffect } from './units.ts'
 import { about, brief } from './words.ts'
 
 /** Intervals begin with so many rows in each arm. */
@@ -17,12 +31,36 @@ const ROWS_PER_ARM = 100
 const LOG_SIGNAL_SHARE = Math.log(4)
 
 export function proofsNow(state: EvidenceState, model: ModelLayout, nextWeightPercent: number): readonly NonInferiority[] {
-  const asked = model.plan.guardrails.filter((guardrail) => guardrail.promotes)
+  const asked = model.plan.guardrails.filter((guardrail) => guardrail.promotes && !hasNoNumbers(guardrail, state, model))
   return asked.map((guardrail) =>
-    isShape(guardrail) || isTwoSided(guardrail)
+    isShape(guardrail) || isDataQuality(guardrail) || guardrail.kind === 'calibration'
       ? quietProof(guardrail, state, model)
       : intervalProof(guardrail, state, model, nextWeightPercent / 100),
   )
+}
+
+/**
+ * A guardrail that the policy did not name, whose field the records turn out not to carry: of a control that never tells its latency,
+ * and of outcomes without a score beside them, no proof can be asked. (Scores that only the candidate lacks are `missing`'s to find.)
+ * A guardrail that the policy names waits for ever.
+ */
+function hasNoNumbers(guardrail: Guardrail, state: EvidenceState, model: ModelLayout): boolean {
+  if (guardrail.implied !== true) return false
+  if (guardrail.kind === 'latency') return neverTellsLatency(guardrail, state, model)
+  if (guardrail.kind !== 'log-score') return false
+  const outcome = coverageNow(state, model).find(
+    (each) => each.chain === guardrail.chain && guardrail.blocks.includes(`probability:${each.outcome}`),
+  )
+  const known = outcome === undefined ? 0 : outcome.control * outcome.controlMatured
+  return known >= ROWS_PER_ARM && seriesIn(state, guardrail, ALL_SCOPE, model).strata === 0
+}
+
+function neverTellsLatency(guardrail: Guardrail, state: EvidenceState, model: ModelLayout): boolean {
+  const block = latencyBlock(guardrail, model)
+  const counts = block && state.controlLatency[latencyKey(block, ALL_SCOPE)]
+  if (!block || !counts) return false
+  const told = counts.subarray(0, 2 * block.bins).some((count) => count > 0)
+  return !told && counts[2 * block.bins + 1]! >= ROWS_PER_ARM
 }
 
 function intervalProof(guardrail: Guardrail, state: EvidenceState, model: ModelLayout, nextWeight: number): NonInferiority {
@@ -44,10 +82,11 @@ function intervalProof(guardrail: Guardrail, state: EvidenceState, model: ModelL
 
 function stageEffectOf(guardrail: Guardrail, state: EvidenceState, model: ModelLayout, halfWidth: number): Effect {
   const series = seriesIn(state, guardrail, ALL_SCOPE, model)
-  if (series.kind === 'score') return scoreEffectNow(series, guardrail, model, halfWidth)
+  if (series.kind === 'score') return scoreEffectNow(series, guardrail, model, halfWidth, scoreDesignEffect(guardrail, state, model))
   const event = series.kind === 'events' ? series.events[proofEvent(guardrail)] : undefined
   if (!event || event.stage.candidateRequests === 0 || event.stage.controlRequests === 0) return NOTHING_SEEN
-  return eventEffect(event, model.plan.promotionAlpha, halfWidth)
+  const deff = stageDesignEffect(guardrail, eventBlock(guardrail, model, proofEvent(guardrail)), state, model)
+  return eventEffect(event, model.plan.promotionAlpha, halfWidth, deff)
 }
 
 const NOTHING_SEEN: Effect = {
@@ -69,7 +108,7 @@ function whatIsMissing(guardrail: Guardrail, effect: Effect, allowed: number): s
   }
   const half = effect.intervalHigh - effect.estimate
   const room = allowed - effect.estimate
-  const words = isScore(guardrail) ? (value: number) => `${brief(value)} ${guardrail.kind === 'brier' ? 'Brier' : 'nats'}` : percent
+  const words = isScore(guardrail) ? (value: number) => `${brief(value)} ${scoreUnit(guardrail)}` : percent
   const upper = `harm may be as large as ${words(effect.intervalHigh)}, allowed at the next weight ${words(allowed)}`
   if (room <= 0) return `${guardrail.name}: ${upper}; the estimate itself (${words(effect.estimate)}) is above what is allowed`
   const rows = effect.candidateRows + effect.controlRows
@@ -78,8 +117,6 @@ function whatIsMissing(guardrail: Guardrail, effect: Effect, allowed: number): s
   const more = rows * ((isRare(effect) && !isScore(guardrail) ? ratio : ratio ** 2) - 1)
   return `${guardrail.name} needs about ${about(Math.max(1, more))} more rows: ${upper}`
 }
-
-const isScore = (guardrail: Guardrail): boolean => guardrail.kind === 'log-score' || guardrail.kind === 'brier'
 
 function percent(share: number): string {
   return `${brief(100 * share)} %`
@@ -90,7 +127,7 @@ function quietProof(guardrail: Guardrail, state: EvidenceState, model: ModelLayo
   const rows = state.stageRows.candidate
   const alpha = alphaOf(guardrail.action, model.plan)
   const excesses = scopesOf(guardrail).map((scope) => {
-    const log = logEvidenceOf(seriesIn(state, guardrail, scope, model), lambdasOf(guardrail, model))
+    const log = evidenceIn(state, guardrail, scope, model)
     return { scope, log, limit: -Math.log(alpha * weightOf(guardrail, scope, model.plan)) - LOG_SIGNAL_SHARE }
   })
   const loudest = excesses.reduce((one, other) => (other.log - other.limit > one.log - one.limit ? other : one))

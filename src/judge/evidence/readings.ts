@@ -5,23 +5,30 @@
  * population, half over its segments. One alone acts at w·e ≥ 1/α; all together act at Σ w·e ≥ 1/α.
  */
 import { combine } from '../../../detectors/budget.ts'
-import { effectInterval, rareEventInterval } from '../../../detectors/confidence-sequence.ts'
+import { logEvidenceCalibration } from '../../../detectors/calibration-residual.ts'
+import { effectInterval, type Interval, rareEventInterval } from '../../../detectors/confidence-sequence.ts'
 import { meanDifference, riskDifference } from '../../../detectors/effects.ts'
 import { rowsNeeded } from '../../../detectors/risk-budget.ts'
 import type { Reading } from '../../domain.ts'
 import { ALL_SCOPE, type Guardrail, type ModelLayout, type Plan } from '../../policy/layout.ts'
-import { eventNames, featureName, scopesOf } from './events.ts'
-import { emptySeries, logEvidenceOf, logEvidenceOfEvent, logEvidenceOfShape, probabilityBlock, unitOfScore } from './series.ts'
+import { calibrationInWords, performanceInWords } from './calibration.ts'
+import { distancesInWords } from './distances.ts'
+import { blocksRead, eventBlock, eventNames, featureName, scopesOf } from './events.ts'
+import { emptySeries, logEvidenceOf, logEvidenceOfEvent, logEvidenceOfShape, logMeanOf, probabilityBlock, unitOfScore } from './series.ts'
 import {
+  CANDIDATE,
+  type CalibrationSeries,
   type EventEvidence,
   type EventSeries,
   type EvidenceState,
   type ScoreSeries,
   type Series,
+  type ShapeEvidence,
   type ShapeSeries,
   seriesKey,
 } from './state.ts'
-import { shapeInWords } from './words.ts'
+import { isTempered, placeboFired, stageDesignEffect } from './units.ts'
+import { biasInWords, biasOf, shapeInWords } from './words.ts'
 
 /** With fewer events than this in an arm the normal approximation does not hold: intervals then are exact for rare events. */
 const RARE_EVENTS = 5
@@ -61,8 +68,29 @@ export function harmsNow(state: EvidenceState, model: ModelLayout) {
   }
 }
 
+/**
+ * The series that is shown, and that effects are read off: with units the one on all requests. Of distributions, which have no effect,
+ * the one that speaks louder.
+ */
 export function seriesIn(state: EvidenceState, guardrail: Guardrail, scope: string, model: ModelLayout): Series {
-  return state.series[seriesKey(guardrail.name, scope)] ?? emptySeries(guardrail, scope, model)
+  const key = seriesKey(guardrail.name, scope)
+  const plain = state.series[key] ?? emptySeries(guardrail, scope, model)
+  const tempered = state.tempered[key]
+  if (tempered === undefined) return plain
+  if (tempered.kind !== 'shape') return tempered
+  const isSilenced = placeboFired(state, guardrail.chain) !== null
+  return isSilenced || logEvidenceOf(plain, []) > logEvidenceOf(tempered, []) ? plain : tempered
+}
+
+/** ln of the e-value for harm. With units: the mean of first exposures and of all requests, tempered; of the first alone after a placebo. */
+export function evidenceIn(state: EvidenceState, guardrail: Guardrail, scope: string, model: ModelLayout): number {
+  const key = seriesKey(guardrail.name, scope)
+  const lambdas = lambdasOf(guardrail, model)
+  const plain = logEvidenceOf(state.series[key] ?? emptySeries(guardrail, scope, model), lambdas)
+  const tempered = state.tempered[key]
+  if (tempered === undefined) return plain
+  if (placeboFired(state, guardrail.chain) !== null) return plain - Math.LN2
+  return logMeanOf([plain, logEvidenceOf(tempered, lambdas)])
 }
 
 export function lambdasOf(guardrail: Guardrail, model: ModelLayout): readonly number[] {
@@ -101,12 +129,11 @@ function strongest(mine: readonly Strength[], alpha: number): readonly Strength[
 }
 
 function strengthsOf(guardrail: Guardrail, state: EvidenceState, model: ModelLayout): readonly Strength[] {
-  const lambdas = lambdasOf(guardrail, model)
   const alpha = alphaOf(guardrail.action, model.plan)
   return scopesOf(guardrail).map((scope) => {
     const series = seriesIn(state, guardrail, scope, model)
     const weight = weightOf(guardrail, scope, model.plan)
-    return { guardrail, series, logEvidence: logEvidenceOf(series, lambdas), logLimit: -Math.log(alpha * weight), weight }
+    return { guardrail, series, logEvidence: evidenceIn(state, guardrail, scope, model), logLimit: -Math.log(alpha * weight), weight }
   })
 }
 
@@ -124,8 +151,13 @@ function readingOf({ guardrail, series, logEvidence, logLimit, weight }: Strengt
     unit,
     margin: guardrail.margin,
     strata: series.strata,
-    detail,
+    detail: [detail, placeboInWords(state, guardrail, model)].filter((words) => words !== '').join('; '),
   }
+}
+
+function placeboInWords(state: EvidenceState, guardrail: Guardrail, model: ModelLayout): string {
+  if (!isTempered(guardrail, model) || placeboFired(state, guardrail.chain) === null) return ''
+  return 'placebo fired: repeated requests of the same users explain this; judged on first exposures only'
 }
 
 interface Shown {
@@ -135,19 +167,21 @@ interface Shown {
 }
 
 function shown(series: Series, guardrail: Guardrail, state: EvidenceState, model: ModelLayout): Shown {
-  if (series.kind === 'score') return scoreShown(series, guardrail, model)
-  if (series.kind === 'shape') return shapeShown(series, guardrail, model)
+  if (series.kind === 'score') return scoreShown(series, guardrail, state, model)
+  if (series.kind === 'shape') return shapeShown(series, guardrail, state, model)
+  if (series.kind === 'calibration') return calibrationShown(series)
   return eventsShown(series, guardrail, state, model)
 }
 
 function eventsShown(series: EventSeries, guardrail: Guardrail, state: EvidenceState, model: ModelLayout): Shown {
   const unit = guardrail.kind === 'wrong-outcome' ? 'share of outcomes' : 'share of requests'
-  const index = shownEvent(series, guardrail)
+  const index = shownEvent(series, guardrail, state)
   const event = series.events[index]
   if (!event) return { effect: NO_EFFECT, unit, detail: '' }
   const names = eventNames(guardrail, model, state.thresholdBins[guardrail.name])
   const detail = series.events.length > 1 || guardrail.kind === 'latency' ? (names[index] ?? '') : ''
-  return { effect: eventEffect(event, model.plan.promotionAlpha, widthShown(guardrail)), unit, detail }
+  const deff = stageDesignEffect(guardrail, eventBlock(guardrail, model, index), state, model)
+  return { effect: eventEffect(event, model.plan.promotionAlpha, widthShown(guardrail), deff), unit, detail }
 }
 
 /** Half-width an interval on display is tuned to: the margin of promotions, or a point where the guardrail has none. */
@@ -155,8 +189,12 @@ function widthShown(guardrail: Guardrail): number {
   return guardrail.promotionMargin > 0 ? guardrail.promotionMargin : 0.01
 }
 
-function shownEvent(series: EventSeries, guardrail: Guardrail): number {
-  const logs = series.events.map(logEvidenceOfEvent)
+function shownEvent(series: EventSeries, guardrail: Guardrail, state: EvidenceState): number {
+  const plain = state.series[seriesKey(guardrail.name, series.scope)]
+  const logs = series.events.map((event, index) => {
+    const other = plain?.kind === 'events' && plain !== series ? plain.events[index] : undefined
+    return Math.max(logEvidenceOfEvent(event), other ? logEvidenceOfEvent(other) : 0)
+  })
   const strongest = logs.indexOf(Math.max(...logs))
   return (logs[strongest] ?? 0) >= LOG_NOTABLE ? strongest : proofEvent(guardrail)
 }
@@ -173,8 +211,11 @@ function tunedRows(deviation: number, halfWidth: number, alpha: number): number 
   return rowsNeeded({ deviation, halfWidth: Math.max(halfWidth, 1e-6), alpha })
 }
 
-/** Effect of the stage; before it has rows of both arms, the plain difference over everything seen, without an interval. */
-export function eventEffect(event: EventEvidence, alpha: number, halfWidth: number): Effect {
+/**
+ * Effect of the stage; before it has rows of both arms, the plain difference over everything seen, without an interval.
+ * `deff`: how many requests are worth as much as one of independent ones; infinite while that is not known.
+ */
+export function eventEffect(event: EventEvidence, alpha: number, halfWidth: number, deff = 1): Effect {
   const { stage, whole } = event
   if (stage.candidateRequests === 0 || stage.controlRequests === 0) {
     const estimate = whole.candidateEvents / whole.candidateRequests - whole.controlEvents / whole.controlRequests
@@ -182,13 +223,43 @@ export function eventEffect(event: EventEvidence, alpha: number, halfWidth: numb
   }
   const difference = riskDifference(event.effect)
   const interval = isRare(stage)
-    ? rareEventInterval(stage, alpha)
-    : effectInterval(difference, alpha, tunedRows(event.deviation, halfWidth, alpha))
+    ? rareInterval(stage, alpha, deff)
+    : widenedInterval(difference, alpha, tunedRows(event.deviation, halfWidth, alpha), deff)
   // A difference of shares lies between -1 and 1; the sequence, made for sums, does not know that.
   const [low, high] = Number.isFinite(interval.low + interval.high)
     ? [Math.max(-1, interval.low), Math.min(1, interval.high)]
     : [interval.low, interval.high]
   return effectOf(difference.estimate, low, high, stage)
+}
+
+const NOT_KNOWN: Interval = { low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY }
+
+/** The variance times the design effect. */
+function widenedInterval(effect: ReturnType<typeof riskDifference>, alpha: number, rowsTuned: number, deff: number): Interval {
+  if (!Number.isFinite(deff)) return NOT_KNOWN
+  return effectInterval({ ...effect, standardError: effect.standardError * Math.sqrt(deff) }, alpha, rowsTuned)
+}
+
+/**
+ * Rare events with units: as many independent requests as these are worth, every rounding to the side that widens the interval. Their
+ * law is no longer exact, and one user may bring several of few events; dividing both counts keeps the rate and takes the information away.
+ */
+function rareInterval(stage: EventEvidence['stage'], alpha: number, deff: number): Interval {
+  if (deff === 1) return rareEventInterval(stage, alpha)
+  if (!Number.isFinite(deff)) return NOT_KNOWN
+  const worth = (candidate: typeof Math.ceil, control: typeof Math.ceil) => {
+    const [candidateRequests, controlRequests] = [Math.floor(stage.candidateRequests / deff), Math.floor(stage.controlRequests / deff)]
+    return rareEventInterval(
+      {
+        candidateRequests,
+        controlRequests,
+        candidateEvents: Math.min(candidateRequests, candidate(stage.candidateEvents / deff)),
+        controlEvents: Math.min(controlRequests, control(stage.controlEvents / deff)),
+      },
+      alpha,
+    )
+  }
+  return { low: worth(Math.floor, Math.ceil).low, high: worth(Math.ceil, Math.floor).high }
 }
 
 /** Too few events in an arm for an interval that leans on the normal law. */
@@ -218,18 +289,46 @@ const NO_EFFECT: Effect = {
   controlEvents: 0,
 }
 
-function scoreShown(series: ScoreSeries, guardrail: Guardrail, model: ModelLayout): Shown {
-  const unit = guardrail.kind === 'log-score' ? 'nats' : 'Brier'
-  return { effect: scoreEffectNow(series, guardrail, model, widthShown(guardrail)), unit, detail: '' }
+function scoreShown(series: ScoreSeries, guardrail: Guardrail, state: EvidenceState, model: ModelLayout): Shown {
+  const deff = scoreDesignEffect(guardrail, state, model)
+  const detail = scoreWords(series, guardrail, model)
+  return { effect: scoreEffectNow(series, guardrail, model, widthShown(guardrail), deff), unit: scoreUnit(guardrail), detail }
 }
 
-export function scoreEffectNow(series: ScoreSeries, guardrail: Guardrail, model: ModelLayout, halfWidth: number): Effect {
+function scoreWords(series: ScoreSeries, guardrail: Guardrail, model: ModelLayout): string {
+  if (!series.bins || guardrail.kind === 'value') return clippedWords(series)
+  const kind = guardrail.kind === 'brier' ? 'brier' : 'log-score'
+  return calibrationInWords(series.bins, kind, probabilityBlock(guardrail, model)?.floor ?? 0)
+}
+
+export function scoreUnit(guardrail: Guardrail): string {
+  if (guardrail.kind === 'value') return 'units of the value'
+  return guardrail.kind === 'log-score' ? 'nats' : 'Brier'
+}
+
+function clippedWords({ clipped = 0, candidateRows, controlRows }: ScoreSeries): string {
+  return clipped > 0 ? `${clipped} of ${candidateRows + controlRows} values outside the bounds, clipped to them` : ''
+}
+
+/** The bias that speaks loudest: what happened minus what was said. */
+function calibrationShown(series: CalibrationSeries): Shown {
+  const { rows, positives, said, happened } = biasOf(series)
+  const effect = { ...NO_EFFECT, estimate: Math.abs(happened - said), candidateRows: rows, candidateEvents: positives }
+  const isNotable = logEvidenceCalibration(series.evidence) >= LOG_NOTABLE
+  return { effect, unit: 'probability', detail: isNotable ? biasInWords(series) : '' }
+}
+
+export function scoreDesignEffect(guardrail: Guardrail, state: EvidenceState, model: ModelLayout): number {
+  return stageDesignEffect(guardrail, probabilityBlock(guardrail, model)?.id ?? '', state, model)
+}
+
+export function scoreEffectNow(series: ScoreSeries, guardrail: Guardrail, model: ModelLayout, halfWidth: number, deff = 1): Effect {
   const block = probabilityBlock(guardrail, model)
   if (!block || series.candidateRows === 0 || series.controlRows === 0) return NO_EFFECT
   const perUnit = unitOfScore(guardrail, block)
   const difference = meanDifference(series.effect)
   const alpha = model.plan.promotionAlpha
-  const interval = effectInterval(difference, alpha, tunedRows(series.deviation, halfWidth / perUnit, alpha))
+  const interval = widenedInterval(difference, alpha, tunedRows(series.deviation, halfWidth / perUnit, alpha), deff)
   return {
     ...NO_EFFECT,
     estimate: difference.estimate * perUnit,
@@ -240,14 +339,29 @@ export function scoreEffectNow(series: ScoreSeries, guardrail: Guardrail, model:
   }
 }
 
-function shapeShown(series: ShapeSeries, guardrail: Guardrail, model: ModelLayout): Shown {
+function shapeShown(series: ShapeSeries, guardrail: Guardrail, state: EvidenceState, model: ModelLayout): Shown {
   const strongest = strongestShape(series)
   if (!strongest) return { effect: NO_EFFECT, unit: '', detail: '' }
   const sum = (counts: Float64Array) => counts.reduce((total, count) => total + count, 0)
   const rows = { candidateRows: sum(strongest.candidate), controlRows: sum(strongest.control) }
   const isNotable = logEvidenceOfShape(strongest) >= LOG_NOTABLE
-  const detail = isNotable ? shapeInWords(strongest, guardrail, model) : featureName(strongest.block)
-  return { effect: { ...NO_EFFECT, ...rows }, unit: '', detail }
+  const moved = isNotable ? shapeInWords(strongest, guardrail, model) : featureName(strongest.block)
+  const detail = [moved, shapeDistances(strongest, guardrail, model), expectedWrong(series, strongest, guardrail, state)]
+  return { effect: { ...NO_EFFECT, ...rows }, unit: '', detail: detail.filter((words) => words !== '').join('; ') }
+}
+
+function shapeDistances(shape: ShapeEvidence, guardrail: Guardrail, model: ModelLayout): string {
+  const block = blocksRead(guardrail, model).find(({ id }) => id === shape.block)
+  return block ? distancesInWords(shape, block) : ''
+}
+
+/** Scores seen so far, read by what scores have been worth: where outcomes of the same bins have matured. */
+function expectedWrong(series: ShapeSeries, shape: ShapeEvidence, guardrail: Guardrail, state: EvidenceState): string {
+  if (guardrail.kind !== 'score-drift' || series.scope !== ALL_SCOPE) return ''
+  const scored = Object.values(state.series).find((each): each is ScoreSeries => each.kind === 'score' && each.bins !== undefined)
+  // The block of scores ends with two slots for what is no score.
+  if (!scored?.bins || scored.bins[CANDIDATE].rows.length !== shape.candidate.length - 2) return ''
+  return performanceInWords(shape.candidate, shape.control, scored.bins)
 }
 
 export function strongestShape(series: ShapeSeries): ShapeSeries['blocks'][number] | undefined {

@@ -4,21 +4,38 @@
  * | guardrail | detector | direction |
  * |---|---|---|
  * | error rate, latency (mean over thresholds), wrong outcomes | two-arm | more |
- * | missing, unseen (mean over features) | two-arm | both |
- * | log score, Brier | bounded mean | worse |
- * | feature drift (mean over features), score drift | distribution | both |
+ * | missing, unseen (mean over features; of the score only more) | two-arm | both |
+ * | stale events, repeated ids | two-arm | more |
+ * | log score, Brier, value within bounds | bounded mean | worse |
+ * | feature drift (mean over features), pair drift (mean over pairs), score drift | distribution | both |
+ * | calibration (the candidate alone) | calibration residual | both |
  */
-import { emptyBounded, logEvidenceBounded, observeBounded } from '../../../detectors/bounded-mean.ts'
+import { type BoundedArms, emptyBounded, logEvidenceBounded, observeBounded } from '../../../detectors/bounded-mean.ts'
+import { emptyCalibration, logEvidenceCalibration, observeCalibration } from '../../../detectors/calibration-residual.ts'
 import { emptyDistribution, observeDistribution } from '../../../detectors/distribution.ts'
 import { emptyMeanDifference, emptyRiskDifference, observeMeanDifference, observeRiskDifference } from '../../../detectors/effects.ts'
 import { logMarginFromPoints, logMarginFromPointsFewer } from '../../../detectors/margin.ts'
 import { logMean, logSumExp } from '../../../detectors/math/log-sum-exp.ts'
 import { deviationOfRate } from '../../../detectors/risk-budget.ts'
-import { type Arms, DEFAULT_GRID, emptyTwoArm, logEvidenceTwoArm, observeTwoArm } from '../../../detectors/two-arm.ts'
-import type { Block, Guardrail, ModelLayout } from '../../policy/layout.ts'
-import { armsOf, blocksRead, digestOf, eventNames, isTwoSided, latencyBlock, latencyKey, orderedBins, overThreshold } from './events.ts'
+import { retempered } from '../../../detectors/tempering.ts'
+import { type Arms, DEFAULT_GRID, EVEN_GRID, emptyTwoArm, logEvidenceTwoArm, observeTwoArm } from '../../../detectors/two-arm.ts'
+import { ALL_SCOPE, type Block, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
+import { withScoreBins } from './calibration.ts'
+import {
+  armsOf,
+  blocksRead,
+  digestOf,
+  eventBlock,
+  eventNames,
+  isFewerHarm,
+  latencyBlock,
+  latencyKey,
+  orderedBins,
+  overThreshold,
+} from './events.ts'
 import {
   CANDIDATE,
+  type CalibrationSeries,
   CONTROL,
   type EventEvidence,
   type EventSeries,
@@ -29,6 +46,7 @@ import {
   type ShapeSeries,
 } from './state.ts'
 import type { SlotRow } from './strata.ts'
+import { heldAt, type Temper } from './units.ts'
 
 /** Before so many control rows a margin in points cannot be converted: the stratum then only teaches the control's rate. */
 const CONTROL_ROWS_FOR_MARGIN = 50
@@ -42,22 +60,24 @@ export function emptySeries(guardrail: Guardrail, scope: string, model: ModelLay
     return { ...head, kind: 'score', evidence: emptyBounded(probabilityBlock(guardrail, model)?.lambdas ?? []), ...tallies }
   }
   if (isShape(guardrail)) return { ...head, kind: 'shape', blocks: blocksRead(guardrail, model).map(emptyShape) }
-  const events = eventNames(guardrail, model, undefined).map((): EventEvidence => emptyEvent(guardrail))
+  if (guardrail.kind === 'calibration') return { ...head, kind: 'calibration', ...emptyBins(probabilityBlock(guardrail, model)?.bins ?? 0) }
+  const events = eventNames(guardrail, model, undefined).map((_, index): EventEvidence => emptyEvent(isFewerHarm(guardrail, model, index)))
   return { ...head, kind: 'events', events }
 }
 
 export function isScore(guardrail: Guardrail): boolean {
-  return guardrail.kind === 'log-score' || guardrail.kind === 'brier'
+  return guardrail.kind === 'log-score' || guardrail.kind === 'brier' || guardrail.kind === 'value'
 }
 
 export function isShape(guardrail: Guardrail): boolean {
-  return guardrail.kind === 'feature-drift' || guardrail.kind === 'score-drift'
+  return guardrail.kind === 'feature-drift' || guardrail.kind === 'score-drift' || guardrail.kind === 'pair-drift'
 }
 
 /** Natural logarithm of the e-value for harm: the mean over the series' events or features. */
 export function logEvidenceOf(series: Series, lambdas: readonly number[]): number {
   if (series.kind === 'score') return logEvidenceBounded(series.evidence, lambdas)
   if (series.kind === 'shape') return logMeanOf(series.blocks.map(logEvidenceOfShape))
+  if (series.kind === 'calibration') return logEvidenceCalibration(series.evidence)
   return logMeanOf(series.events.map(logEvidenceOfEvent))
 }
 
@@ -82,12 +102,15 @@ export interface Surroundings {
   readonly inStage: boolean
   /** Latency says nothing while caches are cold. */
   readonly settled: boolean
+  /** All requests of a model with units: the design effect that divides their bets, by block. Absent: plain bets. */
+  readonly temper?: Temper
 }
 
 /** Adds one closed stratum of its scope. */
 export function observeSeries(series: Series, guardrail: Guardrail, rows: readonly [SlotRow, SlotRow], around: Surroundings): Series {
   if (series.kind === 'score') return observeScore(series, guardrail, rows, around)
-  if (series.kind === 'shape') return observeShape(series, guardrail, rows, around.model)
+  if (series.kind === 'shape') return observeShape(series, guardrail, rows, around)
+  if (series.kind === 'calibration') return observeBins(series, guardrail, rows[CANDIDATE], around.model)
   return observeEvents(series, guardrail, rows, around)
 }
 
@@ -95,9 +118,9 @@ export function observeSeries(series: Series, guardrail: Guardrail, rows: readon
 export function resetSeries(series: Series, guardrail: Guardrail, model: ModelLayout): Series {
   const fresh = emptySeries(guardrail, series.scope, model)
   if (series.kind === 'events' && fresh.kind === 'events') {
-    return { ...series, strata: 0, events: series.events.map((event) => ({ ...event, ...evidenceOnly(guardrail) })) }
+    return { ...series, strata: 0, events: series.events.map((event) => ({ ...event, ...evidenceOnly(event.fewer !== null) })) }
   }
-  if (series.kind === 'score' && fresh.kind === 'score') return { ...series, strata: 0, evidence: fresh.evidence }
+  if (series.kind === 'score' && fresh.kind === 'score') return { ...series, strata: 0, evidence: fresh.evidence, temper: 1 }
   return fresh
 }
 
@@ -107,18 +130,20 @@ export function startSeriesStage(series: Series): Series {
     const effect = emptyRiskDifference()
     return { ...series, events: series.events.map((event) => ({ ...event, stage: NO_ARMS, effect, deviation: 0 })) }
   }
-  if (series.kind === 'score') return { ...series, candidateRows: 0, controlRows: 0, effect: emptyMeanDifference(), deviation: 0 }
+  if (series.kind === 'score') {
+    return { ...series, candidateRows: 0, controlRows: 0, clipped: 0, effect: emptyMeanDifference(), deviation: 0 }
+  }
   return series
 }
 
 // ── events ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-function emptyEvent(guardrail: Guardrail): EventEvidence {
-  return { ...evidenceOnly(guardrail), whole: NO_ARMS, stage: NO_ARMS, effect: emptyRiskDifference(), deviation: 0 }
+function emptyEvent(isFewerHarm: boolean): EventEvidence {
+  return { ...evidenceOnly(isFewerHarm), whole: NO_ARMS, stage: NO_ARMS, effect: emptyRiskDifference(), deviation: 0 }
 }
 
-function evidenceOnly(guardrail: Guardrail): Pick<EventEvidence, 'more' | 'fewer'> {
-  return { more: emptyTwoArm(DEFAULT_GRID), fewer: isTwoSided(guardrail) ? emptyTwoArm(DEFAULT_GRID) : null }
+function evidenceOnly(isFewerHarm: boolean) {
+  return { more: emptyTwoArm(DEFAULT_GRID), fewer: isFewerHarm ? emptyTwoArm(DEFAULT_GRID) : null, temper: 1 }
 }
 
 function observeEvents(series: EventSeries, guardrail: Guardrail, rows: readonly [SlotRow, SlotRow], around: Surroundings): Series {
@@ -129,7 +154,8 @@ function observeEvents(series: EventSeries, guardrail: Guardrail, rows: readonly
   const events = series.events.map((event, index) => {
     const arms = counts[index]
     if (!arms || arms.candidateRequests === 0 || arms.controlRequests === 0) return arms ? learn(event, arms) : event
-    return observeEvent(event, arms, before[index]!, guardrail, around.inStage)
+    const temper = around.temper?.(eventBlock(guardrail, around.model, index)) ?? 1
+    return observeEvent(event, arms, before[index]!, guardrail, around.inStage, temper)
   })
   return { ...series, strata: series.strata + 1, events }
 }
@@ -149,26 +175,40 @@ function controlBefore(series: EventSeries, guardrail: Guardrail, bins: readonly
   })
 }
 
-function observeEvent(event: EventEvidence, arms: Arms, before: Rate, guardrail: Guardrail, inStage: boolean): EventEvidence {
+function observeEvent(
+  event: EventEvidence,
+  arms: Arms,
+  before: Rate,
+  guardrail: Guardrail,
+  inStage: boolean,
+  temper: number,
+): EventEvidence {
   const learnt = learn(event, arms)
-  const effect = inStage ? stageEffect(event, arms) : {}
-  if (guardrail.margin > 0 && before.rows < CONTROL_ROWS_FOR_MARGIN) return { ...learnt, ...effect }
+  const effect = inStage ? stageEffect(event, arms, temper) : {}
+  const isUnknown = guardrail.margin > 0 && before.rows < CONTROL_ROWS_FOR_MARGIN
+  if (isUnknown || !Number.isFinite(temper)) return { ...learnt, ...effect }
+  const held = heldAt({ ...learnt, ...effect }, temper)
   const logMore = logMarginFromPoints(guardrail.margin, before.events, before.rows)
-  const more = observeTwoArm(event.more, arms, logMore, 'more', DEFAULT_GRID)
-  if (!event.fewer) return { ...learnt, ...effect, more }
+  const more = observeTwoArm(held.more, arms, logMore, 'more', DEFAULT_GRID, temper)
+  if (!held.fewer) return { ...held, more }
   const logFewer = logMarginFromPointsFewer(guardrail.margin, before.events, before.rows)
-  return { ...learnt, ...effect, more, fewer: observeTwoArm(event.fewer, arms, logFewer, 'fewer', DEFAULT_GRID) }
+  return { ...held, more, fewer: observeTwoArm(held.fewer, arms, logFewer, 'fewer', DEFAULT_GRID, temper) }
 }
 
 function learn(event: EventEvidence, arms: Arms): EventEvidence {
   return { ...event, whole: plus(event.whole, arms) }
 }
 
-function stageEffect(event: EventEvidence, arms: Arms): Pick<EventEvidence, 'stage' | 'effect' | 'deviation'> {
+function stageEffect(event: EventEvidence, arms: Arms, temper: number): Pick<EventEvidence, 'stage' | 'effect' | 'deviation'> {
   const whole = plus(event.whole, arms)
   const rate = (whole.controlEvents + 0.5) / (whole.controlRequests + 1)
-  const deviation = event.deviation > 0 ? event.deviation : deviationOfRate(rate, shareOf(arms))
+  const deviation = event.deviation > 0 ? event.deviation : deviationOfRate(rate, shareOf(arms)) * widening(temper)
   return { stage: plus(event.stage, arms), effect: observeRiskDifference(event.effect, arms), deviation }
+}
+
+/** How much wider than that of independent requests a deviation is; while that is not known, an interval is tuned as if it were not. */
+function widening(temper: number): number {
+  return Number.isFinite(temper) ? Math.sqrt(temper) : 1
 }
 
 export function plus(one: Arms, other: Arms): Arms {
@@ -186,12 +226,14 @@ function shareOf(arms: Arms): number {
 
 // ── bounded values ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+/** The block that holds the guardrail's sums: of a probability, or of a value within bounds. */
 export function probabilityBlock(guardrail: Guardrail, model: ModelLayout): Block | undefined {
-  return blocksRead(guardrail, model).find((block) => block.kind === 'probability')
+  return blocksRead(guardrail, model).find((block) => block.kind === 'probability' || block.bounds !== undefined)
 }
 
-/** How many of the guardrail's units one unit of v is: nats for the log score. */
+/** How many of the guardrail's units one unit of v is: nats for the log score, the value's own for a value. */
 export function unitOfScore(guardrail: Guardrail, block: Block): number {
+  if (block.bounds !== undefined) return block.bounds.high - block.bounds.low
   return guardrail.kind === 'log-score' ? -Math.log(block.floor) : 1
 }
 
@@ -200,14 +242,25 @@ interface ScoreSlots {
   readonly sum: number
   readonly sumSquares: number
   readonly expSums: readonly number[]
+  /** Rows whose value lay outside its bounds. */
+  readonly clipped: number
 }
 
 function scoreSlots(block: Block, row: SlotRow, isBrier: boolean): ScoreSlots {
+  if (block.bounds !== undefined) return valueSlots(block, row)
   let rows = 0
   for (let bin = 0; bin < block.bins; bin += 1) rows += row.counts[block.countOffset + bin]!
   const at = block.sumOffset + (isBrier ? 2 + block.lambdas.length : 0)
   const expSums = block.lambdas.map((_, index) => row.sums[at + 2 + index]!)
-  return { rows, sum: row.sums[at]!, sumSquares: row.sums[at + 1]!, expSums }
+  return { rows, sum: row.sums[at]!, sumSquares: row.sums[at + 1]!, expSums, clipped: 0 }
+}
+
+/** [rows, clipped]; [Σ v, Σ v², Σ u, Σ u², Σ e^{λu} per λ]. */
+function valueSlots(block: Block, row: SlotRow): ScoreSlots {
+  const at = block.sumOffset + 2
+  const expSums = block.lambdas.map((_, index) => row.sums[at + 2 + index]!)
+  const [rows, clipped] = [row.counts[block.countOffset]!, row.counts[block.countOffset + 1]!]
+  return { rows, sum: row.sums[at]!, sumSquares: row.sums[at + 1]!, expSums, clipped }
 }
 
 function observeScore(series: ScoreSeries, guardrail: Guardrail, rows: readonly [SlotRow, SlotRow], around: Surroundings): Series {
@@ -223,12 +276,27 @@ function observeScore(series: ScoreSeries, guardrail: Guardrail, rows: readonly 
     candidateExpSums: candidate.expSums,
     controlExpSums: control.expSums,
   }
-  const evidence = observeBounded(series.evidence, arms, guardrail.margin / unitOfScore(guardrail, block), block.lambdas)
-  const next = { ...series, strata: series.strata + 1, evidence }
-  return around.inStage ? { ...next, ...scoreEffect(series, candidate, control) } : next
+  const temper = around.temper?.(block.id) ?? 1
+  const bins = block.kind === 'probability' && series.scope === ALL_SCOPE ? { bins: withScoreBins(series.bins, block, rows) } : {}
+  const next = { ...series, ...bins, strata: series.strata + 1, ...scoreEvidence(series, arms, guardrail, block, temper) }
+  return around.inStage ? { ...next, ...scoreEffect(series, candidate, control, temper) } : next
 }
 
-function scoreEffect(series: ScoreSeries, candidate: ScoreSlots, control: ScoreSlots) {
+function scoreEvidence(
+  series: ScoreSeries,
+  arms: BoundedArms,
+  guardrail: Guardrail,
+  block: Block,
+  temper: number,
+): Pick<ScoreSeries, 'evidence' | 'temper'> {
+  if (!Number.isFinite(temper)) return { evidence: series.evidence }
+  const stands = series.temper ?? 1
+  const held = { ...series.evidence, logMixture: retempered(series.evidence.logMixture, stands, Math.max(stands, temper)) }
+  const margin = guardrail.margin / unitOfScore(guardrail, block)
+  return { evidence: observeBounded(held, arms, margin, block.lambdas, temper), temper: Math.max(stands, temper) }
+}
+
+function scoreEffect(series: ScoreSeries, candidate: ScoreSlots, control: ScoreSlots, temper: number) {
   const mean = control.sum / control.rows
   const variance = Math.max(1e-4, control.sumSquares / control.rows - mean * mean)
   const share = candidate.rows / (candidate.rows + control.rows)
@@ -240,14 +308,42 @@ function scoreEffect(series: ScoreSeries, candidate: ScoreSlots, control: ScoreS
     controlSum: control.sum,
     controlSumSquares: control.sumSquares,
   })
-  const deviation = series.deviation > 0 ? series.deviation : Math.sqrt(variance / (share * (1 - share)))
-  return { effect, deviation, candidateRows: series.candidateRows + candidate.rows, controlRows: series.controlRows + control.rows }
+  const deviation = series.deviation > 0 ? series.deviation : Math.sqrt(variance / (share * (1 - share))) * widening(temper)
+  const rows = { candidateRows: series.candidateRows + candidate.rows, controlRows: series.controlRows + control.rows }
+  return { effect, deviation, ...rows, clipped: (series.clipped ?? 0) + candidate.clipped + control.clipped }
+}
+
+// ── calibration ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function emptyBins(bins: number): Pick<CalibrationSeries, 'evidence' | 'rows' | 'positives' | 'scoreSums'> {
+  const none = new Float64Array(bins)
+  return { evidence: emptyCalibration(bins), rows: none, positives: none, scoreSums: none }
+}
+
+/** The candidate's rows, positives and Σ score per bin. */
+function observeBins(series: CalibrationSeries, guardrail: Guardrail, row: SlotRow, model: ModelLayout): Series {
+  const block = probabilityBlock(guardrail, model)
+  if (!block) return series
+  const counts = row.counts.subarray(block.countOffset, block.countOffset + 2 * block.bins)
+  const [rows, positives] = [counts.slice(0, block.bins), counts.slice(block.bins)]
+  if (total(rows) === 0) return series
+  const end = block.sumOffset + block.sumSlots
+  const scoreSums = row.sums.slice(end - block.bins, end)
+  const inBins = { rows: [...rows], positives: [...positives], scoreSums: [...scoreSums] }
+  return {
+    ...series,
+    strata: series.strata + 1,
+    evidence: observeCalibration(series.evidence, inBins, guardrail.margin),
+    rows: added(series.rows, rows),
+    positives: added(series.positives, positives),
+    scoreSums: added(series.scoreSums, scoreSums),
+  }
 }
 
 // ── distributions ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function emptyShape(block: Block): ShapeEvidence {
-  const evidence = emptyDistribution(block.countSlots, orderedBins(block), DEFAULT_GRID)
+  const evidence = emptyDistribution(block.countSlots, orderedBins(block), EVEN_GRID)
   return {
     block: block.id,
     evidence,
@@ -257,37 +353,37 @@ function emptyShape(block: Block): ShapeEvidence {
   }
 }
 
-function observeShape(series: ShapeSeries, guardrail: Guardrail, rows: readonly [SlotRow, SlotRow], model: ModelLayout): Series {
-  const layout = blocksRead(guardrail, model)
-  const blocks = series.blocks.map((shape, index) => observeBlock(shape, layout[index]!, rows))
+function observeShape(series: ShapeSeries, guardrail: Guardrail, rows: readonly [SlotRow, SlotRow], around: Surroundings): Series {
+  const layout = blocksRead(guardrail, around.model)
+  const blocks = series.blocks.map((shape, index) => observeBlock(shape, layout[index]!, rows, around.temper?.(layout[index]!.id) ?? 1))
   return { ...series, strata: series.strata + 1, blocks }
 }
 
-/** All bets of the default grid weigh the same, so `logEvidenceDistribution` is the mean over them all: one pass, ten times as fast. */
-function observeBlock(shape: ShapeEvidence, block: Block, rows: readonly [SlotRow, SlotRow]): ShapeEvidence {
+/** All bets of the even grid weigh the same, so `logEvidenceDistribution` is the mean over them all: one pass, ten times as fast. */
+function observeBlock(shape: ShapeEvidence, block: Block, rows: readonly [SlotRow, SlotRow], temper: number): ShapeEvidence {
   const slots = (row: SlotRow) => row.counts.subarray(block.countOffset, block.countOffset + block.countSlots)
   const candidate = slots(rows[CANDIDATE])
   const control = slots(rows[CONTROL])
   const candidateRequests = total(candidate)
   const controlRequests = total(control)
   if (candidateRequests === 0 || controlRequests === 0) return shape
+  const learnt = { ...shape, candidate: added(shape.candidate, candidate), control: added(shape.control, control) }
+  if (!Number.isFinite(temper)) return learnt
   const arms = { candidate, control, orderedBins: orderedBins(block), candidateRequests, controlRequests }
-  const evidence = observeDistribution(shape.evidence, arms, DEFAULT_GRID)
-  return {
-    block: shape.block,
-    evidence,
-    logEvidence: logSumExp(evidence.logMixture) - Math.log(evidence.logMixture.length),
-    candidate: added(shape.candidate, candidate),
-    control: added(shape.control, control),
-  }
+  const stands = Math.max(temper, shape.temper ?? 1)
+  const held = { ...shape.evidence, logMixture: retempered(shape.evidence.logMixture, shape.temper ?? 1, stands) }
+  const evidence = observeDistribution(held, arms, EVEN_GRID, temper)
+  return { ...learnt, evidence, logEvidence: logSumExp(evidence.logMixture) - Math.log(evidence.logMixture.length), temper: stands }
 }
 
 function total(counts: Float64Array): number {
   let sum = 0
-  for (const count of counts) sum += count
+  for (let slot = 0; slot < counts.length; slot += 1) sum += counts[slot]!
   return sum
 }
 
 export function added(one: Float64Array, other: Float64Array): Float64Array {
-  return one.map((value, index) => value + other[index]!)
+  const sum = one.slice()
+  for (let slot = 0; slot < sum.length; slot += 1) sum[slot]! += other[slot]!
+  return sum
 }

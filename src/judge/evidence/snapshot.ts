@@ -8,7 +8,9 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import type { Guardrail, ModelLayout } from '../../policy/layout.ts'
 import { latencyKey } from './events.ts'
 import type { ChainStrata, EvidenceState, OpenPane, OpenStratum, Series } from './state.ts'
+import { steadyStillMeant } from './steady/steady.ts'
 import { blocksOf } from './strata.ts'
+import { bucketKey, unitBlocksIn } from './units.ts'
 
 const FORMAT = 1
 
@@ -37,21 +39,40 @@ export function decodeState(bytes: Buffer, fresh: EvidenceState, model: ModelLay
 // ── what still means the same ──────────────────────────────────────────────────────────────────────────────────────────────
 
 function stillMeant(state: EvidenceState, fresh: EvidenceState, model: ModelLayout): EvidenceState {
-  const series: Record<string, Series> = {}
-  for (const [key, empty] of Object.entries(fresh.series)) {
-    const stored = state.series[key]
-    series[key] = stored && stored.digest === empty.digest ? stored : empty
-  }
+  const series = sameMeaning(state.series, fresh.series)
   const isKept = (guardrail: Guardrail) => series[`${guardrail.name}|__all__`] !== fresh.series[`${guardrail.name}|__all__`]
   const kept = new Set(model.plan.guardrails.filter(isKept).map((guardrail) => guardrail.name))
   return {
     ...state,
     blockHashes: fresh.blockHashes,
     series,
+    tempered: sameMeaning(state.tempered ?? {}, fresh.tempered),
+    units: unitsMeant(state.units ?? {}, model),
     chains: chainsMeant(state, fresh),
+    steady: steadyStillMeant(state.steady, fresh.steady),
     thresholdBins: only(state.thresholdBins, (name) => kept.has(name)),
     controlLatency: only(state.controlLatency, (key) => latencyKeys(model).some((start) => key.startsWith(start))),
   }
+}
+
+function sameMeaning(stored: EvidenceState['series'], fresh: EvidenceState['series']): Record<string, Series> {
+  const series: Record<string, Series> = {}
+  for (const [key, empty] of Object.entries(fresh)) {
+    const known = stored[key]
+    series[key] = known && known.digest === empty.digest ? known : empty
+  }
+  return series
+}
+
+/** Unit buckets of definitions that still hold. A placebo once convicted stays so: it was about the users. */
+function unitsMeant(units: EvidenceState['units'], model: ModelLayout): EvidenceState['units'] {
+  const kept = Object.entries(units).filter(([chain]) => unitBlocksIn(model, chain).length > 0)
+  return Object.fromEntries(
+    kept.map(([chain, each]) => {
+      const keys = new Set(unitBlocksIn(model, chain).map(bucketKey))
+      return [chain, { ...each, whole: only(each.whole, (key) => keys.has(key)), stage: only(each.stage, (key) => keys.has(key)) }]
+    }),
+  )
 }
 
 function latencyKeys(model: ModelLayout): readonly string[] {
@@ -67,7 +88,11 @@ function chainsMeant(state: EvidenceState, fresh: EvidenceState): EvidenceState[
     const isSame = (id: string) => state.blockHashes[`${chain}|${id}`] === fresh.blockHashes[`${chain}|${id}`]
     const ofPane = (pane: OpenPane): OpenPane => ({
       ...pane,
-      cells: pane.cells.map((cell) => ({ ...cell, blocks: cell.blocks.filter(([id]) => isSame(id)) })),
+      cells: pane.cells.map((cell) => ({
+        ...cell,
+        population: cell.population ?? 'all',
+        blocks: cell.blocks.filter(([id]) => isSame(id)),
+      })),
     })
     const ofStratum = (stratum: OpenStratum): OpenStratum => ({ ...stratum, panes: stratum.panes.map(ofPane) })
     const open = Object.fromEntries(Object.entries(strata.open).map(([source, stratum]) => [source, ofStratum(stratum)]))

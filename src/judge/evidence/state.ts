@@ -3,12 +3,16 @@
  * An open stratum keeps its panes apart (a higher epoch may take some back); a closed one is only in the sums and the evidence.
  */
 import type { BoundedState } from '../../../detectors/bounded-mean.ts'
+import type { ScoreBins } from '../../../detectors/calibration/score-bins.ts'
+import type { CalibrationState } from '../../../detectors/calibration-residual.ts'
+import type { BucketSums } from '../../../detectors/design-effect.ts'
 import type { DistributionState } from '../../../detectors/distribution.ts'
 import type { MeanDifferenceState, RiskDifferenceState } from '../../../detectors/effects.ts'
 import type { SampleRatioState } from '../../../detectors/sample-ratio.ts'
 import type { SilenceState } from '../../../detectors/silence.ts'
 import type { Arms, TwoArmState } from '../../../detectors/two-arm.ts'
-import type { BlockCounts, ChainName, StreamTimeMs } from '../../domain.ts'
+import type { BlockCounts, ChainName, Population, StreamTimeMs } from '../../domain.ts'
+import type { SteadyState } from './steady/state.ts'
 
 export const CANDIDATE = 0
 export const CONTROL = 1
@@ -31,7 +35,13 @@ export interface EvidenceState {
   readonly thresholdBins: Readonly<Record<string, readonly number[]>>
   readonly coverage: Readonly<Record<string, CoverageSums>>
   readonly gates: Gates
+  /** Models with units: the same series on all requests, tempered; `series` is on first exposures. By `<guardrail>|<scope>`. */
+  readonly tempered: Readonly<Record<string, Series>>
+  /** How alike requests of one unit are, by chain. */
+  readonly units: Readonly<Record<ChainName, UnitsState>>
   readonly stageRows: { readonly candidate: number; readonly control: number; readonly panes: number }
+  /** Guardrails without a control. */
+  readonly steady: SteadyState
 }
 
 export interface ChainStrata {
@@ -63,10 +73,11 @@ export interface OpenPane {
 export interface OpenCell {
   readonly scope: string
   readonly arm: Arm
+  readonly population: Population
   readonly blocks: readonly (readonly [string, BlockCounts])[]
 }
 
-export type Series = EventSeries | ScoreSeries | ShapeSeries
+export type Series = EventSeries | ScoreSeries | ShapeSeries | CalibrationSeries
 
 interface SeriesHead {
   readonly guardrail: string
@@ -91,9 +102,30 @@ export interface EventEvidence {
   readonly effect: RiskDifferenceState
   /** Standard deviation of the difference per √row, as the stage's first stratum found it: what its interval is tuned to. 0: none yet. */
   readonly deviation: number
+  /** Tempered series: the design effect its capital stands at; absent: 1. */
+  readonly temper?: number
 }
 
-/** Bounded values: log score, Brier score. */
+/** What the control's unit buckets have shown on one chain. */
+export interface UnitsState {
+  /** Sums of all strata and of this stage's, by `<unit block>@<hash>`. */
+  readonly whole: Readonly<Record<string, BucketSums>>
+  readonly stage: Readonly<Record<string, BucketSums>>
+  /** By guardrail. */
+  readonly placebos: Readonly<Record<string, Placebo>>
+  /** The guardrail whose placebo was convicted: all requests say nothing any more for the rest of the rollout. */
+  readonly fired: string | null
+}
+
+/** Evidence that a part of the control is worse than the rest of it. */
+export interface Placebo {
+  readonly more: TwoArmState
+  readonly fewer: TwoArmState | null
+  /** Design effect the capital stands at. */
+  readonly temper: number
+}
+
+/** Bounded values: log score, Brier score, value within bounds. */
 export interface ScoreSeries extends SeriesHead {
   readonly kind: 'score'
   readonly evidence: BoundedState
@@ -101,6 +133,24 @@ export interface ScoreSeries extends SeriesHead {
   readonly controlRows: number
   readonly effect: MeanDifferenceState
   readonly deviation: number
+  /** Rows of the stage whose value lay outside its bounds. */
+  readonly clipped?: number
+  readonly temper?: number
+  /** Of a probability, in the whole population, over all strata: for words only. */
+  readonly bins?: ArmBins
+}
+
+/** Rows, positives and Σ score per score bin, of the candidate and the control. */
+export type ArmBins = readonly [candidate: ScoreBins, control: ScoreBins]
+
+/** What the candidate's scores say beside what happened, per score bin. */
+export interface CalibrationSeries extends SeriesHead {
+  readonly kind: 'calibration'
+  readonly evidence: CalibrationState
+  /** Sums of all strata: for words only. */
+  readonly rows: Float64Array
+  readonly positives: Float64Array
+  readonly scoreSums: Float64Array
 }
 
 /** Distributions over bins: features, score. One entry a block. */
@@ -117,6 +167,7 @@ export interface ShapeEvidence {
   /** Counts of all strata, per arm: for words only. */
   readonly candidate: Float64Array
   readonly control: Float64Array
+  readonly temper?: number
 }
 
 /** Recent outcome coverage: sums that fade by a tenth a stratum, and evidence that the arms differ. */

@@ -3,7 +3,7 @@
  * One is filled from one source until it holds enough requests and both arms. A source too thin to fill one in time hands its panes
  * to a pool shared by such sources. No stratum spans a change of command: what is open then goes to the pool of its own stage.
  */
-import type { ChainName, Pane, PaneCell } from '../../domain.ts'
+import type { ChainName, Pane, PaneCell, Population } from '../../domain.ts'
 import { ALL_SCOPE, type Block, type ModelLayout } from '../../policy/layout.ts'
 import type { Decided } from './chains.ts'
 import { CANDIDATE, type ChainStrata, CONTROL, type OpenCell, type OpenPane, type OpenStratum } from './state.ts'
@@ -33,17 +33,17 @@ export function blocksOf(model: ModelLayout, chain: ChainName): readonly Block[]
   return model.horizons.find((horizon) => horizon.chain === chain)?.blocks ?? []
 }
 
-/** What evidence needs of a pane: both arms, the judged population, blocks whose hash is ours. */
+/** What evidence needs of a pane: both arms, blocks whose hash is ours; strata are cut by requests of all, whatever is judged. */
 export function openPane(pane: Pane, model: ModelLayout, blocks: readonly Block[]): OpenPane {
-  const population = model.hasUnits ? 'first' : 'all'
-  const ours = new Set(blocks.filter((block) => pane.blockHashes.get(block.id) === block.hash).map((block) => block.id))
+  const known = [...blocks, ...(model.unitBlocks?.[pane.chain] ?? [])]
+  const ours = new Set(known.filter((block) => pane.blockHashes.get(block.id) === block.hash).map((block) => block.id))
   const cells: OpenCell[] = []
   for (const cell of pane.cells) {
     const arm = armOf(cell, model)
-    if (arm === null || cell.population !== population) continue
-    cells.push({ scope: cell.scope, arm, blocks: [...cell.blocks].filter(([id]) => ours.has(id)) })
+    if (arm === null || (cell.population !== 'all' && !model.hasUnits)) continue
+    cells.push({ scope: cell.scope, arm, population: cell.population, blocks: [...cell.blocks].filter(([id]) => ours.has(id)) })
   }
-  const [candidate, control] = requestsOf(pane, model, blocks, population)
+  const [candidate, control] = requestsOf(pane, model, blocks, 'all')
   return { source: pane.source, to: pane.to, sliceStartMs: pane.sliceStartMs, sliceEndMs: pane.sliceEndMs, candidate, control, cells }
 }
 
@@ -183,30 +183,49 @@ export interface ClosedStratum {
   readonly candidate: number
   readonly control: number
   readonly panes: number
-  /** By scope; [candidate, control]. */
-  readonly rows: ReadonlyMap<string, readonly [SlotRow, SlotRow]>
+  /** All requests by scope; [candidate, control]. */
+  readonly rows: ArmRows
+  /** First exposures of units likewise; empty for a model without units. */
+  readonly first: ArmRows
+  /** The control's unit buckets, at the offsets of the chain's unit blocks; null when there were none. */
+  readonly buckets: SlotRow | null
 }
+
+export type ArmRows = ReadonlyMap<string, readonly [SlotRow, SlotRow]>
 
 export interface SlotRow {
   readonly counts: Float64Array
   readonly sums: Float64Array
 }
 
-export function sumUp(stratum: OpenStratum, blocks: readonly Block[]): ClosedStratum {
+export function sumUp(stratum: OpenStratum, blocks: readonly Block[], unitBlocks: readonly Block[] = []): ClosedStratum {
+  const cells = stratum.panes.flatMap((pane) => pane.cells)
+  const of = (population: Population) => cells.filter((cell) => cell.population === population)
+  const sinceMs = Math.min(...stratum.panes.map((pane) => pane.sliceStartMs))
+  return {
+    stage: stratum.stage,
+    sinceMs,
+    candidate: stratum.candidate,
+    control: stratum.control,
+    panes: stratum.panes.length,
+    rows: armRows(of('all'), blocks),
+    first: armRows(of('first'), blocks),
+    buckets: armRows(of('units'), unitBlocks).get(ALL_SCOPE)?.[CONTROL] ?? null,
+  }
+}
+
+function armRows(cells: readonly OpenCell[], blocks: readonly Block[]): ArmRows {
   const byId = new Map(blocks.map((block) => [block.id, block]))
   const countSlots = Math.max(0, ...blocks.map((block) => block.countOffset + block.countSlots))
   const sumSlots = Math.max(0, ...blocks.map((block) => block.sumOffset + block.sumSlots))
   const emptyRow = (): SlotRow => ({ counts: new Float64Array(countSlots), sums: new Float64Array(sumSlots) })
   const rows = new Map<string, readonly [SlotRow, SlotRow]>()
-  for (const pane of stratum.panes) {
-    for (const cell of pane.cells) {
-      let arms = rows.get(cell.scope)
-      if (!arms) rows.set(cell.scope, (arms = [emptyRow(), emptyRow()]))
-      for (const [id, numbers] of cell.blocks) addInto(arms[cell.arm], byId.get(id), numbers.counts, numbers.sums)
-    }
+  for (const cell of cells) {
+    let arms = rows.get(cell.scope)
+    if (!arms) rows.set(cell.scope, (arms = [emptyRow(), emptyRow()]))
+    for (const [id, numbers] of cell.blocks) addInto(arms[cell.arm], byId.get(id), numbers.counts, numbers.sums)
   }
-  const sinceMs = Math.min(...stratum.panes.map((pane) => pane.sliceStartMs))
-  return { stage: stratum.stage, sinceMs, candidate: stratum.candidate, control: stratum.control, panes: stratum.panes.length, rows }
+  return rows
 }
 
 function addInto(row: SlotRow, block: Block | undefined, counts: Float64Array, sums: Float64Array): void {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { logEvidenceDistribution } from '../../../detectors/distribution.ts'
-import { DEFAULT_GRID } from '../../../detectors/two-arm.ts'
+import { EVEN_GRID } from '../../../detectors/two-arm.ts'
 import type { Pane } from '../../../src/domain.ts'
 import { acceptPane, emptyChains, settle } from '../../../src/judge/evidence/chains.ts'
 import {
@@ -176,17 +176,24 @@ test('blocks of another definition are another series and are left out', () => {
   assert.equal(reading.candidateEvents + reading.controlEvents, 0)
 })
 
-test('with units only first exposures count', () => {
+test('with units, rows count all requests, and evidence counts first exposures; all requests speak only where unit buckets come with them', () => {
   const model = modelOf({ hasUnits: true })
-  let state = emptyEvidence(model)
-  for (const { exposure } of traffic(model, 10, { seed: 1, requests: 200, share: 0.5 })) state = observe(state, exposure, model)
-  assert.equal(stageRows(state).panes, 0)
-  for (const { exposure } of traffic(model, 10, { seed: 1, requests: 200, share: 0.5, source: 'predictions/1' })) {
-    const first = { ...exposure, cells: exposure.cells.map((cell) => ({ ...cell, population: 'first' as const })) }
-    state = observe(state, first, model)
+  const harm = { errorRate: 0.3 }
+  const fed = (population: 'all' | 'first') => {
+    let state = emptyEvidence(model)
+    for (const { exposure } of traffic(model, 10, { seed: 1, requests: 200, share: 0.5, harm })) {
+      const twin = { ...exposure, cells: exposure.cells.map((cell) => ({ ...cell, population })) }
+      const cells = population === 'all' ? exposure.cells : [...exposure.cells, ...twin.cells]
+      state = observe(state, { ...exposure, cells }, model)
+    }
+    return state
   }
-  const { candidate, control } = stageRows(state)
-  assert.equal(candidate + control, 2_000)
+  for (const state of [fed('all'), fed('first')]) {
+    const { candidate, control } = stageRows(state)
+    assert.equal(candidate + control, 2_000)
+  }
+  assert.equal(harms(fed('all'), model).rollback.length, 0)
+  assert.equal(harms(fed('first'), model).rollback[0]?.guardrail, 'error-rate')
 })
 
 test('the same panes in the same order give the same bits', () => {
@@ -318,7 +325,7 @@ test('the evidence kept with a distribution is the one its detector tells', () =
   const series = state.series['feature-drift|__all__']
   assert.ok(series?.kind === 'shape')
   for (const shape of series.blocks) {
-    const told = logEvidenceDistribution(shape.evidence, DEFAULT_GRID)
+    const told = logEvidenceDistribution(shape.evidence, EVEN_GRID)
     assert.ok(Math.abs(shape.logEvidence - told) < 1e-12 * (1 + Math.abs(told)))
   }
 })

@@ -289,6 +289,7 @@ function countProbability({ counts, sums }: BlockCounts, block: Block, { score, 
   const bin = Math.min(block.bins - 1, Math.floor(score * block.bins))
   counts[bin]! += 1
   counts[block.bins + bin]! += label
+  sums[sums.length - block.bins + bin]! += score
   const happened = Math.min(1 - block.floor, Math.max(block.floor, label === 1 ? score : 1 - score))
   const values = [-Math.log(happened) / -Math.log(block.floor), (score - label) ** 2]
   values.forEach((v, which) => {

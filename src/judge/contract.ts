@@ -1,0 +1,78 @@
+/**
+ * The contract on inputs: features that the policy calls required. A candidate that mostly lacks one while the control has it is broken
+ * on the way, and that is a fact, not a statistic: it takes a handful of requests, waits for no stratum and costs no budget.
+ *
+ * Counted over the stage, of requests that did not fail (those owe no features). At least `minimum` of the candidate's must lack the
+ * feature, more than half of them all, and less than a tenth of as many of the control's: with both arms alike it is the world.
+ */
+import type { Pane, PaneCell, StreamTimeMs } from '../domain.ts'
+import { ALL_SCOPE, type Block, type ModelLayout } from '../policy/layout.ts'
+import { featureName, missingSlots } from './evidence/events.ts'
+
+/** Requests of the stage that owe a feature, and those that lack it in a usable form. */
+export interface Owed {
+  readonly candidate: number
+  readonly candidateLacks: number
+  readonly control: number
+  readonly controlLacks: number
+}
+
+/** By block id of the feature. */
+export type ContractTally = Readonly<Record<string, Owed>>
+
+const CANDIDATE_SHARE = 0.5
+const CONTROL_SHARE = 0.1
+
+const NOTHING_OWED: Owed = { candidate: 0, candidateLacks: 0, control: 0, controlLacks: 0 }
+
+/** Slices that began before the stage are not its own. */
+export function contractAfterPane(tally: ContractTally, pane: Pane, model: ModelLayout, stageSinceMs: StreamTimeMs): ContractTally {
+  const { contract } = model.plan
+  if (contract === undefined || pane.chain !== 'exposure' || pane.sliceStartMs < stageSinceMs) return tally
+  const blocks = model.exposureBlocks.filter(({ id, hash }) => contract.blocks.includes(id) && pane.blockHashes.get(id) === hash)
+  const [candidate, control] = [wholeOf(pane, model.versions[model.candidate]!), wholeOf(pane, model.versions[model.control]!)]
+  return {
+    ...tally,
+    ...Object.fromEntries(blocks.map((block) => [block.id, plus(tally[block.id] ?? NOTHING_OWED, block, candidate, control)])),
+  }
+}
+
+/** What is broken, in words with the numbers; empty while the contract is kept. */
+export function brokenContract(tally: ContractTally, { plan }: ModelLayout): string {
+  const minimum = plan.contract?.minimum ?? Number.POSITIVE_INFINITY
+  const broken = (plan.contract?.blocks ?? []).filter((id) => isBroken(tally[id] ?? NOTHING_OWED, minimum))
+  return broken.map((id) => words(id, tally[id]!)).join('; ')
+}
+
+function isBroken({ candidate, candidateLacks, control, controlLacks }: Owed, minimum: number): boolean {
+  const isCandidate = candidateLacks >= minimum && candidateLacks > CANDIDATE_SHARE * candidate
+  return isCandidate && control >= minimum && controlLacks < CONTROL_SHARE * control
+}
+
+function words(id: string, { candidate, candidateLacks, control, controlLacks }: Owed): string {
+  const name = featureName(id)
+  return `${candidateLacks} of its ${candidate} requests in this stage lack the required feature ${name}, ${controlLacks} of the control's ${control}`
+}
+
+function wholeOf(pane: Pane, version: string): PaneCell | undefined {
+  return pane.cells.find((cell) => cell.version === version && cell.scope === ALL_SCOPE && cell.population === 'all')
+}
+
+function plus(before: Owed, block: Block, candidate: PaneCell | undefined, control: PaneCell | undefined): Owed {
+  const [ours, theirs] = [owed(block, candidate), owed(block, control)]
+  return {
+    candidate: before.candidate + ours.rows,
+    candidateLacks: before.candidateLacks + ours.lacks,
+    control: before.control + theirs.rows,
+    controlLacks: before.controlLacks + theirs.lacks,
+  }
+}
+
+function owed(block: Block, cell: PaneCell | undefined): { readonly rows: number; readonly lacks: number } {
+  const counts = cell?.blocks.get(block.id)?.counts
+  if (!counts) return { rows: 0, lacks: 0 }
+  return {
+    rows: counts.reduce((sum, count) => sum + count, 0),
+    lacks: missingSlots(block).reduce((sum, slot) => sum + counts[slot]!, 0),
+  }
+}
