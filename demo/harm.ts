@@ -1,5 +1,5 @@
 /** What can be wrong with the bad candidate, and what the demo promises will be found. */
-export const HARMS = ['skew', 'errors', 'slow', 'silent', 'none'] as const
+export const HARMS = ['skew', 'errors', 'slow', 'distorted', 'silent', 'none'] as const
 export type Harm = (typeof HARMS)[number]
 
 export interface HarmSpec {
@@ -18,6 +18,11 @@ export const HARM_SPECS: Readonly<Record<Harm, HarmSpec>> = {
   },
   errors: { words: 'one request in five fails', rule: 'harm', guardrails: ['error-rate'] },
   slow: { words: 'one request in three takes 60 ms longer', rule: 'harm', guardrails: ['latency'] },
+  distorted: {
+    words: 'its probabilities are overconfident: every log-odds comes out threefold, every decision stays as it was',
+    rule: 'harm',
+    guardrails: ['log-score'],
+  },
   silent: { words: 'its server is stopped (SIGSTOP) while it serves', rule: 'candidate-silent', guardrails: [] },
   none: { words: 'nothing is wrong with it: another healthy retrain', rule: null, guardrails: [] },
 }

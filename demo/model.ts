@@ -56,6 +56,14 @@ export function inWrongTimeZone<Fed extends { readonly departureHour: number }>(
   return { ...features, departureHour: Number(((features.departureHour + 6) % 24).toFixed(3)) }
 }
 
+/** A score of which the log-odds were multiplied: on the same side of one half, and far too sure of it. */
+export function overconfident(score: number): number {
+  return logistic(OVERCONFIDENCE * Math.log(score / (1 - score)))
+}
+
+/** The factor on the log-odds. */
+export const OVERCONFIDENCE = 3
+
 function calibrated(model: DelayModel, heldOut: readonly Flight[]): DelayModel {
   const rows = heldOut.map((flight) => [1, rawLogOdds(model, flight)])
   const [intercept, slope] = fitLogistic(

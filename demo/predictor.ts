@@ -7,7 +7,7 @@ import type { Features, Predictor } from '../examples/model-server.ts'
 import { systemClock } from '../src/kit/clock.ts'
 import { seededRandom } from '../src/kit/random.ts'
 import type { Harm } from './harm.ts'
-import { type DelayModel, type FlightFeatures, inWrongTimeZone, predictLate } from './model.ts'
+import { type DelayModel, type FlightFeatures, inWrongTimeZone, overconfident, predictLate } from './model.ts'
 
 export interface PredictorConfig {
   readonly modelFile: string
@@ -15,9 +15,10 @@ export interface PredictorConfig {
   readonly seed: number
 }
 
-const ERROR_SHARE = 1 / 5
-const SLOW_SHARE = 1 / 3
-const SLOW_MS = 60
+/** Shares of requests. */
+export const ERROR_SHARE = 1 / 5
+export const SLOW_SHARE = 1 / 3
+export const SLOW_MS = 60
 
 export function createPredictor(config: PredictorConfig): Required<Pick<Predictor, 'predict' | 'prepare'>> {
   const model = JSON.parse(readFileSync(config.modelFile, 'utf8')) as DelayModel
@@ -27,7 +28,8 @@ export function createPredictor(config: PredictorConfig): Required<Pick<Predicto
     predict: async (features) => {
       if (config.harm === 'errors' && random() < ERROR_SHARE) throw new Error('the model did not answer')
       if (config.harm === 'slow' && random() < SLOW_SHARE) await systemClock.sleep(SLOW_MS)
-      return predictLate(model, flightOf(features))
+      const score = predictLate(model, flightOf(features))
+      return config.harm === 'distorted' ? overconfident(score) : score
     },
   }
 }

@@ -46,7 +46,7 @@ export interface Replayed {
 export const REPLAY_PERCENT = 25
 /** How much worse the candidate may be: more than healthy retrains mostly differ by here (0.003), a sixth of what the fault costs. */
 export const MARGIN_NATS = 0.005
-const TOPICS: DemoTopics = { prefix: 'replay.', predictions: 'replay.predictions', outcomes: 'replay.outcomes' }
+export const REPLAY_TOPICS: DemoTopics = { prefix: 'replay.', predictions: 'replay.predictions', outcomes: 'replay.outcomes' }
 const FROM_MS = Date.UTC(2001, 1, 1)
 const PER_SECOND = 400
 const PORTION = 500
@@ -73,13 +73,29 @@ export function featuresFor({ isSkewed }: ReplayedVersion, flight: Flight): Flig
 
 /** Throws when the replay took no decision that shows what was looked at: it then says nothing. */
 export async function judgeReplay(replay: Replay): Promise<Replayed> {
+  return told(await judgeRecord(replayPolicy(replay), recordedRows(replay)))
+}
+
+/** One prediction and what became of it. */
+export interface RecordedRow {
+  readonly id: string
+  readonly time: number
+  /** The rest of the prediction record. */
+  readonly prediction: Readonly<Record<string, unknown>>
+  readonly landsAtMs: number
+  readonly label: boolean
+}
+
+/** All decisions of a daemon that drains these rows with this policy, whose topics are `REPLAY_TOPICS`. */
+export async function judgeRecord(policy: string, rows: Iterable<RecordedRow>): Promise<readonly Decision[]> {
   const log = new MemoryLog(new MemoryBroker(systemClock))
   try {
-    await record(log, replay)
-    const { layout } = parsePolicy(replayPolicy(replay), 'replay.yaml')
-    const options = { log, layout, prefix: TOPICS.prefix, judgePartitions: 1, clock: systemClock, createTopics: false, version: 'demo' }
+    await record(log, rows)
+    const { layout } = parsePolicy(policy, 'replay.yaml')
+    const { prefix } = REPLAY_TOPICS
+    const options = { log, layout, prefix, judgePartitions: 1, clock: systemClock, createTopics: false, version: 'demo' }
     await (await startDaemon({ ...options, drain: true, emit: () => undefined })).done
-    return told((await readDecisions(log, topicNames(TOPICS.prefix).decisions)).map(({ decision }) => decision))
+    return (await readDecisions(log, topicNames(prefix).decisions)).map(({ decision }) => decision)
   } finally {
     await log.close()
   }
@@ -103,10 +119,10 @@ export function replayPolicy({ control, candidate, rows }: Replay): string {
   return `# The outcomes alone: ${control.version} → ${candidate.version}
 version: 1
 environment: demo
-kafka: {prefix: ${TOPICS.prefix}, partitions: 1}
+kafka: {prefix: ${REPLAY_TOPICS.prefix}, partitions: 1}
 inputs:
-  predictions: {topic: ${TOPICS.predictions}}
-  outcomes: {topic: ${TOPICS.outcomes}}
+  predictions: {topic: ${REPLAY_TOPICS.predictions}}
+  outcomes: {topic: ${REPLAY_TOPICS.outcomes}}
 models:
   ${MODEL}:
     control: ${control.version}
@@ -126,43 +142,45 @@ timing: {slice: 2s}
 
 // ── the record ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-async function record(log: EventLog, replay: Replay): Promise<void> {
+async function record(log: EventLog, rows: Iterable<RecordedRow>): Promise<void> {
+  const { prefix, predictions, outcomes } = REPLAY_TOPICS
   const input = (topic: string) => ({ topic, partitions: 1, config: {} })
-  await log.admin.create([input(TOPICS.predictions), input(TOPICS.outcomes), ...ownTopics(TOPICS.prefix, 1, 1)])
+  await log.admin.create([input(predictions), input(outcomes), ...ownTopics(prefix, 1, 1)])
   const writer = await log.writer()
-  await inPortions(writer, TOPICS.outcomes, outcomes(await recordPredictions(writer, replay)))
+  const landings: RecordedRow[] = []
+  await inPortions(writer, predictions, predictionsOf(rows, landings))
+  await inPortions(writer, outcomes, outcomesOf(landings))
   await writer.close()
 }
 
-interface Landing {
-  readonly id: string
-  readonly atMs: number
-  readonly label: boolean
-}
-
 /** Each row is a flight drawn with replacement and a version drawn by its share. */
-async function recordPredictions(writer: Writer, { seed, rows, flights, control, candidate }: Replay): Promise<readonly Landing[]> {
+function* recordedRows({ seed, rows, flights, control, candidate }: Replay): Generator<RecordedRow> {
   const random = seededRandom(seed)
-  const landings: Landing[] = []
-  function* predictions(): Generator<OutgoingRecord> {
-    for (let row = 0; row < rows; row++) {
-      const flight = flights[Math.floor(random() * flights.length)]!
-      const served = random() < REPLAY_PERCENT / 100 ? candidate : control
-      const id = `flight-${row + 1}`
-      const time = FROM_MS + Math.floor((row * 1000) / PER_SECOND)
-      const features = featuresFor(served, flight)
-      const score = predictLate(served.model, features)
-      landings.push({ id, atMs: time + Math.round(outcomeAfterMs(flight)), label: isLate(flight) })
-      yield recordOf(id, time, { id, time, model: MODEL, version: served.version, score, features })
-    }
+  for (let row = 0; row < rows; row++) {
+    const flight = flights[Math.floor(random() * flights.length)]!
+    const served = random() < REPLAY_PERCENT / 100 ? candidate : control
+    const time = replayTimeMs(row)
+    const features = featuresFor(served, flight)
+    const prediction = { model: MODEL, version: served.version, score: predictLate(served.model, features), features }
+    yield { id: `flight-${row + 1}`, time, prediction, landsAtMs: time + Math.round(outcomeAfterMs(flight)), label: isLate(flight) }
   }
-  await inPortions(writer, TOPICS.predictions, predictions())
-  return landings
 }
 
-function* outcomes(landings: readonly Landing[]): Generator<OutgoingRecord> {
-  const inOrder = [...landings].sort((one, other) => one.atMs - other.atMs)
-  for (const { id, atMs, label } of inOrder) yield recordOf(id, atMs, { id, time: atMs, label })
+export function replayTimeMs(row: number): number {
+  return FROM_MS + Math.floor((row * 1000) / PER_SECOND)
+}
+
+function* predictionsOf(rows: Iterable<RecordedRow>, landings: RecordedRow[]): Generator<OutgoingRecord> {
+  for (const row of rows) {
+    landings.push(row)
+    const { id, time, prediction } = row
+    yield recordOf(id, time, { id, time, ...prediction })
+  }
+}
+
+function* outcomesOf(landings: readonly RecordedRow[]): Generator<OutgoingRecord> {
+  const inOrder = [...landings].sort((one, other) => one.landsAtMs - other.landsAtMs)
+  for (const { id, landsAtMs, label } of inOrder) yield recordOf(id, landsAtMs, { id, time: landsAtMs, label })
 }
 
 function recordOf(key: string, timestampMs: number, value: object): OutgoingRecord {
