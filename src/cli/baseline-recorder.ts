@@ -21,7 +21,8 @@ export interface RecordedRow {
 
 export interface Refused {
   readonly place: number
-  readonly reason: DropReason
+  /** null: it never was a row. */
+  readonly reason: DropReason | null
   readonly detail: string
 }
 
@@ -55,6 +56,13 @@ export class Recorder {
   async add(row: RecordedRow): Promise<void> {
     this.chunk.push(row)
     if (this.chunk.length >= CHUNK) await this.flush()
+  }
+
+  /** A line that is no row, in its turn. */
+  async refuse(refused: Refused): Promise<void> {
+    await this.flush()
+    this.rejected += 1
+    this.refused(refused)
   }
 
   async profile(source: string): Promise<Profile> {

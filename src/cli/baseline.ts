@@ -55,6 +55,13 @@ async function baseline(file: string | undefined, options: Options): Promise<voi
   const profile = file === undefined ? await fromTopic(loaded, options) : await fromFile(file, loaded, options)
   if (profile.rows === 0) throw new FlyballError('FLY-CLI-011', { source: profile.source })
   const out = options.out ?? (options.edges ? undefined : OUT)
+  for (const { model, hourOfWeek } of out === undefined ? [] : profile.models) {
+    if (hourOfWeek.every((count) => count === 0)) {
+      tell(
+        `warning ${model}: no hour of the week is known from ${profile.from ?? 'no time'} to ${profile.to ?? 'no time'}: no forecast for volume`,
+      )
+    }
+  }
   if (out !== undefined) write(out, profile)
   if (options.json) printJson(profile)
   else if (options.edges) for (const line of edgesText(profile)) printLine(line)
@@ -65,10 +72,13 @@ async function fromFile(file: string, loaded: LoadedPolicy, { skipBad }: Options
   // Whatever the topic holds, a file holds JSON.
   const layout: Layout = { ...loaded.layout, predictions: { ...loaded.layout.predictions, format: 'json' } }
   const recorder = new Recorder(layout, mappedFeatures(loaded), ({ place, reason, detail }: Refused) => {
-    if (skipBad || NOT_OURS.includes(reason)) return
-    throw new FlyballError('FLY-CLI-010', { file, line: place, problem: `${reason}: ${detail}` })
+    if (skipBad || (reason !== null && NOT_OURS.includes(reason))) return
+    throw new FlyballError('FLY-CLI-010', { file, line: place, problem: reason === null ? detail : `${reason}: ${detail}` })
   })
-  for await (const { line, value } of rowsOf(file, layout.predictions)) await recorder.add({ value, timestampMs: -1, place: line })
+  for await (const row of rowsOf(file, layout.predictions, layout.recordBytesMax)) {
+    if ('value' in row) await recorder.add({ value: row.value, timestampMs: -1, place: row.line })
+    else await recorder.refuse({ place: row.line, reason: null, detail: row.problem })
+  }
   return recorder.profile(file)
 }
 
@@ -96,7 +106,9 @@ export async function recordTopic(
       for (let from = Math.max(start, end - limit); from < end; from += PIECE) {
         const rows: RecordedRow[] = []
         await reader.readRange(topic, partition, from, Math.min(end, from + PIECE), ({ value, timestampMs, offset }) => {
-          if (value !== null && timestampMs >= fromMs) rows.push({ value, timestampMs, place: offset })
+          if (timestampMs < fromMs) return
+          if (value === null) recorder.rejected += 1
+          else rows.push({ value, timestampMs, place: offset })
         })
         for (const row of rows) await recorder.add(row)
       }

@@ -67,7 +67,7 @@ export function register(program: Command): void {
     .option('--panes', 'volume of every model, error rate and latency of every version, from the panes Flyball writes')
     .option('--every <duration>', 'distance of the points', duration, 300_000)
     .option('--no-data-after <duration>', 'how long without data is too long; default: three points', duration)
-    .option('--max-series <count>', 'at most so many series; records of the rest are counted', wholeNumber, 1000)
+    .option('--max-series <count>', 'at most so many series; records of the rest are counted', atLeastOne, 1000)
     .option('--last <records>', 'learn from at most so many of the newest records of each partition; 0: all', wholeNumber, 0)
     .option('--until-end', 'stop where the topic ends now')
     .option('--dry-run', 'publish nothing; tells what it would have told of the past, too')
@@ -122,6 +122,8 @@ export async function watchWith(connection: Connected, options: WatchOptions, ed
     tell: (alert, phase) => {
       if (toldIn(phase, tellsHistory)) edges.print(options.json ? JSON.stringify(alert) : lineOf(alert))
     },
+    // A field that is not there would else be silence without end.
+    onLive: () => tell(`watching ${input.topic}; so far ${summaryOf(watch)}`),
   })
   tell(summaryOf(watch))
   return watch
@@ -226,6 +228,11 @@ function duration(text: string): number {
   const ms = DURATION.test(text) ? durationMs(text) : 0
   if (ms < 1000) throw new InvalidArgumentError('must be a duration of a second or more, like 30s, 5m or 1h.')
   return ms
+}
+
+function atLeastOne(text: string): number {
+  if (wholeNumber(text) < 1) throw new InvalidArgumentError('must be a whole number above 0.')
+  return Number(text)
 }
 
 function wholeNumber(text: string): number {

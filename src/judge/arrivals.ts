@@ -23,10 +23,21 @@ export function requestsOf(pane: Pane, control: string, candidate: string): ArmR
   return { candidate: requests(candidate), control: requests(control) }
 }
 
-export function arrivalsAfterPane(arrivals: Arrivals, arms: ArmRequests, sliceEndMs: StreamTimeMs): Arrivals {
+/** A partition with few records has a slow clock: the candidate was seen when its pane was, whatever slice that pane is of. */
+export function arrivalsAfterPane(
+  arrivals: Arrivals,
+  arms: ArmRequests,
+  sliceEndMs: StreamTimeMs,
+  { nowMs, wallMs }: { readonly nowMs: StreamTimeMs; readonly wallMs: number },
+): Arrivals {
   const controlSeenMs = arms.control > 0 ? Math.max(arrivals.controlSeenMs, sliceEndMs) : arrivals.controlSeenMs
   if (arms.candidate === 0) return controlSeenMs === arrivals.controlSeenMs ? arrivals : { ...arrivals, controlSeenMs }
-  return { ...NO_ARRIVALS, controlSeenMs, candidateSeenMs: Math.max(arrivals.candidateSeenMs, sliceEndMs) }
+  return {
+    ...NO_ARRIVALS,
+    controlSeenMs,
+    candidateSeenMs: Math.max(arrivals.candidateSeenMs, sliceEndMs, nowMs),
+    candidateHeardWallMs: wallMs,
+  }
 }
 
 /** Adds what a gateway has routed to the candidate since its ack before this one; after a restart its counters begin at zero. */

@@ -4,12 +4,14 @@
  *
  * Counted over the stage, of requests that did not fail (those owe no features). At least `minimum` of the candidate's must lack the
  * feature, more than half of them all, and less than a tenth of as many of the control's: with both arms alike it is the world.
+ * With units first exposures are counted: a few requests of one old client that happens to be the candidate's are no fact about the
+ * candidate. What breaks after everybody has been seen is left to the guardrail on missing values.
  */
 import type { Pane, PaneCell, StreamTimeMs } from '../domain.ts'
 import { ALL_SCOPE, type Block, type ModelLayout } from '../policy/layout.ts'
 import { featureName, missingSlots } from './evidence/events.ts'
 
-/** Requests of the stage that owe a feature, and those that lack it in a usable form. */
+/** Requests of the stage (with units: first exposures) that owe a feature, and those that lack it in a usable form. */
 export interface Owed {
   readonly candidate: number
   readonly candidateLacks: number
@@ -30,7 +32,7 @@ export function contractAfterPane(tally: ContractTally, pane: Pane, model: Model
   const { contract } = model.plan
   if (contract === undefined || pane.chain !== 'exposure' || pane.sliceStartMs < stageSinceMs) return tally
   const blocks = model.exposureBlocks.filter(({ id, hash }) => contract.blocks.includes(id) && pane.blockHashes.get(id) === hash)
-  const [candidate, control] = [wholeOf(pane, model.versions[model.candidate]!), wholeOf(pane, model.versions[model.control]!)]
+  const [candidate, control] = [wholeOf(pane, model, model.candidate), wholeOf(pane, model, model.control)]
   return {
     ...tally,
     ...Object.fromEntries(blocks.map((block) => [block.id, plus(tally[block.id] ?? NOTHING_OWED, block, candidate, control)])),
@@ -38,10 +40,10 @@ export function contractAfterPane(tally: ContractTally, pane: Pane, model: Model
 }
 
 /** What is broken, in words with the numbers; empty while the contract is kept. */
-export function brokenContract(tally: ContractTally, { plan }: ModelLayout): string {
+export function brokenContract(tally: ContractTally, { plan, hasUnits }: ModelLayout): string {
   const minimum = plan.contract?.minimum ?? Number.POSITIVE_INFINITY
   const broken = (plan.contract?.blocks ?? []).filter((id) => isBroken(tally[id] ?? NOTHING_OWED, minimum))
-  return broken.map((id) => words(id, tally[id]!)).join('; ')
+  return broken.map((id) => words(id, tally[id]!, hasUnits ? 'first requests of units' : 'requests')).join('; ')
 }
 
 function isBroken({ candidate, candidateLacks, control, controlLacks }: Owed, minimum: number): boolean {
@@ -49,13 +51,14 @@ function isBroken({ candidate, candidateLacks, control, controlLacks }: Owed, mi
   return isCandidate && control >= minimum && controlLacks < CONTROL_SHARE * control
 }
 
-function words(id: string, { candidate, candidateLacks, control, controlLacks }: Owed): string {
+function words(id: string, { candidate, candidateLacks, control, controlLacks }: Owed, what: string): string {
   const name = featureName(id)
-  return `${candidateLacks} of its ${candidate} requests in this stage lack the required feature ${name}, ${controlLacks} of the control's ${control}`
+  return `${candidateLacks} of its ${candidate} ${what} in this stage lack the required feature ${name}, ${controlLacks} of the control's ${control}`
 }
 
-function wholeOf(pane: Pane, version: string): PaneCell | undefined {
-  return pane.cells.find((cell) => cell.version === version && cell.scope === ALL_SCOPE && cell.population === 'all')
+function wholeOf(pane: Pane, model: ModelLayout, version: number): PaneCell | undefined {
+  const population = model.hasUnits ? 'first' : 'all'
+  return pane.cells.find((cell) => cell.version === model.versions[version] && cell.scope === ALL_SCOPE && cell.population === population)
 }
 
 function plus(before: Owed, block: Block, candidate: PaneCell | undefined, control: PaneCell | undefined): Owed {

@@ -19,7 +19,7 @@ import { moved, moveOf } from './move.ts'
 import { QUARANTINED_KEY, republished, requested, takenOver } from './operator.ts'
 import { type Rule, ruleFor } from './rules.ts'
 import { isBlind, type Setting, type Situation, situationOf } from './situation.ts'
-import { sourcesAfter } from './sources.ts'
+import { mute, sourcesAfter } from './sources.ts'
 import { candidateOf, controlOf, type JudgeState, obeyed } from './state.ts'
 
 export type { JudgeEffect } from './decide.ts'
@@ -81,7 +81,7 @@ function takeIn(draft: Draft, event: JudgeEvent, setting: Setting): Taken {
   }
 }
 
-function takePane(draft: Draft, pane: Pane, { model, layout }: Setting): Taken {
+function takePane(draft: Draft, pane: Pane, { model, layout, nowMs, wallMs }: Setting): Taken {
   const after = evidenceAfterPane(draft.state, pane, model, layout)
   const noted = withEvents(draft, after.events)
   if (!after.taken) return { draft: { ...noted, state: after.state }, due: false }
@@ -90,7 +90,7 @@ function takePane(draft: Draft, pane: Pane, { model, layout }: Setting): Taken {
   const share = (ladder.weights[candidateOf(model)] ?? 0) / 100
   const loop = ladder.loop === null ? null : loopAfterPane(ladder.loop, arms, pane.sliceStartMs, share, model.hasUnits)
   const counted = { ...ladder, loop, panes: ladder.panes + 1, rows: ladder.rows + arms.candidate + arms.control }
-  const arrivals = arrivalsAfterPane(after.state.arrivals, arms, pane.sliceEndMs)
+  const arrivals = arrivalsAfterPane(after.state.arrivals, arms, pane.sliceEndMs, { nowMs, wallMs })
   const contract = contractAfterPane(after.state.contract ?? {}, pane, model, ladder.stageSinceMs)
   const owing = model.plan.contract === undefined ? {} : { contract }
   const state = { ...after.state, ladder: counted, arrivals, ...owing }
@@ -131,13 +131,13 @@ function contextOf(state: JudgeState, pane: Pane, model: ModelLayout, layout: La
   }
 }
 
-function takePulse(draft: Draft, pulse: Pulse, { model }: Setting): Draft {
-  const after = evidenceAfterPulse(draft.state, pulse, model)
+function takePulse(draft: Draft, pulse: Pulse, setting: Setting): Draft {
+  const after = evidenceAfterPulse(draft.state, pulse, setting)
   if (!after.taken) return withEvents({ ...draft, state: after.state }, after.events)
-  return { ...draft, state: { ...after.state, sources: sourcesAfter(after.state.sources, pulse) } }
+  return { ...draft, state: { ...after.state, sources: sourcesAfter(after.state.sources, pulse, setting.wallMs) } }
 }
 
-function evidenceAfterPulse(state: JudgeState, pulse: Pulse, model: ModelLayout): EvidenceAfter {
+function evidenceAfterPulse(state: JudgeState, pulse: Pulse, { model, layout, wallMs }: Setting): EvidenceAfter {
   const accepted = acceptPulse(state.chains, pulse)
   const kept = accepted.rewind === null ? state.evidence : forgetUndecided(state.evidence, accepted.rewind)
   const held = { ...state, chains: accepted.state, evidence: kept }
@@ -151,8 +151,9 @@ function evidenceAfterPulse(state: JudgeState, pulse: Pulse, model: ModelLayout)
     }
     return { state: held, taken: false, closed: false, events: [refused] }
   }
+  const others = mute(state.sources, wallMs, layout.alignWithinMs).filter((source) => source !== pulse.source)
   return {
-    state: { ...held, evidence: passSlices(kept, model, passedMs(accepted.state)) },
+    state: { ...held, evidence: passSlices(kept, model, passedMs(accepted.state, others)) },
     taken: true,
     closed: false,
     events: [],

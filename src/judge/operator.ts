@@ -4,6 +4,7 @@ import { type Draft, decide } from './decide.ts'
 import { issuedLoop, older } from './loop.ts'
 import { resumed, rolledBack, standingOn } from './move.ts'
 import type { Setting } from './situation.ts'
+import { heardNow } from './sources.ts'
 import { candidateOf, commands, controlOf, type JudgeState, obeyed, renewedFor } from './state.ts'
 
 const REQUESTS_REMEMBERED = 64
@@ -47,7 +48,8 @@ export function takenOver(draft: Draft, epoch: number, adopted: Command | null, 
   const { ladder } = renewed
   const epochSeen = Math.max(ladder.epochSeen, ladder.epoch, ladder.command?.epoch ?? 0, adopted?.epoch ?? 0)
   const sequence = Math.max(ladder.sequence, adopted?.sequence ?? 0)
-  const state = { ...renewed, ladder: { ...ladder, epochSeen, sequence, epoch: Math.max(epoch, epochSeen + 1) } }
+  const sources = heardNow(renewed.sources, setting.wallMs)
+  const state = { ...renewed, sources, ladder: { ...ladder, epochSeen, sequence, epoch: Math.max(epoch, epochSeen + 1) } }
   const unknown = adopted !== null && (ladder.command === null || older(ladder.command, adopted))
   if (unknown && commands(setting.model) && sameRollout(adopted, setting)) return adopt({ ...draft, state }, adopted, setting)
   if (ladder.command === null || !obeyed(setting.model)) return { ...draft, state }

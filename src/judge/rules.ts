@@ -81,7 +81,12 @@ export const RULES: readonly Rule[] = [
     phases: ['promoted'],
     matches: ({ harms }) => steadyHolds(harms.hold).length > 0,
     verdict: ({ harms }) => hold('signal', 'steady', steadyHolds(harms.hold).map(signalOf)),
-    ground: ({ harms }) => steadyHolds(harms.hold)[0]!.guardrail,
+    // Nobody else looks after a promotion: one that joins those that speak already is news.
+    ground: ({ harms }) =>
+      steadyHolds(harms.hold)
+        .map((reading) => reading.guardrail)
+        .sort()
+        .join(', '),
   },
   {
     name: 'steady-over',

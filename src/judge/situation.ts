@@ -6,7 +6,7 @@ import { brokenContract } from './contract.ts'
 import { passedMs } from './evidence/chains.ts'
 import { coverage, type Harms, harms, proofs, sampleRatio, silence, stageRows } from './evidence/evidence.ts'
 import { quorum } from './loop.ts'
-import { behind, lagging, notPassed } from './sources.ts'
+import { awaitingMute, behind, lagging, mute, notPassed } from './sources.ts'
 import { candidateOf, controlOf, type JudgeState, type Ladder, obeyed } from './state.ts'
 
 /** Something that stands in the way: what kind of thing (the audit log names a change of it once) and the words with the numbers. */
@@ -78,12 +78,15 @@ export function isBlind(state: JudgeState, setting: Setting): boolean {
   return blindness(state, setting).some((missing) => missing.kind !== 'catching-up')
 }
 
-function silentWords(state: JudgeState, { model, layout }: Setting): string {
+function silentWords(state: JudgeState, { model, layout, wallMs }: Setting): string {
   const { ladder, arrivals } = state
   if (!obeyed(model) || (ladder.weights[candidateOf(model)] ?? 0) === 0) return ''
-  if (isCatchingUp(state, { model, layout }) || lagging(state.sources, layout.alignWithinMs).length > 0) return ''
+  const sources = awaitingMute(state.sources, wallMs, layout.alignWithinMs)
+  if (isCatchingUp(state, { model, layout }) || lagging(sources, layout.alignWithinMs).length > 0) return ''
+  // Stream time may jump when a backlog is read: what was heard a moment ago by the wall is not silent.
+  if (wallMs - (arrivals.candidateHeardWallMs ?? 0) < model.plan.silentAfterMs && wallMs > 0) return ''
   const seconds = Math.round(model.plan.silentAfterMs / 1000)
-  if (candidateSilent(arrivals, passedMs(state.chains), model.plan)) {
+  if (candidateSilent(arrivals, passedMs(state.chains, mute(state.sources, wallMs, layout.alignWithinMs)), model.plan)) {
     return `the gateways sent it ${arrivals.routedSince} requests, and for more than ${seconds} s none of its predictions arrived while control flowed`
   }
   if (Object.values(state.gateways).some((gateway) => Object.keys(gateway.routed).length > 0)) return ''
@@ -94,12 +97,13 @@ function silentWords(state: JudgeState, { model, layout }: Setting): string {
 }
 
 function blindness(state: JudgeState, setting: Setting): readonly Missing[] {
-  const { model, layout, nowMs } = setting
+  const { model, layout, nowMs, wallMs } = setting
   const { ladder, arrivals } = state
   const found: Missing[] = []
   if (isCatchingUp(state, setting)) found.push({ kind: 'catching-up', words: 'a backlog is being read' })
   // A partition not yet heard of is waited for by promotions; that alone blinds nobody.
-  const late = lagging(state.sources, layout.alignWithinMs).filter((source) => state.sources[source]!.clockMs > 0)
+  const sources = awaitingMute(state.sources, wallMs, layout.alignWithinMs)
+  const late = lagging(sources, layout.alignWithinMs).filter((source) => sources[source]!.clockMs > 0)
   if (late.length > 0) found.push({ kind: 'lag', words: `behind the other partitions: ${late.join(', ')}` })
   const since = nowMs - model.plan.silentAfterMs
   // A stage that has just begun has had no time to show anything; records read to their end do end.

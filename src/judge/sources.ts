@@ -5,7 +5,7 @@ import type { SourceView } from './state.ts'
 
 export type Sources = Readonly<Record<string, SourceView>>
 
-export function sourcesAfter(sources: Sources, pulse: Pulse): Sources {
+export function sourcesAfter(sources: Sources, pulse: Pulse, wallMs: number): Sources {
   const before = sources[pulse.source]
   const closed = pulse.to - pulse.from
   // A thin slice before a burst is not a backlog: the larger slices of the recent past count too.
@@ -16,8 +16,30 @@ export function sourcesAfter(sources: Sources, pulse: Pulse): Sources {
     ended: pulse.ended,
     sliceRecords,
     lagSlices: pulse.idle || pulse.ended ? 0 : pulse.lagRecords / Math.max(1, sliceRecords),
+    heardWallMs: wallMs,
   }
   return { ...sources, [pulse.source]: view }
+}
+
+/**
+ * An idle source says so once a slice of wall clock. One that has fallen silent is not idle: nobody reads it, and what stands there is not
+ * known. So it is waited for like one that lags. Names of such sources.
+ */
+export function mute(sources: Sources, wallMs: number, patienceMs: number): readonly string[] {
+  const idle = Object.entries(sources).filter(([, source]) => source.idle && !source.ended)
+  return idle.filter(([, source]) => wallMs - (source.heardWallMs ?? wallMs) > patienceMs).map(([name]) => name)
+}
+
+/** At a take-over: nobody could have been heard while there was no judge. */
+export function heardNow(sources: Sources, wallMs: number): Sources {
+  return Object.fromEntries(Object.entries(sources).map(([name, source]) => [name, { ...source, heardWallMs: wallMs }]))
+}
+
+/** The sources with mute ones awaited. */
+export function awaitingMute(sources: Sources, wallMs: number, patienceMs: number): Sources {
+  const names = mute(sources, wallMs, patienceMs)
+  if (names.length === 0) return sources
+  return { ...sources, ...Object.fromEntries(names.map((name) => [name, { ...sources[name]!, idle: false }])) }
 }
 
 function active(sources: Sources): readonly (readonly [string, SourceView])[] {

@@ -49,11 +49,15 @@ export interface SourceView {
   readonly sliceRecords: number
   /** Records behind the end of the log, in slices' worth of records. */
   readonly lagSlices: number
+  /** Wall clock at its last pulse; 0 in a drain. */
+  readonly heardWallMs: number
 }
 
 /** When each arm was last seen in a pane, and what the gateways have sent to the candidate since. */
 export interface Arrivals {
   readonly candidateSeenMs: StreamTimeMs
+  /** The wall clock when a pane last showed the candidate; 0 in a drain. */
+  readonly candidateHeardWallMs: number
   readonly controlSeenMs: StreamTimeMs
   /** Routed to the candidate after it was last seen in a pane. */
   readonly routedSince: number
@@ -109,7 +113,7 @@ export interface JudgeState {
   readonly contract?: ContractTally
 }
 
-export const NO_ARRIVALS: Arrivals = { candidateSeenMs: 0, controlSeenMs: 0, routedSince: 0, routedEnoughAtMs: 0 }
+export const NO_ARRIVALS: Arrivals = { candidateSeenMs: 0, candidateHeardWallMs: 0, controlSeenMs: 0, routedSince: 0, routedEnoughAtMs: 0 }
 
 export function emptyJudge(model: ModelLayout): JudgeState {
   return {

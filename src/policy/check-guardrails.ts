@@ -1,6 +1,6 @@
 /** Checks of one model's guardrails: that each has the numbers it reads, a margin in its own unit, and an action its kind may take. */
 import { FlyballError } from '../kit/errors.ts'
-import type { Findings, KeyPath } from './faults.ts'
+import { checkUnique, type Findings, type KeyPath } from './faults.ts'
 import { CALIBRATION_MARGIN_MIN, guardrailDimensions, guardrailName, KINDS, marginOf, nearestEdgeMs } from './guardrails.ts'
 import type { Policy, PolicyGuardrail, PolicyModel, PolicyOutcome } from './policy.ts'
 import { checkNoSteadyKeys, checkSteady, isCompared, isSteady, steadyName } from './steady.ts'
@@ -28,7 +28,7 @@ export function checkGuardrails(policy: Policy, model: PolicyModel, path: KeyPat
 function checkCounted(policy: Policy, model: PolicyModel, counted: PolicyGuardrail, path: KeyPath, found: Findings): void {
   checkOutcome(policy, model, counted, path, found)
   checkNumbers(policy, model, counted, path, found)
-  checkLatency(model, counted, path, found)
+  checkLatency(model, counted, path, found, (at) => [...at, 'thresholdMs'])
 }
 
 function checkOne(policy: Policy, model: PolicyModel, guardrail: PolicyGuardrail, path: KeyPath, found: Findings): void {
@@ -83,6 +83,7 @@ function checkBoundedMargin(guardrail: PolicyGuardrail, path: KeyPath, found: Fi
   if (kind === 'calibration' && margin < CALIBRATION_MARGIN_MIN) {
     found.fault(at, `must be at least ${CALIBRATION_MARGIN_MIN}: below, calibration accuses healthy models`)
   }
+  if ((kind === 'calibration' || kind === 'brier') && margin >= 1) found.fault(at, 'must be below 1: no harm is larger')
 }
 
 const BOUNDED_UNITS: Readonly<Record<string, string>> = { 'log-score': 'nats', brier: 'units of the score', value: "the value's own unit" }
@@ -100,7 +101,8 @@ function checkPromotion(guardrail: PolicyGuardrail, path: KeyPath, found: Findin
   const asked = promote ?? (promotes && action !== 'info')
   if (asked === false || marginKey === null) return
   const effective = (typeof asked === 'object' ? marginOf(asked) : undefined) ?? marginOf(guardrail) ?? margin
-  if (effective > 0 || BOUNDED_KINDS.includes(kind)) return
+  // A margin of the guardrail's own that is 0 is told by checkBoundedMargin already.
+  if (effective > 0 || (BOUNDED_KINDS.includes(kind) && typeof asked !== 'object')) return
   found.fault(path, `with a margin of 0 its proof can never hold: say promote: false, or promote: {${marginKey}: …}`)
 }
 
@@ -113,15 +115,21 @@ function checkOutcome(policy: Policy, model: PolicyModel, guardrail: PolicyGuard
   if (names.length === 0) found.fault([...path, 'kind'], 'needs an outcome under the model')
   else if (guardrail.outcome === undefined && names.length > 1) found.fault(path, `must name its outcome: ${names.join(' | ')}`)
   else if (!names.includes(guardrail.outcome ?? names[0]!)) found.fault([...path, 'outcome'], `must be ${names.join(' | ')}`)
-  else if (guardrail.kind === 'value') checkValue(policy, model.outcomes[guardrail.outcome ?? names[0]!]!, path, found)
+  else if (guardrail.kind === 'value') checkValue(policy, model.outcomes[guardrail.outcome ?? names[0]!]!, guardrail, path, found)
   else checkLabel(policy, model.outcomes[guardrail.outcome ?? names[0]!]!, path, found)
 }
 
-function checkValue(policy: Policy, outcome: PolicyOutcome, path: KeyPath, found: Findings): void {
+function checkValue(policy: Policy, outcome: PolicyOutcome, { margin }: PolicyGuardrail, path: KeyPath, found: Findings): void {
   const fields = 'described' in outcome ? policy.inputs.described?.fields : policy.inputs.outcomes?.fields
   if (fields !== undefined && (fields.value ?? null) === null)
     found.fault([...path, 'kind'], 'needs the value field of the outcomes to be mapped')
   if (outcome.bounds === undefined) found.fault([...path, 'kind'], 'needs bounds: {low, high} and worse under the outcome')
+  else if (margin !== undefined && margin >= outcome.bounds.high - outcome.bounds.low) {
+    found.fault(
+      [...path, 'margin'],
+      `must be below ${outcome.bounds.high - outcome.bounds.low}, the width of the bounds: no harm is larger`,
+    )
+  }
 }
 
 function checkLabel(policy: Policy, outcome: PolicyOutcome, path: KeyPath, found: Findings): void {
@@ -145,6 +153,7 @@ function checkNumbers(policy: Policy, model: PolicyModel, { kind, features }: Po
   for (const name of features ?? []) {
     if (!(name in model.features)) found.fault([...path, 'features'], `the model has no feature ${name}`)
   }
+  checkUnique(features ?? [], [...path, 'features'], found)
   const none = Object.keys(model.features).length === 0
   if (none && kind === 'feature-drift') found.fault([...path, 'kind'], 'needs features under the model')
   if (kind === 'feature-drift' && features?.length === 0) found.fault([...path, 'features'], 'must name at least one')
@@ -157,7 +166,13 @@ function checkNumbers(policy: Policy, model: PolicyModel, { kind, features }: Po
 
 const KINDS_OF_FEATURES: readonly string[] = ['feature-drift', 'missing', 'unseen']
 
-function checkLatency({ latency }: PolicyModel, guardrail: PolicyGuardrail, path: KeyPath, found: Findings): void {
+function checkLatency(
+  { latency }: PolicyModel,
+  guardrail: PolicyGuardrail,
+  path: KeyPath,
+  found: Findings,
+  thresholdAt = (at: KeyPath, index: number): KeyPath => [...at, 'thresholdsMs', index],
+): void {
   const { kind, thresholdsMs, quantiles } = guardrail
   if (kind !== 'latency') {
     for (const key of ['thresholdsMs', 'quantiles'] as const) {
@@ -170,7 +185,7 @@ function checkLatency({ latency }: PolicyModel, guardrail: PolicyGuardrail, path
   const lastMs = latency.firstMs * 2 ** ((latency.bins - 1) / latency.perOctave)
   thresholdsMs?.forEach((limit, index) => {
     const edge = nearestEdgeMs(limit, latency)
-    const at = [...path, 'thresholdsMs', index]
+    const at = thresholdAt(path, index)
     if (limit < latency.firstMs || limit > lastMs * 1.05) {
       found.fault(at, `must lie within the latency bins, ${latency.firstMs} to ${Math.round(lastMs)} ms`)
     } else if (Math.abs(edge / limit - 1) > 0.005)

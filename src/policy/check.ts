@@ -4,7 +4,7 @@
  */
 import { topicNames } from '../kit/topics.ts'
 import { checkGuardrails } from './check-guardrails.ts'
-import type { Finding, Findings, KeyPath } from './faults.ts'
+import { checkUnique, type Finding, type Findings, type KeyPath } from './faults.ts'
 import { OTHER_VALUE } from './layout.ts'
 import type { Policy, PolicyFeature, PolicyModel, PolicyOutcome, PredictionsInput } from './policy.ts'
 import { durationText } from './units.ts'
@@ -168,13 +168,6 @@ function checkBounds({ bounds, worse }: PolicyOutcome, path: KeyPath, found: Fin
 function checkEdges(edges: readonly number[], path: KeyPath, found: Findings): void {
   const falling = edges.findIndex((edge, index) => index > 0 && edge <= edges[index - 1]!)
   if (falling > 0) found.fault([...path, falling], `must be above the edge before it (${edges[falling - 1]})`)
-}
-
-function checkUnique(values: readonly unknown[], path: KeyPath, found: Findings): void {
-  const texts = values.map(String)
-  texts.forEach((text, index) => {
-    if (texts.indexOf(text) < index) found.fault([...path, index], `${text} is listed twice`)
-  })
 }
 
 /** Without a decision field the score decides, and fields are read once for all models: their thresholds cannot differ. */

@@ -19,6 +19,14 @@ export interface Findings {
   warn(path: KeyPath, message: string): void
 }
 
+export function checkUnique(values: readonly unknown[], path: KeyPath, found: Findings): void {
+  const seen = new Set<string>()
+  values.map(String).forEach((text, index) => {
+    if (seen.has(text)) found.fault([...path, index], `${text} is listed twice`)
+    seen.add(text)
+  })
+}
+
 /** A finding with its place in the file. */
 export interface Fault {
   readonly file: string

@@ -61,6 +61,13 @@ function blockBytes(block: Block): number {
   return BYTES_PER_BLOCK + Buffer.byteLength(block.id) + block.countSlots * BYTES_PER_COUNT + block.sumSlots * BYTES_PER_SUM
 }
 
+/** Of many pairs each is small. */
+function widestBins(widest: Block, blocks: readonly Block[]): string {
+  const pairs = blocks.filter((block) => block.kind === 'pair')
+  const bytes = pairs.reduce((sum, block) => sum + blockBytes(block), 0)
+  return bytes > blockBytes(widest) ? `pairs (${pairs.length})` : `the bins of ${widest.id} (${widest.countSlots} counts)`
+}
+
 /** The dimension with most scopes, or, where segments are few, the block with most slots. */
 function largestPart(model: ModelLayout, blocks: readonly Block[]): string {
   const widest = [...blocks].sort((left, right) => blockBytes(right) - blockBytes(left))[0]
@@ -70,6 +77,6 @@ function largestPart(model: ModelLayout, blocks: readonly Block[]): string {
     scopes.set(dimension, (scopes.get(dimension) ?? 0) + 1)
   }
   const [dimension] = [...scopes].sort(([, left], [, right]) => right - left)
-  const block = widest === undefined ? '' : `the bins of ${widest.id} (${widest.countSlots} counts)`
+  const block = widest === undefined ? '' : widestBins(widest, blocks)
   return dimension !== undefined && dimension[1] > 2 ? `the dimension ${dimension[0]} (${dimension[1]} values), or ${block}` : block
 }

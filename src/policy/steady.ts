@@ -4,7 +4,7 @@
  * A ceiling names a limit of its own, so it may act. A baseline and a forecast are recorded from the past, and the world may move away
  * from it without any fault of the version: they hold or inform.
  */
-import type { Findings, KeyPath } from './faults.ts'
+import { checkUnique, type Findings, type KeyPath } from './faults.ts'
 import { compileGuardrail } from './guardrails.ts'
 import type { Block, Guardrail, GuardrailKind, ModelLayout, SteadyGuardrail } from './layout.ts'
 import {
@@ -55,9 +55,9 @@ export function countedAs(written: PolicySteady): PolicyGuardrail | null {
     kind: COUNTED_AS[written.of],
     segments: [],
     promote: false,
-    ...(written.features === undefined ? {} : { features: written.features }),
-    ...(written.outcome === undefined ? {} : { outcome: written.outcome }),
-    ...(written.thresholdMs === undefined ? {} : { thresholdsMs: [written.thresholdMs] }),
+    ...(written.features === undefined || written.of !== 'missing' ? {} : { features: written.features }),
+    ...(written.outcome === undefined || written.of !== 'wrong-outcome' ? {} : { outcome: written.outcome }),
+    ...(written.thresholdMs === undefined || written.of !== 'latency' ? {} : { thresholdsMs: [written.thresholdMs] }),
   }
 }
 
@@ -169,6 +169,7 @@ function checkCeiling(written: PolicySteady, path: KeyPath, found: Findings, che
   if (of === 'latency' && thresholdMs === undefined) found.fault(path, 'a ceiling of latency needs thresholdMs')
   if (of !== 'latency' && thresholdMs !== undefined) found.fault([...path, 'thresholdMs'], 'is for a ceiling of latency')
   if (of !== 'missing' && written.features !== undefined) found.fault([...path, 'features'], 'is for a ceiling of missing')
+  if (of !== 'wrong-outcome' && written.outcome !== undefined) found.fault([...path, 'outcome'], 'is for a ceiling of wrong-outcome')
   const counted = countedAs(written)
   if (counted !== null) checkCounted(counted)
 }
@@ -176,6 +177,8 @@ function checkCeiling(written: PolicySteady, path: KeyPath, found: Findings, che
 function checkBaseline({ profile, features }: PolicySteady, model: PolicyModel, path: KeyPath, found: Findings): void {
   if (profile === undefined) found.fault(path, 'baseline-drift needs profile: a file that `flyball baseline` wrote')
   if (Object.keys(model.features).length === 0) found.fault([...path, 'kind'], 'needs features under the model')
+  else if (features?.length === 0) found.fault([...path, 'features'], 'must name at least one')
+  checkUnique(features ?? [], [...path, 'features'], found)
   for (const name of features ?? []) {
     if (!(name in model.features)) found.fault([...path, 'features'], `the model has no feature ${name}`)
   }

@@ -36,6 +36,8 @@ export interface WatchPlan {
   readonly clock: Clock
   readonly stopped: () => boolean
   readonly tell: (alert: Alert, phase: WatchPhase) => void
+  /** What was on the log has been read, and it goes on. */
+  readonly onLive?: () => void
 }
 
 /** `history`: it was so before this began; `standing`: it still was when history ended, `live`: it came since. */
@@ -99,6 +101,7 @@ async function follow(plan: WatchPlan, reader: Reader, lanes: readonly Lane[], o
       history = false
       await endHistory(plan, outlet)
       if (plan.untilEnd) return
+      plan.onLive?.()
     }
     await reader.wait(took ? 0 : WAIT_MS)
   }

@@ -1,11 +1,12 @@
 /** `flyball baseline`: the same counts as the daemon's, bins that can be pasted, and faults named by file and line. */
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { recordTopic } from '../../src/cli/baseline.ts'
 import { quantileEdges } from '../../src/cli/baseline-features.ts'
-import { cellsOf } from '../../src/cli/baseline-input.ts'
+import { cellsOf, type InputRow, rowsOf } from '../../src/cli/baseline-input.ts'
 import { MemoryBroker } from '../../src/kafka/log/memory-broker.ts'
 import { MemoryLog } from '../../src/kafka/log/memory-log.ts'
 import { systemClock } from '../../src/kit/clock.ts'
@@ -156,6 +157,62 @@ test('a line that cannot be used is named by file and line; with --skip-bad it i
   })
 })
 
+const CSV_ROW = (id: string) => `${id},fraud,v1,30,DE`
+
+test('--skip-bad leaves out lines of CSV that are no rows, each counted, and an open quote takes no other line with it', () => {
+  inFolder((folder) => {
+    writeFileSync(join(folder, 'flyball.yaml'), POLICY)
+    const bad = ['p2,fraud', '"p3"x,fraud,v1,30,DE', '"p4,fraud,v1,30,DE']
+    const good = ['p5', 'p6', '"p\n7"', 'p 5" pipe', 'p8'].map(CSV_ROW)
+    const header = 'id,model,version,features.age,features.country'
+    writeFileSync(join(folder, 'rows.csv'), [header, CSV_ROW('p1'), ...bad, ...good].join('\n'))
+    assert.match(flyball(['baseline', 'rows.csv', '--skip-bad'], folder).stdout, /6 rows of rows\.csv, 3 left out/)
+    writeFileSync(join(folder, 'torn.csv'), [header, CSV_ROW('p1'), bad[1]].join('\n'))
+    assert.match(flyball(['baseline', 'torn.csv'], folder).stderr, /FLY-CLI-010 torn\.csv:3: text behind the closing quote of cell 1/)
+  })
+})
+
+test('a header that names a place twice is refused: one of the two cells would be lost', () => {
+  inFolder((folder) => {
+    writeFileSync(join(folder, 'flyball.yaml'), POLICY)
+    writeFileSync(join(folder, 'twice.csv'), `id,model,version,id\np1,fraud,v1,p2\n`)
+    assert.match(flyball(['baseline', 'twice.csv'], folder).stderr, /FLY-CLI-010 twice\.csv:1: the header: id is listed twice/)
+    writeFileSync(join(folder, 'both.csv'), `id,model,version,features.age,features\np1,fraud,v1,3,x\n`)
+    const both = flyball(['baseline', 'both.csv', '--skip-bad'], folder)
+    assert.match(both.stderr, /FLY-CLI-010 both\.csv:1: the header: features cannot hold a cell and features\.age too/)
+  })
+})
+
+test('a line longer than a record may be is named with its length and not kept, and the lines behind it are read', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'flyball-lines-'))
+  try {
+    const input = parsePolicy(POLICY, 'flyball.yaml').layout.predictions
+    writeFileSync(join(folder, 'long.jsonl'), `\uFEFF{"a":1}\r\n${'x'.repeat(300_000)}\n{"b":"\u2028"}\n`)
+    const rows: InputRow[] = []
+    for await (const row of rowsOf(join(folder, 'long.jsonl'), input, 1_000)) rows.push(row)
+    assert.deepEqual(
+      rows.map((row) => ('value' in row ? [row.line, row.value.toString()] : [row.line, row.problem])),
+      [
+        [1, '{"a":1}'],
+        [2, 'oversized: 300000 bytes, allowed are 1000'],
+        [3, '{"b":"\u2028"}'],
+      ],
+    )
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('a profile that knows no hour of the week says so', () => {
+  inFolder((folder) => {
+    writeFileSync(join(folder, 'flyball.yaml'), POLICY)
+    writeFileSync(join(folder, 'rows.jsonl'), jsonLines(ROWS.map(({ time: _time, ...row }) => row)))
+    const ended = flyball(['baseline', 'rows.jsonl'], folder)
+    assert.equal(ended.code, 0)
+    assert.match(ended.stderr, /warning fraud: no hour of the week is known/)
+  })
+})
+
 test('without input, with two, with a file that is not there or holds nothing of ours, the command says so', () => {
   inFolder((folder) => {
     writeFileSync(join(folder, 'flyball.yaml'), POLICY)
@@ -227,13 +284,14 @@ test('from a topic the newest records of each partition are taken, by their own 
     await writer.send('predictions', partition, [
       ...records,
       { key: 'x', value: Buffer.from('{'), timestampMs: records.at(-1)!.timestampMs },
+      { key: 'x', value: null, timestampMs: records.at(-1)!.timestampMs },
     ])
   }
   const loaded = parsePolicy(POLICY, 'flyball.yaml')
   const every = await recordTopic(log, loaded, { fromMs: 0, limit: 1_000_000 })
-  assert.deepEqual([every.source, every.rows, every.rejected], ['topic predictions', 1_000, 2])
-  const newest = await recordTopic(log, loaded, { fromMs: 0, limit: 101 })
-  assert.deepEqual([newest.rows, newest.rejected], [200, 2])
+  assert.deepEqual([every.source, every.rows, every.rejected], ['topic predictions', 1_000, 4])
+  const newest = await recordTopic(log, loaded, { fromMs: 0, limit: 102 })
+  assert.deepEqual([newest.rows, newest.rejected], [200, 4])
   const late = await recordTopic(log, loaded, { fromMs: BEGIN_MS + 900 * 360_000, limit: 1_000_000 })
   assert.equal(late.rows, 100)
   await log.close()

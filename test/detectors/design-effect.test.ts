@@ -1,7 +1,16 @@
 /** Design effect and tempering: what they say where the answer is known. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { addBuckets, type BucketSums, designEffect, designEffects, emptyBuckets, rowsInBuckets } from '../../detectors/design-effect.ts'
+import {
+  addBuckets,
+  type BucketSums,
+  bucketsWorth,
+  cautiousDesignEffect,
+  designEffect,
+  designEffects,
+  emptyBuckets,
+  rowsInBuckets,
+} from '../../detectors/design-effect.ts'
 import { type Random, seededRandom } from '../../detectors/math/random.ts'
 import { retempered } from '../../detectors/tempering.ts'
 
@@ -150,4 +159,16 @@ test('when the design effect rises, what was won shrinks with it; what has won n
   assert.deepEqual(retempered([6, -3], 4, 2), [6, -3])
   assert.deepEqual(retempered(Float64Array.of(6, -3), 1, 3), Float64Array.of(2, -3))
   for (const value of [0.5, Number.NaN, Number.POSITIVE_INFINITY]) assert.throws(() => retempered([1], 1, value), /temper/)
+})
+
+test('from few buckets it is taken for as much larger as Student asks, and from less than two for nothing', () => {
+  const worth = (buckets: number) => ({ rows: new Float64Array(BUCKETS).fill(10, 0, buckets), sums: new Float64Array(BUCKETS), squares: 0 })
+  const factors = [BUCKETS, 20, 6, 2, 1].map((buckets) => cautiousDesignEffect(worth(buckets)))
+  assert.ok(factors[0]! > 1 && factors[0]! < 1.07, `${factors}`)
+  assert.ok(Math.abs(factors[1]! - 1.48) < 0.01 && Math.abs(factors[2]! - 5.52) < 0.01, `${factors}`)
+  assert.ok(factors[3]! > 80_000 && factors[4] === Number.POSITIVE_INFINITY, `${factors}`)
+  const giant = worth(BUCKETS)
+  giant.rows[0] = 1e6
+  assert.ok(bucketsWorth(giant) < 1.01 && cautiousDesignEffect(giant) === Number.POSITIVE_INFINITY)
+  assert.equal(cautiousDesignEffect(emptyBuckets(BUCKETS)), Number.POSITIVE_INFINITY)
 })

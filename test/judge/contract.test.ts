@@ -115,6 +115,25 @@ test('four requests are no contract broken, five are; of another type or not fin
   assert.deepEqual(before, {}, 'slices that began before the stage are not its own')
 })
 
+test('with units a client that comes again and again is one unit, and no contract is broken by it', () => {
+  const model = { ...withContract(), hasUnits: true }
+  const world = new World(withContract())
+  world.slices(3)
+  const event = world.events.findLast((each) => each.event.kind === 'pane')!.event
+  assert.ok(event.kind === 'pane')
+  const all = withAges(event.pane, { candidate: [40, 50], control: [0, 1_000] })
+  const firstOf = (lacks: number) => withAges(event.pane, { candidate: [lacks, 10], control: [0, 300] }).cells
+  const tallyOf = (lacks: number): ContractTally => {
+    const first = firstOf(lacks).map((cell) => ({ ...cell, population: 'first' as const }))
+    return contractAfterPane({}, { ...all, cells: [...all.cells, ...first] }, model, 0)
+  }
+  assert.equal(brokenContract(tallyOf(1), model), '')
+  assert.match(
+    brokenContract(tallyOf(6), model),
+    /^6 of its 10 first requests of units in this stage lack the required feature age, 0 of the/,
+  )
+})
+
 test('the count survives a restart of the judge', () => {
   const world = new AgedWorld(withContract(1_000_000))
   world.share = 1

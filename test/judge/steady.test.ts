@@ -63,6 +63,18 @@ test('with action hold it is told once, as an incident that ends by itself', () 
   assert.equal(world.state.ladder.phase, 'promoted')
 })
 
+test('one that joins another which speaks already is in the record too, and the incident stays one', () => {
+  const hold = { class: 'signal', action: 'hold' } as const
+  const world = promoted({ steady: [ceiling(hold), ceiling({ ...hold, name: 'far', limit: 0.3 })] })
+  world.traffic = { ...world.traffic, candidateErrors: 0.12 }
+  world.slices(60)
+  assert.doesNotMatch(world.said('hold').at(-1)!.summary, /far/)
+  world.traffic = { ...world.traffic, candidateErrors: 0.6 }
+  world.slices(60)
+  assert.match(world.said('hold').at(-1)!.summary, /ceiling:errors: .*; far: /)
+  assert.equal(world.alerts.filter((alert) => alert.cause === 'steady').length, 1)
+})
+
 test('with action info it is only in the record', () => {
   const world = promoted({ steady: [ceiling({ class: 'info', action: 'info' })] })
   const said = world.decisions.length

@@ -71,6 +71,7 @@ test('a value needs its field, bounds with a direction, and a margin', () => {
   assert.match(faultsOf(mapped + value.replace('}', ', margin: 1}')).join('\n'), /needs bounds: \{low, high\} and worse/)
   assert.match(faultsOf(bounded.replace('\n        worse: lower', '')).join('\n'), /bounds: needs worse/)
   assert.match(faultsOf(bounded.replace('low: 0', 'low: 9')).join('\n'), /bounds\.high: must be above low \(9\)/)
+  assert.match(faultsOf(bounded + value.replace('}', ', margin: 9}')).join('\n'), /margin: must be below 9, the width of the bounds/)
   assert.equal(parsePolicy(bounded + value.replace('}', ', margin: 1}'), 'flyball.yaml').layout.models.length, 1)
 })
 
@@ -87,6 +88,13 @@ const REFUSED: readonly (readonly [why: string, addition: string, fault: RegExp]
   ['a lease that one lost heartbeat ends', 'acks: {heartbeat: 10s, lease: 15s}', /lease: must be at least two heartbeats \(20s\)/],
   ['feature edges that fall', 'features: {age: {edges: [0, 9, 5]}}', /edges\[2\]: must be above the edge before it \(9\)/],
   ['a segment value listed twice', 'segments: {region: [EU, EU]}', /region\[1\]: EU is listed twice/],
+  ['a proof that can never hold', 'guardrails: [{kind: brier, promote: {margin: 0}}]', /guardrails\[0\]: with a margin of 0 its proof can/],
+  [
+    'a margin that no harm exceeds',
+    'guardrails: [{kind: brier, margin: 1}]',
+    /guardrails\[0\]\.margin: must be below 1: no harm is larger/,
+  ],
+  ['a calibration of no meaning', 'guardrails: [{kind: calibration, margin: 2}]', /margin: must be below 1: no harm is larger/],
   ['score drift that acts', 'guardrails: [{kind: score-drift, action: rollback}]', /score-drift may hold or inform/],
   ['calibration that acts', 'guardrails: [{kind: calibration, action: rollback}]', /calibration may hold or inform/],
   ['calibration finer than models are', 'guardrails: [{kind: calibration, margin: 0.02}]', /must be at least 0\.05/],
@@ -125,6 +133,22 @@ for (const [why, change, fault] of REFUSED) {
     assert.match(faults[0]!, /^flyball\.yaml:\d+:\d+: /)
   })
 }
+
+test('a list as long as a list of zip codes is checked in no time', () => {
+  const zips = Array.from({ length: 60_000 }, (_, index) => `z${index}`)
+  const began = performance.now()
+  const [fault] = faultsOf(`${policyText}    features: {zip: {values: [${zips.join(', ')}, z7]}}\n`)
+  assert.match(fault!, /features\.zip\.values\[60000\]: z7 is listed twice/)
+  assert.ok(performance.now() - began < 5_000)
+})
+
+test('many pairs are named as what to cut', () => {
+  const names = Array.from({ length: 60 }, (_, index) => `f${index}`)
+  const pairs = names.flatMap((one, index) => names.slice(0, index).map((other) => `[${one}, ${other}]`))
+  const features = names.map((name) => `${name}: {low: 0, high: 1}`)
+  const [fault] = faultsOf(`${policyText}    features: {${features.join(', ')}}\n    pairs: [${pairs.join(', ')}]\n`)
+  assert.match(fault!, /: cut pairs \(1770\)/)
+})
 
 test('a policy whose largest pane would not fit in one record is refused, and the dimension to cut is named', () => {
   const zips = Array.from({ length: 1_200 }, (_, index) => `z${index}`)

@@ -91,6 +91,21 @@ test('what a kind needs and does not take is said with its place', () => {
   ])
 })
 
+test('a key is told once, by the name it has in the file', () => {
+  assert.deepEqual(faultsOf('{ kind: ceiling, of: latency, limitPoints: 5, thresholdMs: 1000000000 }'), [
+    '[0].thresholdMs: must lie within the latency bins, 0.25 to 13777 ms',
+  ])
+  assert.deepEqual(faultsOf('{ kind: ceiling, of: errors, limitPoints: 5, features: [age], outcome: chargeback }'), [
+    '[0].features: is for a ceiling of missing',
+    '[0].outcome: is for a ceiling of wrong-outcome',
+  ])
+})
+
+test('a baseline of no feature would guard nothing, and one of a feature twice would pay for it twice', () => {
+  assert.deepEqual(faultsOf('{ kind: baseline-drift, profile: p.json, features: [] }'), ['[0].features: must name at least one'])
+  assert.deepEqual(faultsOf('{ kind: baseline-drift, profile: p.json, features: [age, age] }'), ['[0].features[1]: age is listed twice'])
+})
+
 test('a ceiling needs the fields that it counts', () => {
   const unmapped = withGuardrails('{ kind: ceiling, of: errors, limitPoints: 5 }').replace(
     'topic: predictions',

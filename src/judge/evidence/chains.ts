@@ -136,13 +136,13 @@ export function settle(state: ChainsState, model: string, decided: readonly Deci
 
 /**
  * The end of the last slice that every source has passed: over slices up to it, absence is a fact.
- * Idle and ended sources are not waited for; -1 while a source is known that has not sent a pulse.
+ * Idle and ended sources are not waited for, save idle ones that have fallen mute; -1 while a source is known that has not sent a pulse.
  */
-export function passedMs(state: ChainsState): StreamTimeMs {
-  const sources = Object.values(state.sources)
-  const awaited = sources.filter((source) => !source.idle && !source.ended)
-  if (awaited.length > 0) return Math.min(...awaited.map((source) => source.sliceEndMs))
-  return Math.max(-1, ...sources.map((source) => source.sliceEndMs))
+export function passedMs(state: ChainsState, mute: readonly string[] = []): StreamTimeMs {
+  const sources = Object.entries(state.sources)
+  const awaited = sources.filter(([name, source]) => (!source.idle || mute.includes(name)) && !source.ended)
+  if (awaited.length > 0) return Math.min(...awaited.map(([, source]) => source.sliceEndMs))
+  return Math.max(-1, ...sources.map(([, source]) => source.sliceEndMs))
 }
 
 /** How far a chain of a source has come, undecided panes included; 0 for one never seen. */

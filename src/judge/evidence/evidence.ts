@@ -14,7 +14,7 @@ import type { Decided, Rewind } from './chains.ts'
 import { addStratum } from './closing.ts'
 import { coverageNow } from './coverage.ts'
 import { scopesOf } from './events.ts'
-import { awaitSlice, emptyGates, forgetSlices, passGates, ratioLimitsOf, startGatesStage } from './gates.ts'
+import { awaitSlice, emptyGates, forgetSlices, passGates, quietTooLong, ratioLimitsOf, startGatesStage } from './gates.ts'
 import { proofsNow } from './proofs.ts'
 import { harmsNow, readingsNow } from './readings.ts'
 import { emptySeries, resetSeries, startSeriesStage } from './series.ts'
@@ -253,7 +253,15 @@ export function silence(state: EvidenceState, model: ModelLayout): Silence {
   const quietMs = gates.quietToMs - gates.quietFromMs
   const quietEnough = quietMs >= plan.silentAfterMs && gates.quietRequests >= plan.silentMinimum
   const { candidate, total, quietRequests } = gates
-  return { logEvidence, logLimit, candidate, total, quietMs, quietRequests, silent: quietEnough && logEvidence >= logLimit }
+  return {
+    logEvidence,
+    logLimit,
+    candidate,
+    total,
+    quietMs,
+    quietRequests,
+    silent: quietEnough && logEvidence >= logLimit && quietTooLong(gates, logLimit),
+  }
 }
 
 export function coverage(state: EvidenceState, model: ModelLayout): readonly Coverage[] {

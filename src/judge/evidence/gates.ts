@@ -1,7 +1,8 @@
 /**
  * Sample ratio and silence: does the candidate get the share that was commanded, and does it answer at all?
  * Both are judged slice by slice, over slices that every source has passed: a lagging input is not a missing one.
- * Sample ratio looks at first exposures of units (at requests where there are none), silence at all requests.
+ * Both look at first exposures of units (at requests where there are none): who comes again stays where it is, and a candidate whose
+ * few users pause is not silent. What has gone quiet after everybody was seen is told by the gateways' counts (arrivals.ts).
  */
 import { emptySampleRatio, logEvidenceSampleRatio, observeSampleRatio } from '../../../detectors/sample-ratio.ts'
 import { emptySilence, observeSilence } from '../../../detectors/silence.ts'
@@ -19,12 +20,24 @@ export function emptyGates(): Gates {
 
 /** A new command: another share is commanded, evidence about it starts anew. Slices not yet passed stay. */
 export function startGatesStage(gates: Gates): Gates {
-  return { ...gates, ...freshGates() }
+  return { ...gates, ...freshGates(), heardUntilMs: gates.heardUntilMs }
 }
+
+const NOBODY_HEARD = { arrived: 0, total: 0, quiet: 0 }
 
 function freshGates(): Omit<Gates, 'waiting' | 'passedTo'> {
   const ratio = { ratio: emptySampleRatio(), ratioCandidate: 0, ratioTotal: 0, ratioBreach: null, share: Number.NaN }
-  return { ...ratio, silence: emptySilence(), candidate: 0, total: 0, quietFromMs: -1, quietToMs: -1, quietRequests: 0 }
+  return {
+    ...ratio,
+    silence: emptySilence(),
+    candidate: 0,
+    total: 0,
+    quietFromMs: -1,
+    quietToMs: -1,
+    quietRequests: 0,
+    heardUntilMs: -1,
+    heard: NOBODY_HEARD,
+  }
 }
 
 /** Notes the requests of an exposure pane until its slice has been passed by every source. */
@@ -45,7 +58,10 @@ export function awaitSlice(gates: Gates, pane: Pane, model: ModelLayout, stage: 
     firstCandidate,
     firstTotal: firstCandidate + firstControl,
   }
-  return { ...gates, waiting: [...gates.waiting, slice].slice(-WAITING_MAX) }
+  const waiting = [...gates.waiting, slice].slice(-WAITING_MAX)
+  if (candidate === 0) return { ...gates, waiting }
+  // A partition with few records has a slow clock: what it stamped long ago is heard of now, and ends the quiet now.
+  return { ...gates, waiting, heardUntilMs: Math.max(gates.heardUntilMs, gates.quietToMs, ...waiting.map((each) => each.sliceEndMs)) }
 }
 
 export function forgetSlices(gates: Gates, source: string, through: number): Gates {
@@ -96,21 +112,46 @@ function addSlices(sum: WaitingSlice, slice: WaitingSlice): WaitingSlice {
 }
 
 function judgeSlice(gates: Gates, slice: WaitingSlice, limits: RatioLimits): Gates {
-  const seen = slice.candidate > 0
+  const quietFromMs = gates.quietFromMs === -1 ? slice.sliceStartMs : gates.quietFromMs
   const next: Gates = {
     ...gates,
     candidate: gates.candidate + slice.candidate,
     total: gates.total + slice.total,
-    quietFromMs: seen ? slice.sliceEndMs : gates.quietFromMs === -1 ? slice.sliceStartMs : gates.quietFromMs,
-    quietToMs: slice.sliceEndMs,
-    quietRequests: seen ? 0 : gates.quietRequests + slice.total,
+    quietFromMs: Math.max(quietFromMs, gates.heardUntilMs),
+    quietToMs: Math.max(gates.quietToMs, slice.sliceEndMs),
+    quietRequests: slice.sliceEndMs <= gates.heardUntilMs ? 0 : gates.quietRequests + slice.total,
   }
   const share = slice.share
   if (share === null || share <= 0 || share >= 1) return next
-  return {
-    ...judgeRatio(next, slice, share, limits),
-    silence: slice.total > 0 ? observeSilence(gates.silence, { arrived: slice.candidate, total: slice.total, share }) : gates.silence,
+  return judgeSilence(judgeRatio(next, slice, share, limits), slice, share)
+}
+
+/**
+ * A splitter that gives half of what it should has not silenced anybody: silence is less than half of the share seen so far, or of the
+ * share commanded while nothing has been seen. What has been seen is that of the time up to the last arrival.
+ */
+function judgeSilence(gates: Gates, slice: WaitingSlice, share: number): Gates {
+  if (slice.firstTotal === 0) return gates
+  const counts = { arrived: slice.firstCandidate, total: slice.firstTotal, share: LEFT_OF_SHARE * shareHeard(gates, share) }
+  const { arrived, total, quiet } = gates.heard
+  const heard = {
+    arrived: arrived + slice.firstCandidate,
+    total: total + slice.firstTotal,
+    quiet: slice.firstCandidate > 0 || slice.sliceEndMs <= gates.heardUntilMs ? 0 : quiet + slice.firstTotal,
   }
+  return { ...gates, silence: observeSilence(gates.silence, counts), heard }
+}
+
+const LEFT_OF_SHARE = 0.5
+
+function shareHeard({ heard }: Gates, share: number): number {
+  return heard.arrived === 0 ? share : Math.min(share, (heard.arrived + 1) / (heard.total - heard.quiet + 1))
+}
+
+/** The present quiet is too long for chance, though one may have looked for it after every arrival. */
+export function quietTooLong(gates: Gates, logLimit: number): boolean {
+  const missing = LEFT_OF_SHARE * gates.heard.quiet * shareHeard(gates, Number.isNaN(gates.share) ? 1 : gates.share)
+  return missing >= logLimit + Math.log(gates.heard.arrived + 1)
 }
 
 /**

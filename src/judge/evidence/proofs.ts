@@ -22,7 +22,7 @@ import {
 } from './readings.ts'
 import { isScore, isShape } from './series.ts'
 import type { EvidenceState } from './state.ts'
-import { stageDesignEffect } from './units.ts'
+import { ROWS_FOR_DESIGN_EFFECT, stageDesignEffect } from './units.ts'
 import { about, brief } from './words.ts'
 
 /** Intervals begin with so many rows in each arm. */
@@ -76,17 +76,22 @@ function intervalProof(guardrail: Guardrail, state: EvidenceState, model: ModelL
     upperEnd: intervalHigh,
     allowed,
     rows: effect.candidateRows + effect.controlRows,
-    missing: holds ? '' : whatIsMissing(guardrail, effect, allowed),
+    missing: holds ? '' : whatIsMissing(guardrail, effect, allowed, Number.isFinite(likenessOf(guardrail, state, model))),
   }
 }
 
 function stageEffectOf(guardrail: Guardrail, state: EvidenceState, model: ModelLayout, halfWidth: number): Effect {
   const series = seriesIn(state, guardrail, ALL_SCOPE, model)
-  if (series.kind === 'score') return scoreEffectNow(series, guardrail, model, halfWidth, scoreDesignEffect(guardrail, state, model))
+  if (series.kind === 'score') return scoreEffectNow(series, guardrail, model, halfWidth, likenessOf(guardrail, state, model))
   const event = series.kind === 'events' ? series.events[proofEvent(guardrail)] : undefined
   if (!event || event.stage.candidateRequests === 0 || event.stage.controlRequests === 0) return NOTHING_SEEN
-  const deff = stageDesignEffect(guardrail, eventBlock(guardrail, model, proofEvent(guardrail)), state, model)
-  return eventEffect(event, model.plan.promotionAlpha, halfWidth, deff)
+  return eventEffect(event, model.plan.promotionAlpha, halfWidth, likenessOf(guardrail, state, model))
+}
+
+/** The design effect of what a promotion asks for; infinite while it is not known, 1 without units. */
+function likenessOf(guardrail: Guardrail, state: EvidenceState, model: ModelLayout): number {
+  if (isScore(guardrail)) return scoreDesignEffect(guardrail, state, model)
+  return stageDesignEffect(guardrail, eventBlock(guardrail, model, proofEvent(guardrail)), state, model)
 }
 
 const NOTHING_SEEN: Effect = {
@@ -100,9 +105,12 @@ const NOTHING_SEEN: Effect = {
 }
 
 /** What a reader may expect: rows still needed at the present rate, or that the estimate itself stands in the way. */
-function whatIsMissing(guardrail: Guardrail, effect: Effect, allowed: number): string {
+function whatIsMissing(guardrail: Guardrail, effect: Effect, allowed: number, isLikenessKnown: boolean): string {
   const fewest = Math.min(effect.candidateRows, effect.controlRows)
   if (!Number.isFinite(effect.intervalHigh)) {
+    if (!isLikenessKnown)
+      return `${guardrail.name} waits for rows of the control that tell their unit, at least ${about(ROWS_FOR_DESIGN_EFFECT)} of several units`
+    if (fewest >= ROWS_PER_ARM) return `${guardrail.name} has no interval while all values are the same`
     const arm = effect.candidateRows <= effect.controlRows ? 'candidate' : 'control'
     return `${guardrail.name} needs about ${about(Math.max(1, ROWS_PER_ARM - fewest))} more rows on the ${arm} for a first interval`
   }

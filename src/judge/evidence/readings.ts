@@ -137,8 +137,10 @@ function strengthsOf(guardrail: Guardrail, state: EvidenceState, model: ModelLay
   })
 }
 
+/** Words cost far more than numbers, and rules look at every pane: they are found when somebody reads them. */
 function readingOf({ guardrail, series, logEvidence, logLimit, weight }: Strength, state: EvidenceState, model: ModelLayout): Reading {
-  const { effect, detail, unit } = shown(series, guardrail, state, model)
+  let detail: string | undefined
+  const { effect, words, unit } = shown(series, guardrail, state, model)
   return {
     guardrail: guardrail.name,
     scope: series.scope,
@@ -151,7 +153,10 @@ function readingOf({ guardrail, series, logEvidence, logLimit, weight }: Strengt
     unit,
     margin: guardrail.margin,
     strata: series.strata,
-    detail: [detail, placeboInWords(state, guardrail, model)].filter((words) => words !== '').join('; '),
+    get detail() {
+      detail ??= [words(), placeboInWords(state, guardrail, model)].filter((each) => each !== '').join('; ')
+      return detail
+    },
   }
 }
 
@@ -163,8 +168,10 @@ function placeboInWords(state: EvidenceState, guardrail: Guardrail, model: Model
 interface Shown {
   readonly effect: Effect
   readonly unit: string
-  readonly detail: string
+  readonly words: () => string
 }
+
+const NO_WORDS = () => ''
 
 function shown(series: Series, guardrail: Guardrail, state: EvidenceState, model: ModelLayout): Shown {
   if (series.kind === 'score') return scoreShown(series, guardrail, state, model)
@@ -177,11 +184,11 @@ function eventsShown(series: EventSeries, guardrail: Guardrail, state: EvidenceS
   const unit = guardrail.kind === 'wrong-outcome' ? 'share of outcomes' : 'share of requests'
   const index = shownEvent(series, guardrail, state)
   const event = series.events[index]
-  if (!event) return { effect: NO_EFFECT, unit, detail: '' }
+  if (!event) return { effect: NO_EFFECT, unit, words: NO_WORDS }
   const names = eventNames(guardrail, model, state.thresholdBins[guardrail.name])
-  const detail = series.events.length > 1 || guardrail.kind === 'latency' ? (names[index] ?? '') : ''
+  const words = () => (series.events.length > 1 || guardrail.kind === 'latency' ? (names[index] ?? '') : '')
   const deff = stageDesignEffect(guardrail, eventBlock(guardrail, model, index), state, model)
-  return { effect: eventEffect(event, model.plan.promotionAlpha, widthShown(guardrail), deff), unit, detail }
+  return { effect: eventEffect(event, model.plan.promotionAlpha, widthShown(guardrail), deff), unit, words }
 }
 
 /** Half-width an interval on display is tuned to: the margin of promotions, or a point where the guardrail has none. */
@@ -291,8 +298,8 @@ const NO_EFFECT: Effect = {
 
 function scoreShown(series: ScoreSeries, guardrail: Guardrail, state: EvidenceState, model: ModelLayout): Shown {
   const deff = scoreDesignEffect(guardrail, state, model)
-  const detail = scoreWords(series, guardrail, model)
-  return { effect: scoreEffectNow(series, guardrail, model, widthShown(guardrail), deff), unit: scoreUnit(guardrail), detail }
+  const words = () => scoreWords(series, guardrail, model)
+  return { effect: scoreEffectNow(series, guardrail, model, widthShown(guardrail), deff), unit: scoreUnit(guardrail), words }
 }
 
 function scoreWords(series: ScoreSeries, guardrail: Guardrail, model: ModelLayout): string {
@@ -315,7 +322,7 @@ function calibrationShown(series: CalibrationSeries): Shown {
   const { rows, positives, said, happened } = biasOf(series)
   const effect = { ...NO_EFFECT, estimate: Math.abs(happened - said), candidateRows: rows, candidateEvents: positives }
   const isNotable = logEvidenceCalibration(series.evidence) >= LOG_NOTABLE
-  return { effect, unit: 'probability', detail: isNotable ? biasInWords(series) : '' }
+  return { effect, unit: 'probability', words: () => (isNotable ? biasInWords(series) : '') }
 }
 
 export function scoreDesignEffect(guardrail: Guardrail, state: EvidenceState, model: ModelLayout): number {
@@ -341,13 +348,16 @@ export function scoreEffectNow(series: ScoreSeries, guardrail: Guardrail, model:
 
 function shapeShown(series: ShapeSeries, guardrail: Guardrail, state: EvidenceState, model: ModelLayout): Shown {
   const strongest = strongestShape(series)
-  if (!strongest) return { effect: NO_EFFECT, unit: '', detail: '' }
+  if (!strongest) return { effect: NO_EFFECT, unit: '', words: NO_WORDS }
   const sum = (counts: Float64Array) => counts.reduce((total, count) => total + count, 0)
   const rows = { candidateRows: sum(strongest.candidate), controlRows: sum(strongest.control) }
-  const isNotable = logEvidenceOfShape(strongest) >= LOG_NOTABLE
-  const moved = isNotable ? shapeInWords(strongest, guardrail, model) : featureName(strongest.block)
-  const detail = [moved, shapeDistances(strongest, guardrail, model), expectedWrong(series, strongest, guardrail, state)]
-  return { effect: { ...NO_EFFECT, ...rows }, unit: '', detail: detail.filter((words) => words !== '').join('; ') }
+  const words = () => {
+    const isNotable = logEvidenceOfShape(strongest) >= LOG_NOTABLE
+    const moved = isNotable ? shapeInWords(strongest, guardrail, model) : featureName(strongest.block)
+    const all = [moved, shapeDistances(strongest, guardrail, model), expectedWrong(series, strongest, guardrail, state)]
+    return all.filter((each) => each !== '').join('; ')
+  }
+  return { effect: { ...NO_EFFECT, ...rows }, unit: '', words }
 }
 
 function shapeDistances(shape: ShapeEvidence, guardrail: Guardrail, model: ModelLayout): string {

@@ -9,7 +9,7 @@ import type { Guardrail, ModelLayout } from '../../policy/layout.ts'
 import { latencyKey } from './events.ts'
 import type { ChainStrata, EvidenceState, OpenPane, OpenStratum, Series } from './state.ts'
 import { steadyStillMeant } from './steady/steady.ts'
-import { blocksOf } from './strata.ts'
+import { blocksOf, EMPTY_STRATA } from './strata.ts'
 import { bucketKey, unitBlocksIn } from './units.ts'
 
 const FORMAT = 1
@@ -96,7 +96,7 @@ function chainsMeant(state: EvidenceState, fresh: EvidenceState): EvidenceState[
     })
     const ofStratum = (stratum: OpenStratum): OpenStratum => ({ ...stratum, panes: stratum.panes.map(ofPane) })
     const open = Object.fromEntries(Object.entries(strata.open).map(([source, stratum]) => [source, ofStratum(stratum)]))
-    chains[chain] = { ...strata, open, pools: strata.pools.map(ofStratum) }
+    chains[chain] = { ...EMPTY_STRATA, ...strata, open, pools: strata.pools.map(ofStratum) }
   }
   return chains
 }

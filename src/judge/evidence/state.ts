@@ -50,6 +50,10 @@ export interface ChainStrata {
   /** Shared by sources too thin to fill one of their own; at most one a stage. */
   readonly pools: readonly OpenStratum[]
   readonly closed: number
+  /** Sources whose panes went to a pool lately, and the end of the last slice each has handed on. */
+  readonly thin: Readonly<Record<string, StreamTimeMs>>
+  /** Pooled panes up to here were let go without a partner: what comes late finds none. */
+  readonly letGoUntilMs: StreamTimeMs
 }
 
 export interface OpenStratum {
@@ -199,6 +203,10 @@ export interface Gates {
   readonly quietFromMs: StreamTimeMs
   readonly quietToMs: StreamTimeMs
   readonly quietRequests: number
+  /** How far the slices had come when the candidate was last seen in a pane. */
+  readonly heardUntilMs: StreamTimeMs
+  /** What silence was judged on: arrivals, all, and all since the last arrival; first exposures where there are units. */
+  readonly heard: { readonly arrived: number; readonly total: number; readonly quiet: number }
 }
 
 export interface RatioBreach {

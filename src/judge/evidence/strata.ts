@@ -3,7 +3,7 @@
  * One is filled from one source until it holds enough requests and both arms. A source too thin to fill one in time hands its panes
  * to a pool shared by such sources. No stratum spans a change of command: what is open then goes to the pool of its own stage.
  */
-import type { ChainName, Pane, PaneCell, Population } from '../../domain.ts'
+import type { ChainName, Pane, PaneCell, Population, StreamTimeMs } from '../../domain.ts'
 import { ALL_SCOPE, type Block, type ModelLayout } from '../../policy/layout.ts'
 import type { Decided } from './chains.ts'
 import { CANDIDATE, type ChainStrata, CONTROL, type OpenCell, type OpenPane, type OpenStratum } from './state.ts'
@@ -24,7 +24,7 @@ export interface Filled {
   readonly decided: readonly Decided[]
 }
 
-export const EMPTY_STRATA: ChainStrata = { open: {}, pools: [], closed: 0 }
+export const EMPTY_STRATA: ChainStrata = { open: {}, pools: [], closed: 0, thin: {}, letGoUntilMs: 0 }
 
 /** Blocks that arrive on a chain; none when the model knows no such chain. */
 export function blocksOf(model: ModelLayout, chain: ChainName): readonly Block[] {
@@ -91,25 +91,73 @@ function rowsOfBlock(block: Block, counts: Float64Array | undefined): number {
 /** Adds a pane to its source's stratum; closes what is full, hands on what is too old, lets go what is of no use any more. */
 export function fill(strata: ChainStrata, pane: OpenPane, stage: number, chain: ChainName, rule: StratumRule): Filled {
   const open = { ...strata.open }
-  let pools = strata.pools
   const before = open[pane.source]
-  if (before && before.stage !== stage) {
-    pools = intoPool(pools, before)
-    delete open[pane.source]
-  }
-  const grown = grow(open[pane.source], pane, stage)
-  const closed: OpenStratum[] = []
   delete open[pane.source]
+  const handedOn: OpenStratum[] = []
+  if (before && before.stage !== stage) handedOn.push(before)
+  const grown = grow(before?.stage === stage ? before : undefined, pane, stage)
+  const closed: OpenStratum[] = []
   if (isFull(grown, rule)) closed.push(grown)
-  else if (pane.sliceEndMs - grown.panes[0]!.sliceStartMs >= rule.maxAgeMs) pools = intoPool(pools, grown)
+  else if (pane.sliceEndMs - grown.panes[0]!.sliceStartMs >= rule.maxAgeMs) handedOn.push(grown)
   else open[pane.source] = grown
-  closed.push(...pools.filter((pool) => isFull(pool, rule)))
-  const left = letGo(
-    pools.filter((pool) => !isFull(pool, rule)),
-    rule,
+  const pooled = pool(strata, handedOn, rule)
+  closed.push(...pooled.closed)
+  const decided = decidedBy([...closed.flatMap((stratum) => stratum.panes), ...pooled.dropped], chain)
+  const { pools, thin, letGoUntilMs } = pooled
+  return { strata: { open, pools, closed: strata.closed + closed.length, thin, letGoUntilMs }, closed, decided }
+}
+
+type Pools = Pick<ChainStrata, 'pools' | 'thin' | 'letGoUntilMs'>
+
+interface Pooled extends Pools {
+  readonly closed: readonly OpenStratum[]
+  readonly dropped: readonly OpenPane[]
+}
+
+/**
+ * What thin sources share. A pool closes over slices that each of them has handed on: where every version writes to a partition of its
+ * own and one partition is read late, what arrives together did not happen together. A source not heard of for a while is not waited
+ * for; what waited for it is let go, and what it brings of that time later finds no partner and is let go too.
+ */
+function pool(strata: ChainStrata, handedOn: readonly OpenStratum[], rule: StratumRule): Pooled {
+  const late = handedOn.flatMap(({ panes }) => panes.filter((pane) => pane.sliceEndMs <= strata.letGoUntilMs))
+  const inTime = handedOn.map(({ stage, panes }) =>
+    stratumOf(
+      stage,
+      panes.filter((pane) => pane.sliceEndMs > strata.letGoUntilMs),
+    ),
   )
-  const decided = decidedBy([...closed.flatMap((stratum) => stratum.panes), ...left.dropped], chain)
-  return { strata: { open, pools: left.pools, closed: strata.closed + closed.length }, closed, decided }
+  const merged = inTime.filter(({ panes }) => panes.length > 0).reduce(intoPool, strata.pools)
+  const thin = heard(strata.thin, handedOn, ONE_ARMED_AGES * rule.maxAgeMs)
+  const readyMs = Math.min(...Object.values(thin))
+  const closed: OpenStratum[] = []
+  const kept: OpenStratum[] = []
+  for (const each of merged) {
+    const ready = stratumOf(
+      each.stage,
+      each.panes.filter((pane) => pane.sliceEndMs <= readyMs),
+    )
+    if (!isFull(ready, rule)) kept.push(each)
+    else {
+      closed.push(ready)
+      const waiting = each.panes.filter((pane) => pane.sliceEndMs > readyMs)
+      if (waiting.length > 0) kept.push(stratumOf(each.stage, waiting))
+    }
+  }
+  const left = letGo(kept, rule, readyMs)
+  const letGoUntilMs = Math.max(strata.letGoUntilMs, ...left.oneArmed.map((pane) => pane.sliceEndMs))
+  return { pools: left.pools, thin, letGoUntilMs, closed, dropped: [...late, ...left.oneArmed, ...left.past] }
+}
+
+/** How far each thin source has handed on; those long behind the furthest are not waited for. */
+function heard(before: ChainStrata['thin'], handedOn: readonly OpenStratum[], forgetAfterMs: number): ChainStrata['thin'] {
+  if (handedOn.length === 0) return before
+  const thin = { ...before }
+  for (const { source, sliceEndMs } of handedOn.flatMap((stratum) => stratum.panes)) {
+    thin[source] = Math.max(thin[source] ?? 0, sliceEndMs)
+  }
+  const furthestMs = Math.max(...Object.values(thin))
+  return Object.fromEntries(Object.entries(thin).filter(([, sliceEndMs]) => furthestMs - sliceEndMs < forgetAfterMs))
 }
 
 /** Takes back the panes of a source that end beyond `through`. */
@@ -154,20 +202,38 @@ function inSliceOrder(panes: readonly OpenPane[]): readonly OpenPane[] {
   return [...panes].sort((one, other) => one.sliceStartMs - other.sliceStartMs || (one.source < other.source ? -1 : 1))
 }
 
+interface LetGo {
+  readonly pools: readonly OpenStratum[]
+  /** Waited too long for the other version. */
+  readonly oneArmed: readonly OpenPane[]
+  /** Of stages long past. */
+  readonly past: readonly OpenPane[]
+}
+
 /** Pools of stages long past, and one-armed panes long waited with, are let go: by counts and ages, never by what they show. */
-function letGo(pools: readonly OpenStratum[], rule: StratumRule): { pools: readonly OpenStratum[]; dropped: readonly OpenPane[] } {
+function letGo(pools: readonly OpenStratum[], rule: StratumRule, readyMs: StreamTimeMs): LetGo {
   const kept: OpenStratum[] = []
-  const dropped: OpenPane[] = []
-  for (const pool of pools) {
-    const isPast = pool.stage < rule.currentStage - 1
-    const isOneArmed = pool.candidate === 0 || pool.control === 0
-    const newestMs = pool.panes.at(-1)!.sliceEndMs
-    const isTooOld = (pane: OpenPane) => isPast || (isOneArmed && newestMs - pane.sliceEndMs >= ONE_ARMED_AGES * rule.maxAgeMs)
-    dropped.push(...pool.panes.filter(isTooOld))
-    const left = pool.panes.filter((pane) => !isTooOld(pane))
-    if (left.length > 0) kept.push(left.length === pool.panes.length ? pool : stratumOf(pool.stage, left))
+  const oneArmed: OpenPane[] = []
+  const past: OpenPane[] = []
+  for (const each of pools) {
+    if (each.stage < rule.currentStage - 1) {
+      past.push(...each.panes)
+      continue
+    }
+    const newestMs = each.panes.at(-1)!.sliceEndMs
+    const isOld = (pane: OpenPane) => newestMs - pane.sliceEndMs >= ONE_ARMED_AGES * rule.maxAgeMs
+    const lacksPartner = (panes: readonly OpenPane[]) =>
+      panes.every((pane) => pane.candidate === 0) || panes.every((pane) => pane.control === 0)
+    const [ready, waiting] = [
+      each.panes.filter((pane) => pane.sliceEndMs <= readyMs),
+      each.panes.filter((pane) => pane.sliceEndMs > readyMs),
+    ]
+    const old = [ready, waiting].filter(lacksPartner).flatMap((panes) => panes.filter(isOld))
+    oneArmed.push(...old)
+    const left = each.panes.filter((pane) => !old.includes(pane))
+    if (left.length > 0) kept.push(old.length === 0 ? each : stratumOf(each.stage, left))
   }
-  return { pools: kept, dropped }
+  return { pools: kept, oneArmed, past }
 }
 
 function decidedBy(panes: readonly OpenPane[], chain: ChainName): readonly Decided[] {

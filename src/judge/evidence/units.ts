@@ -9,7 +9,7 @@
  * that is no different. When it is convicted, users differ in a way that the design effect has missed: the tempered half of every
  * guardrail of that chain stops for the rest of the rollout.
  */
-import { addBuckets, type BucketSums, designEffect, emptyBuckets, rowsInBuckets } from '../../../detectors/design-effect.ts'
+import { addBuckets, type BucketSums, cautiousDesignEffect, emptyBuckets, rowsInBuckets } from '../../../detectors/design-effect.ts'
 import { logMarginFromPoints, logMarginFromPointsFewer } from '../../../detectors/margin.ts'
 import { retempered } from '../../../detectors/tempering.ts'
 import { type Arms, DEFAULT_GRID, emptyTwoArm, logEvidenceTwoArm, observeTwoArm } from '../../../detectors/two-arm.ts'
@@ -75,7 +75,7 @@ function knownEffect(key: string, sums: UnitsState['whole'], cache: Map<string, 
   const known = cache.get(key)
   if (known !== undefined) return known
   const buckets = sums[key]
-  const effect = buckets && rowsInBuckets(buckets) >= ROWS_FOR_DESIGN_EFFECT ? designEffect(buckets) : Number.POSITIVE_INFINITY
+  const effect = buckets && rowsInBuckets(buckets) >= ROWS_FOR_DESIGN_EFFECT ? cautiousDesignEffect(buckets) : Number.POSITIVE_INFINITY
   cache.set(key, effect)
   return effect
 }
@@ -192,7 +192,7 @@ export function placeboArms({ rows, sums }: BucketSums, share: number): Arms {
 }
 
 function observePlacebo(given: Placebo | undefined, arms: Arms, before: BucketSums, guardrail: Guardrail): Placebo {
-  const temper = designEffect(before)
+  const temper = cautiousDesignEffect(before)
   if (!Number.isFinite(temper)) return given ?? EMPTY_PLACEBO
   const held = heldAt(given ?? { ...EMPTY_PLACEBO, fewer: isTwoSided(guardrail) ? emptyTwoArm(DEFAULT_GRID) : null }, temper)
   const events = before.sums.reduce((sum, each) => sum + each, 0)

@@ -95,6 +95,10 @@ test('readings of the log score and of the scores carry the numbers, for the who
   const detailOf = (guardrail: string, scope: string) =>
     readings(state, model).find((reading) => reading.guardrail === guardrail && reading.scope === scope)!.detail
   assert.match(detailOf('log-score', '__all__'), /^scores in .*calibration error 0\.1\d+ \(0\.0/)
+  // Rules look at readings with every pane, and words cost a thousand times what they look at.
+  const shown = readings(state, model).find((each) => each.guardrail === 'log-score')!
+  assert.equal(typeof Object.getOwnPropertyDescriptor(shown, 'detail')!.get, 'function')
+  assert.equal(structuredClone(shown).detail, shown.detail)
   assert.equal(detailOf('log-score', 'region=eu'), '')
   assert.match(detailOf('score-drift', '__all__'), /; KS 0\.\d+, PSI [\d.]+; [\d.]+ % ± [\d.]+ % wrong expected from the scores/)
   const restored = decodeEvidence(encodeEvidence(state), model)

@@ -122,6 +122,18 @@ test('errors at twice the ceiling call for what the policy says, with the cause 
   }
 })
 
+test('an alarm after a long healthy time names the share that raised it, which is above the limit', () => {
+  const layout = model(ERRORS)
+  let state = startStage(emptyEvidence(layout), layout, 0)
+  for (const { exposure } of panesOf(layout, { seed: 2, slices: 260, harm: { errorRate: 0.5 }, from: 200 })) {
+    state = observe(state, exposure, layout)
+    if (harms(state, layout).hold.length > 0) break
+  }
+  const { detail, estimate } = reading(state, layout, 'ceiling:errors')
+  assert.ok(Number(/^errors: (\S+) %/.exec(detail)![1]) > 20, detail)
+  assert.ok(estimate > 0.15, `${estimate}`)
+})
+
 test('panes are counted once each, and only when they are decided', () => {
   const layout = model(ERRORS)
   const state = after(layout, { seed: 3, slices: 100 })

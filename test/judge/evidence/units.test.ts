@@ -9,9 +9,12 @@ import {
   encodeEvidence,
   harms,
   observePane,
+  passSlices,
   proofs,
   readings,
+  silence,
   stageRows,
+  startStage,
 } from '../../../src/judge/evidence/evidence.ts'
 import { logEvidenceOf } from '../../../src/judge/evidence/series.ts'
 import { placeboArms, ROWS_FOR_DESIGN_EFFECT, stageDesignEffect } from '../../../src/judge/evidence/units.ts'
@@ -56,6 +59,11 @@ test('and in at most 1 % over a ladder whose steps move users from one version t
   const ladder = { ...HEAVY, panes: 240, shares: [0.01, 0.05, 0.25, 0.5] }
   const alarms = falseAlarms(stickyModel(0), 60, ladder, 9_000)
   assert.ok(alarms <= 60 * ALPHA + 3 * Math.sqrt(60 * ALPHA * (1 - ALPHA)), `${alarms} of 60`)
+})
+
+test('and in at most 1 % when the users are so few that their likeness is hardly known', () => {
+  const alarms = [4, 8, 32].map((users) => falseAlarms(stickyModel(0), 40, { ...HEAVY, panes: 200, users }, 7_000))
+  assert.ok(alarms.reduce((sum, count) => sum + count, 0) <= 120 * ALPHA + 3 * Math.sqrt(120 * ALPHA * (1 - ALPHA)), `${alarms} of 40 each`)
 })
 
 test('what users always bring along, an age or a slow line, passes for harm every time if requests pass for independent, and never here', () => {
@@ -173,6 +181,17 @@ test('before a thousand control rows are in buckets nothing is betted on repeate
   assert.ok(isKnown)
 })
 
+test('where records do not tell their unit, a promotion says that it waits for units, not for a row more', () => {
+  const model = stickyModel(0.5)
+  let state = emptyEvidence(model)
+  for (const { pane } of stickyPanes(model, { ...CALM, panes: 30 })) {
+    const cells = pane.cells.filter((cell) => cell.population === 'all')
+    state = observePane(state, { ...pane, cells }, model, CONTEXT).state
+  }
+  const [proof] = proofs(state, model, 100)
+  assert.equal(proof!.missing, 'error-rate waits for rows of the control that tell their unit, at least 1,000 of several units')
+})
+
 function unitKey(model: ModelLayout): string {
   const block = model.unitBlocks!['exposure']!.find((each) => each.id === 'units:errors')!
   return `${block.id}@${block.hash}`
@@ -208,6 +227,20 @@ test('when part of the control is convicted beside the rest of it, all requests 
     assert.equal(state.units['exposure']!.fired, 'error-rate')
   }
   assert.ok(firedAt >= 80 && firedAt < 160, `${firedAt}`)
+})
+
+test('a split by units gives few users to a candidate: while they pause it is not silent', () => {
+  const model = stickyModel(0.5)
+  const isSilent = (seed: number) => {
+    const options = { users: 300, panes: 150, requests: 50, shares: [0.01], activity: 0, seed }
+    let state = startStage(emptyEvidence(model), model, 0)
+    for (const { pane } of stickyPanes(model, options)) {
+      state = passSlices(observePane(state, pane, model, { ...CONTEXT, commandedShare: 0.01 }).state, model, pane.sliceEndMs)
+      if (silence(state, model).silent) return true
+    }
+    return false
+  }
+  assert.deepEqual(Array.from({ length: 20 }, (_, n) => 60 + n).filter(isSilent), [])
 })
 
 test("a placebo takes as many of the control's buckets as the candidate has share, at least one and never all", () => {

@@ -6,7 +6,7 @@ import { ALL_SCOPE, type ModelLayout, type SteadyGuardrail } from '../../../poli
 import { featureName } from '../events.ts'
 import { CANDIDATE, CONTROL } from '../state.ts'
 import type { Alarm, CeilingWatch, DriftWatch, SteadyState, VolumeWatch, Watch } from './state.ts'
-import { driftBlocks, driftInWords, furthestFeature, logExcess, logLimitOf, namesOf, rateInWords, steadyOf } from './steady.ts'
+import { driftBlocks, driftInWords, furthestFeature, logExcess, logLimitOf, namesOf, rateInWords, shareNow, steadyOf } from './steady.ts'
 
 export const ENVIRONMENT = 'environment: both versions moved together'
 
@@ -54,7 +54,8 @@ function ceilingReading({ sides }: CeilingWatch, guardrail: SteadyGuardrail, log
     ...headOf(guardrail),
     logEvidence: alarm?.logEvidence ?? logs[index] ?? 0,
     logLimit,
-    estimate: rate && rate.rows > 0 ? rate.recentEvents / rate.recentRows - guardrail.limit : Number.NaN,
+    estimate:
+      alarm?.share !== undefined ? alarm.share - guardrail.limit : rate && rate.rows > 0 ? shareNow(rate) - guardrail.limit : Number.NaN,
     unit: guardrail.counts?.kind === 'wrong-outcome' ? 'share of outcomes above the ceiling' : 'share of requests above the ceiling',
     margin: guardrail.limit,
     candidateRows: rate?.rows ?? 0,

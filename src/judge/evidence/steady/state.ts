@@ -37,6 +37,8 @@ export interface Alarm {
   readonly index: number
   readonly words: string
   readonly rows: number
+  /** ceiling: the share of rows that raised it. */
+  readonly share?: number
 }
 
 export interface CeilingWatch {
@@ -52,6 +54,13 @@ export interface CeilingSide {
   readonly alarm: Alarm | null
 }
 
+export interface RowsForHarm {
+  readonly rows: number
+  readonly events: number
+  /** Of the least harm against the limit. */
+  readonly logOdds: number
+}
+
 export interface CeilingRate {
   readonly state: CeilingState
   readonly rows: number
@@ -59,6 +68,8 @@ export interface CeilingRate {
   /** Sums that fade by a fiftieth a batch, for display. */
   readonly recentRows: number
   readonly recentEvents: number
+  /** Since the rows began to speak for harm, for display; null: they do not. */
+  readonly since?: RowsForHarm | null
 }
 
 export interface DriftWatch {

@@ -18,10 +18,12 @@ import { armsOf, blocksRead, eventNames, featureName, latencyBlock, thresholdBin
 import { CANDIDATE, CONTROL } from '../state.ts'
 import { armOf, blocksOf, type SlotRow } from '../strata.ts'
 import { brief, percent } from '../words.ts'
-import type { Alarm, ArmTally, CeilingRate, CeilingSide, DriftSide, SteadyPane, SteadyState, Watch } from './state.ts'
+import type { Alarm, ArmTally, CeilingRate, CeilingSide, DriftSide, RowsForHarm, SteadyPane, SteadyState, Watch } from './state.ts'
 import { emptyTraffic, emptyVolumeWatch, forgetTraffic, noteTraffic, volumeDigest } from './volume.ts'
 
 const FADE = 0.98
+/** The least harm that a ceiling looks for, on the scale of log odds. */
+const LEAST_LOG_ODDS = 0.1
 
 export function steadyOf(model: ModelLayout): readonly SteadyGuardrail[] {
   return model.plan.steady ?? []
@@ -205,7 +207,7 @@ function observeRates(
   const batches = side.batches + 1
   if (!(logs[index]! >= logLimit)) return { batches, rates, alarm: stillStands(side.alarm, atMs, model) }
   const words = rateInWords(rates[index]!, namesOf(guardrail, model)[index] ?? guardrail.name, guardrail)
-  const alarm: Alarm = { atMs, logEvidence: logs[index]!, index, words, rows: rates[index]!.rows }
+  const alarm: Alarm = { atMs, logEvidence: logs[index]!, index, words, rows: rates[index]!.rows, share: shareNow(rates[index]!) }
   const anew = rates.map((rate, each) => (logs[each]! >= logLimit ? { ...rate, state: emptyCeiling() } : rate))
   return { batches, rates: anew, alarm }
 }
@@ -218,14 +220,30 @@ function addToRate(rate: CeilingRate, [rows = 0, events = 0]: readonly number[],
     events: rate.events + events,
     recentRows: rate.recentRows * FADE + rows,
     recentEvents: rate.recentEvents * FADE + events,
+    since: sinceHarm(rate, rows, events, limit),
   }
+}
+
+/**
+ * Rows since their running evidence for the least harm was last below zero (Page's CUSUM): their share is above the limit, whatever a
+ * long healthy time before them would make of a mean.
+ */
+function sinceHarm({ since }: CeilingRate, rows: number, events: number, limit: number): RowsForHarm | null {
+  const bet = events * LEAST_LOG_ODDS - rows * Math.log1p(limit * Math.expm1(LEAST_LOG_ODDS))
+  const logOdds = (since?.logOdds ?? 0) + bet
+  return logOdds > 0 ? { rows: (since?.rows ?? 0) + rows, events: (since?.events ?? 0) + events, logOdds } : null
+}
+
+/** Of the rows that speak for harm, where there are some; else of the recent ones. */
+export function shareNow({ since, recentRows, recentEvents }: CeilingRate): number {
+  return !since ? recentEvents / recentRows : since.events / since.rows
 }
 
 /** "errors: 9.8 % of recent requests, allowed 5 %" */
 export function rateInWords(rate: CeilingRate, name: string, guardrail: SteadyGuardrail): string {
   const what = guardrail.counts?.kind === 'missing' ? `${name} missing` : name
   const of = guardrail.counts?.kind === 'wrong-outcome' ? 'outcomes' : 'requests'
-  return `${what}: ${percent(rate.recentEvents / rate.recentRows)} of recent ${of}, allowed ${percent(guardrail.limit)}`
+  return `${what}: ${percent(shareNow(rate))} of recent ${of}, allowed ${percent(guardrail.limit)}`
 }
 
 // ── drift ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────
