@@ -110,3 +110,33 @@ test('undecided panes can be taken back, decided ones stay', () => {
   assert.deepEqual(again, state)
   assert.equal(stageRows(back).panes, 1)
 })
+
+const THIN = { source: 'candidates/0' }
+/** One minute of a version that has a partition of its own. */
+const minuteOf = (minute: number, candidate: number, control: number, given: Partial<Pane>) =>
+  Array.from({ length: 12 }, (_, index) => pane(minute * 12 + index, candidate, control, given))
+
+test('where each version has a partition of its own, only what happened together is judged together, however late one of them is read', () => {
+  const control = minuteOf(0, 0, 90, {})
+  const early = feed([...control, ...minuteOf(0, 10, 0, THIN), ...minuteOf(1, 0, 90, {}), ...minuteOf(2, 0, 90, {})])
+  assert.deepEqual(stageRows(early.state), { candidate: 120, control: 1_080, panes: 24 })
+  // The second minute of the candidate comes when the control has its third: it meets the control's second, and no more.
+  const late = feed(minuteOf(1, 10, 0, THIN), early.state)
+  assert.deepEqual(stageRows(late.state), { candidate: 240, control: 2_160, panes: 48 })
+})
+
+test('what waited too long for a partition that is not read is let go, and so is what that partition brings of the time', () => {
+  const paired = [...minuteOf(0, 0, 90, {}), ...minuteOf(0, 10, 0, THIN)]
+  const stuck = feed([...paired, ...[1, 2, 3, 4, 5].flatMap((minute) => minuteOf(minute, 0, 90, {}))])
+  assert.equal(stageRows(stuck.state).control, 1_080, 'nothing is judged meanwhile')
+  const { open, pools } = stuck.state.chains['exposure']!
+  const kept = [...Object.values(open), ...pools].flatMap((stratum) => stratum.panes)
+  assert.ok(kept.length <= 48, `${kept.length} panes kept`)
+  const back = feed(
+    [1, 2].flatMap((minute) => minuteOf(minute, 10, 0, THIN)),
+    stuck.state,
+  )
+  assert.equal(stageRows(back.state).candidate, 120, 'its partners are gone')
+  const together = feed([...minuteOf(5, 10, 0, THIN), ...minuteOf(6, 0, 90, {}), ...minuteOf(6, 10, 0, THIN)], back.state)
+  assert.ok(stageRows(together.state).candidate > 120)
+})
