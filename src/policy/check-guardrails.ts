@@ -100,6 +100,10 @@ function checkPromotion(guardrail: PolicyGuardrail, path: KeyPath, found: Findin
   const { marginKey, margin, promotes } = KINDS[kind]
   const asked = promote ?? (promotes && action !== 'info')
   if (asked === false || marginKey === null) return
+  if (kind === 'calibration' && typeof asked === 'object') {
+    found.fault([...path, 'promote'], 'calibration has no interval: it promotes when it is quiet; say true or false')
+    return
+  }
   const effective = (typeof asked === 'object' ? marginOf(asked) : undefined) ?? marginOf(guardrail) ?? margin
   // A margin of the guardrail's own that is 0 is told by checkBoundedMargin already.
   if (effective > 0 || (BOUNDED_KINDS.includes(kind) && typeof asked !== 'object')) return

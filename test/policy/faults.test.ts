@@ -96,6 +96,11 @@ const REFUSED: readonly (readonly [why: string, addition: string, fault: RegExp]
   ],
   ['a calibration of no meaning', 'guardrails: [{kind: calibration, margin: 2}]', /margin: must be below 1: no harm is larger/],
   ['score drift that acts', 'guardrails: [{kind: score-drift, action: rollback}]', /score-drift may hold or inform/],
+  [
+    'a proof that calibration cannot give',
+    'guardrails: [{kind: calibration, promote: {margin: 0.1}}]',
+    /promote: calibration has no interval/,
+  ],
   ['calibration that acts', 'guardrails: [{kind: calibration, action: rollback}]', /calibration may hold or inform/],
   ['calibration finer than models are', 'guardrails: [{kind: calibration, margin: 0.02}]', /must be at least 0\.05/],
   [
@@ -134,12 +139,10 @@ for (const [why, change, fault] of REFUSED) {
   })
 }
 
-test('a list as long as a list of zip codes is checked in no time', () => {
+test('in a list as long as a list of zip codes the one that is listed twice is named', () => {
   const zips = Array.from({ length: 60_000 }, (_, index) => `z${index}`)
-  const began = performance.now()
   const [fault] = faultsOf(`${policyText}    features: {zip: {values: [${zips.join(', ')}, z7]}}\n`)
   assert.match(fault!, /features\.zip\.values\[60000\]: z7 is listed twice/)
-  assert.ok(performance.now() - began < 5_000)
 })
 
 test('many pairs are named as what to cut', () => {
