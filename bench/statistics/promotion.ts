@@ -53,7 +53,7 @@ interface Design {
 }
 
 async function equalCandidates({ seed, small, workers, log }: SectionOptions): Promise<Design[]> {
-  const count = small ? 3 : 40
+  const count = small ? 3 : 20
   const run = async (design: EqualTask['design'], what: string): Promise<Design> => {
     const task: EqualTask = { seed, design }
     const minutes = await spread<number | null>({ module: MODULE, task: 'minutesToPromote', argument: task, count, workers })
@@ -81,7 +81,7 @@ async function harmfulCandidates({ seed, small, workers, log }: SectionOptions):
   for (const profile of small ? SMALL_PROFILES : PROFILES_TRIED) {
     for (const harm of HARMS) {
       for (const times of [0, 1, 2, 4] as const) {
-        const count = small ? 1 : times === 0 ? 20 : harm.startsWith('sticky') ? 60 : 100
+        const count = small ? 1 : times === 0 ? 5 : harm.startsWith('sticky') ? 15 : 20
         const task: HarmTask = { seed, profile, harm, times }
         const results = await spread<RolloutResult>({ module: MODULE, task: 'harmfulRollout', argument: task, count, workers })
         const cell = { name: `${profile}/${harm}/${times}x`, task, results }
