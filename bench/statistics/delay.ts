@@ -49,7 +49,7 @@ function familiesOf(small: boolean): readonly Family[] {
       budget: ONE_SCOPE,
       onsetStrata: 0,
       strataMax: 20_000,
-      rollouts: rollouts(400, 40),
+      rollouts: rollouts(200, 40),
     },
     {
       key: '420 scopes, onset 0',
@@ -67,7 +67,7 @@ function familiesOf(small: boolean): readonly Family[] {
       budget: ONE_SCOPE,
       onsetStrata: 500,
       strataMax: 20_000,
-      rollouts: rollouts(200, 10),
+      rollouts: rollouts(100, 10),
     },
   ]
 }

@@ -40,11 +40,11 @@ const STREAMS: readonly Stream[] = [
   {
     name: EVERYTHING,
     what: 'an equal candidate; errors, outcomes, latency, score, six features',
-    rollouts: 400,
+    rollouts: 100,
     rolloutsSmall: 4,
     slices: SLICES,
   },
-  { name: 'plain', what: whatOf('plain'), rollouts: 400, rolloutsSmall: 6, slices: SLICES },
+  { name: 'plain', what: whatOf('plain'), rollouts: 100, rolloutsSmall: 6, slices: SLICES },
   { name: 'storm', what: whatOf('storm'), rollouts: 40, rolloutsSmall: 1, slices: SLICES },
   { name: 'cold-cache', what: whatOf('cold-cache'), rollouts: 40, rolloutsSmall: 1, slices: SLICES },
   { name: 'sticky-5000', what: whatOf('sticky-5000'), rollouts: 40, rolloutsSmall: 1, slices: SLICES, hasUsers: true },
