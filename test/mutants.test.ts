@@ -14,9 +14,10 @@ interface Run {
 }
 
 /** A run of the guards in their own folder, as `npm test -- --mutant` would make it. */
-function runGuards(folder: string, { guards }: Mutant): Promise<Run> {
+function runGuards(folder: string, { guards, guardPattern }: Mutant): Promise<Run> {
   const { NODE_TEST_CONTEXT: _ours, ...env } = process.env
-  const child = spawn(process.execPath, ['--import', 'tsx', '--test', '--test-reporter=tap', ...guards], { cwd: folder, env })
+  const pattern = guardPattern === undefined ? [] : [`--test-name-pattern=${guardPattern}`]
+  const child = spawn(process.execPath, ['--import', 'tsx', '--test', '--test-reporter=tap', ...pattern, ...guards], { cwd: folder, env })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
   return new Promise((resolve) => child.once('exit', (code) => resolve({ code, output })))

@@ -24,6 +24,8 @@ export interface Mutant {
   readonly patches: readonly Patch[]
   /** Test files that must notice. */
   readonly guards: readonly string[]
+  /** Which of their tests; all of them where it is left out. */
+  readonly guardPattern?: string
 }
 
 const PROMISES = 'test/judge/evidence/promises.test.ts'
@@ -78,6 +80,7 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
     guards: ['test/judge/evidence/units.test.ts'],
+    guardPattern: 'with units mapped the same users accuse',
   },
   {
     name: 'strata',
