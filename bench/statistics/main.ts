@@ -84,12 +84,26 @@ async function run({ seed, small, workers, only }: Arguments): Promise<Section[]
   return sections
 }
 
+function sectionText({ title, markdown, plots }: Section): string {
+  const images = plots.map(({ name }) => `![${name}](statistics/${name}.svg)`)
+  return [`## ${title}`, '', markdown.trim(), ...(images.length > 0 ? ['', ...images] : [])].join('\n')
+}
+
+/** Parts of a run take the place of the same parts in a report of the same seed. */
+function renewed(report: string, sections: readonly Section[], { seed }: Arguments): string {
+  if (!report.includes(`\nSeed ${seed}. `)) throw new Error(`docs/statistics.md is of another seed than ${seed}: run all sections`)
+  const parts = report.split(/\n(?=## )/)
+  for (const section of sections) {
+    const at = parts.findIndex((part) => part.startsWith(`## ${section.title}\n`))
+    if (at < 0) throw new Error(`docs/statistics.md has no section ${section.title}: run all sections`)
+    parts[at] = `${sectionText(section)}\n`
+  }
+  return parts.join('\n')
+}
+
 function reportOf(sections: readonly Section[], { seed, small }: Arguments): string {
   const command = `npm run bench:statistics -- --seed ${seed}${small ? ' --small' : ''} --write`
-  const body = sections.map(({ title, markdown, plots }) => {
-    const images = plots.map(({ name }) => `![${name}](statistics/${name}.svg)`)
-    return [`## ${title}`, '', markdown.trim(), ...(images.length > 0 ? ['', ...images] : [])].join('\n')
-  })
+  const body = sections.map(sectionText)
   return [
     '# What the statistics do',
     '',
@@ -104,10 +118,12 @@ function write(sections: readonly Section[], json: Readonly<Record<string, unkno
   const folder = join(ROOT, 'docs', 'statistics')
   mkdirSync(folder, { recursive: true })
   for (const { name, svg } of sections.flatMap((section) => section.plots)) writeFileSync(join(folder, `${name}.svg`), svg)
-  writeFileSync(join(ROOT, 'docs', 'statistics.md'), reportOf(sections, given))
+  const report = join(ROOT, 'docs', 'statistics.md')
+  const isPart = given.only.length > 0
+  writeFileSync(report, isPart ? renewed(readFileSync(report, 'utf8'), sections, given) : reportOf(sections, given))
   const method = join(ROOT, 'docs', 'method.md')
   // Figures of parts of a run would stand beside those of another.
-  if (existsSync(method) && given.only.length === 0) writeFileSync(method, withFigures(readFileSync(method, 'utf8'), json))
+  if (existsSync(method) && !isPart) writeFileSync(method, withFigures(readFileSync(method, 'utf8'), json))
 }
 
 const given = argumentsOf()

@@ -23,15 +23,20 @@ export function requestsOf(pane: Pane, control: string, candidate: string): ArmR
   return { candidate: requests(candidate), control: requests(control) }
 }
 
-/** A partition with few records has a slow clock: the candidate was seen when its pane was, whatever slice that pane is of. */
+/**
+ * A partition with few records has a slow clock: the candidate was seen when its pane was, whatever slice that pane is of.
+ * When the control comes back after an outage of both, what was routed meanwhile was lost with the rest and tells nothing.
+ */
 export function arrivalsAfterPane(
   arrivals: Arrivals,
   arms: ArmRequests,
   sliceEndMs: StreamTimeMs,
-  { nowMs, wallMs }: { readonly nowMs: StreamTimeMs; readonly wallMs: number },
+  { nowMs, wallMs, silentAfterMs }: { readonly nowMs: StreamTimeMs; readonly wallMs: number; readonly silentAfterMs: number },
 ): Arrivals {
+  const isBack = arms.control > 0 && arrivals.controlSeenMs > 0 && sliceEndMs - arrivals.controlSeenMs >= silentAfterMs
+  const held = isBack ? arrivalsForgotten(arrivals) : arrivals
   const controlSeenMs = arms.control > 0 ? Math.max(arrivals.controlSeenMs, sliceEndMs) : arrivals.controlSeenMs
-  if (arms.candidate === 0) return controlSeenMs === arrivals.controlSeenMs ? arrivals : { ...arrivals, controlSeenMs }
+  if (arms.candidate === 0) return controlSeenMs === held.controlSeenMs ? held : { ...held, controlSeenMs }
   return {
     ...NO_ARRIVALS,
     controlSeenMs,

@@ -90,7 +90,11 @@ function takePane(draft: Draft, pane: Pane, { model, layout, nowMs, wallMs }: Se
   const share = (ladder.weights[candidateOf(model)] ?? 0) / 100
   const loop = ladder.loop === null ? null : loopAfterPane(ladder.loop, arms, pane.sliceStartMs, share, model.hasUnits)
   const counted = { ...ladder, loop, panes: ladder.panes + 1, rows: ladder.rows + arms.candidate + arms.control }
-  const arrivals = arrivalsAfterPane(after.state.arrivals, arms, pane.sliceEndMs, { nowMs, wallMs })
+  const arrivals = arrivalsAfterPane(after.state.arrivals, arms, pane.sliceEndMs, {
+    nowMs,
+    wallMs,
+    silentAfterMs: model.plan.silentAfterMs,
+  })
   const contract = contractAfterPane(after.state.contract ?? {}, pane, model, ladder.stageSinceMs)
   const owing = model.plan.contract === undefined ? {} : { contract }
   const state = { ...after.state, ladder: counted, arrivals, ...owing }

@@ -3,9 +3,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { binomial } from '../../../detectors/math/random.ts'
 import type { Pane } from '../../../src/domain.ts'
+import { arrivalsAfterPane } from '../../../src/judge/arrivals.ts'
 import { passedMs } from '../../../src/judge/evidence/chains.ts'
 import { type EvidenceState, emptyEvidence, observePane, passSlices, silence } from '../../../src/judge/evidence/evidence.ts'
 import { awaitingMute, heardNow, lagging, mute } from '../../../src/judge/sources.ts'
+import { NO_ARRIVALS } from '../../../src/judge/state.ts'
 import { seededRandom } from '../../../src/kit/random.ts'
 import { ALL_SCOPE } from '../../../src/policy/layout.ts'
 import { modelOf, paneOf, SLICE_MS } from './traffic.ts'
@@ -91,4 +93,14 @@ test('an idle partition that nobody speaks for any more is waited for, and count
   }
   assert.equal(passedMs(chains), 200_000)
   assert.equal(passedMs(chains, ['predictions/1']), 100_000)
+})
+
+test('what was routed while the predictions of both versions were lost accuses nobody when the control comes back first', () => {
+  const silentAfterMs = 30_000
+  const at = (sliceEndMs: number) => ({ nowMs: sliceEndMs, wallMs: sliceEndMs, silentAfterMs })
+  const before = { ...NO_ARRIVALS, candidateSeenMs: 100_000, controlSeenMs: 100_000, routedSince: 250, routedEnoughAtMs: 150_000 }
+  const back = arrivalsAfterPane(before, { candidate: 0, control: 40 }, 500_000, at(500_000))
+  assert.deepEqual([back.routedSince, back.routedEnoughAtMs, back.controlSeenMs], [0, 0, 500_000])
+  const flowing = { ...before, controlSeenMs: 495_000 }
+  assert.equal(arrivalsAfterPane(flowing, { candidate: 0, control: 40 }, 500_000, at(500_000)).routedSince, 250)
 })
