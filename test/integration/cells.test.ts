@@ -32,7 +32,7 @@ kafka: { prefix: "${prefix}", partitions: 2 }
 inputs:
   predictions: { topic: ${topics.predictions}, fields: { unit: unit }, segments: { region: region } }
   outcomes: { topic: ${topics.outcomes} }
-timing: { slice: 5s, maxClockSkew: 30s, idleAfter: 4s }
+timing: { slice: 5s, maxClockSkew: 30s, idleAfter: 2m }
 models:
 ${MESSY_MODELS.map(
   (name) => `  ${name}:
