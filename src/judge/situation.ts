@@ -84,7 +84,7 @@ function silentWords(state: JudgeState, { model, layout, wallMs }: Setting): str
   const sources = awaitingMute(state.sources, wallMs, layout.alignWithinMs)
   if (isCatchingUp(state, { model, layout }) || lagging(sources, layout.alignWithinMs).length > 0) return ''
   // Stream time may jump when a backlog is read: what was heard a moment ago by the wall is not silent.
-  if (wallMs - (arrivals.candidateHeardWallMs ?? 0) < model.plan.silentAfterMs && wallMs > 0) return ''
+  if (wallMs - arrivals.candidateHeardWallMs < model.plan.silentAfterMs && wallMs > 0) return ''
   const seconds = Math.round(model.plan.silentAfterMs / 1000)
   if (candidateSilent(arrivals, passedMs(state.chains, mute(state.sources, wallMs, layout.alignWithinMs)), model.plan)) {
     return `the gateways sent it ${arrivals.routedSince} requests, and for more than ${seconds} s none of its predictions arrived while control flowed`

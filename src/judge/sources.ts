@@ -27,7 +27,7 @@ export function sourcesAfter(sources: Sources, pulse: Pulse, wallMs: number): So
  */
 export function mute(sources: Sources, wallMs: number, patienceMs: number): readonly string[] {
   const idle = Object.entries(sources).filter(([, source]) => source.idle && !source.ended)
-  return idle.filter(([, source]) => wallMs - (source.heardWallMs ?? wallMs) > patienceMs).map(([name]) => name)
+  return idle.filter(([, source]) => wallMs - source.heardWallMs > patienceMs).map(([name]) => name)
 }
 
 /** At a take-over: nobody could have been heard while there was no judge. */

@@ -207,7 +207,8 @@ export function encodeJudge(state: JudgeState): string {
 /** The state that `encodeJudge` wrote, with the evidence and chains that were stored beside it. */
 export function decodeJudge(text: string, evidence: EvidenceState, chains: ChainsState): JudgeState {
   const part = JSON.parse(text) as LadderPart
-  return { ...part, evidence, chains }
+  // What an earlier version did not keep begins now.
+  return { ...part, arrivals: { ...NO_ARRIVALS, ...part.arrivals }, evidence, chains }
 }
 
 /** The shell has written a decision record and knows the hash of its bytes. */

@@ -49,6 +49,7 @@ function stillMeant(state: EvidenceState, fresh: EvidenceState, model: ModelLayo
     tempered: sameMeaning(state.tempered ?? {}, fresh.tempered),
     units: unitsMeant(state.units ?? {}, model),
     chains: chainsMeant(state, fresh),
+    gates: { ...fresh.gates, ...state.gates },
     steady: steadyStillMeant(state.steady, fresh.steady),
     thresholdBins: only(state.thresholdBins, (name) => kept.has(name)),
     controlLatency: only(state.controlLatency, (key) => latencyKeys(model).some((start) => key.startsWith(start))),

@@ -5,7 +5,15 @@ import { binomial } from '../../../detectors/math/random.ts'
 import type { Pane } from '../../../src/domain.ts'
 import { arrivalsAfterPane } from '../../../src/judge/arrivals.ts'
 import { passedMs } from '../../../src/judge/evidence/chains.ts'
-import { type EvidenceState, emptyEvidence, observePane, passSlices, silence } from '../../../src/judge/evidence/evidence.ts'
+import {
+  decodeEvidence,
+  type EvidenceState,
+  emptyEvidence,
+  encodeEvidence,
+  observePane,
+  passSlices,
+  silence,
+} from '../../../src/judge/evidence/evidence.ts'
 import { awaitingMute, heardNow, lagging, mute } from '../../../src/judge/sources.ts'
 import { NO_ARRIVALS } from '../../../src/judge/state.ts'
 import { seededRandom } from '../../../src/kit/random.ts'
@@ -103,4 +111,14 @@ test('what was routed while the predictions of both versions were lost accuses n
   assert.deepEqual([back.routedSince, back.routedEnoughAtMs, back.controlSeenMs], [0, 0, 500_000])
   const flowing = { ...before, controlSeenMs: 495_000 }
   assert.equal(arrivalsAfterPane(flowing, { candidate: 0, control: 40 }, 500_000, at(500_000)).routedSince, 250)
+})
+
+test('a snapshot of a version that kept less about silence is read, and judging goes on from it', () => {
+  const state = observe(emptyEvidence(MODEL), pane(0, 3, 57))
+  const { heard: _heard, heardUntilMs: _until, ...gates } = state.gates
+  const before = { ...state, gates } as EvidenceState
+  const read = decodeEvidence(encodeEvidence(before), MODEL)
+  const went = passSlices(observe(read, pane(1, 0, 60)), MODEL, 2 * SLICE_MS)
+  assert.ok(Number.isFinite(silence(went, MODEL).logEvidence))
+  assert.deepEqual(went.gates.heard, { arrived: 3, total: 120, quiet: 60 })
 })
