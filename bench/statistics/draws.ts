@@ -3,6 +3,7 @@
  * which process simulates what, nor in which order. The state is 128 bits (sfc32), since a statistic over 10⁹ draws must not walk
  * through the same 2³² numbers again and again.
  */
+import { normal } from '../../detectors/math/random.ts'
 import type { Random } from '../../src/kit/random.ts'
 
 /** One stream of numbers in [0, 1) for each (seed, name, index). */
@@ -54,10 +55,6 @@ function flips(random: Random, trials: number, rate: number): number {
   let hits = 0
   for (let at = 0; at < trials; at += 1) if (random() < rate) hits += 1
   return hits
-}
-
-export function normal(random: Random): number {
-  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
 }
 
 /** Requests in a slice: about as many as a Poisson process brings. */

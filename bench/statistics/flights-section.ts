@@ -12,9 +12,12 @@ import { MODEL, policyText } from '../../demo/policy.ts'
 import { ERROR_SHARE, SLOW_MS, SLOW_SHARE } from '../../demo/predictor.ts'
 import { judgeRecord, REPLAY_TOPICS, type RecordedRow, replayTimeMs } from '../../demo/replay.ts'
 import { outcomeAfterMs } from '../../demo/traffic.ts'
+import { normalSf } from '../../detectors/math/normal.ts'
+import { normal } from '../../detectors/math/random.ts'
 import type { Decision, Reading } from '../../src/domain.ts'
 import { type Random, seededRandom } from '../../src/kit/random.ts'
 import type { Section, SectionOptions } from './section.ts'
+import { median } from './verdicts.ts'
 
 const FAULTS = ['skew', 'errors', 'slow', 'distorted', 'none'] as const
 type Fault = (typeof FAULTS)[number]
@@ -131,10 +134,6 @@ function serve(flight: Flight, fault: Fault, model: DelayModel, random: Random):
   return { features, score: fault === 'distorted' ? overconfident(score) : score, error, latencyMs }
 }
 
-function normal(random: Random): number {
-  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
-}
-
 // ── the oracle ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Wald's likelihood ratio of the faulty law to the healthy one, over the candidate's rows. */
@@ -187,12 +186,7 @@ function logCalibration(claimed: number, late: boolean): number {
 }
 
 function shareOverLimit(): number {
-  const z = Math.log(LIMIT_MS / LATENCY_MS.median) / LATENCY_MS.sigma
-  const random = seededRandom(1)
-  const draws = 200_000
-  let over = 0
-  for (let draw = 0; draw < draws; draw++) if (normal(random) >= z) over += 1
-  return over / draws
+  return normalSf(Math.log(LIMIT_MS / LATENCY_MS.median) / LATENCY_MS.sigma)
 }
 
 /** Departures by hour; hours without any count as one flight in all. */
@@ -235,9 +229,4 @@ function lineOf(fault: Fault, outcomes: readonly Outcome[]): string {
 
 function shown(value: number): string {
   return Number.isFinite(value) ? value.toLocaleString('en-US') : '–'
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((one, other) => one - other)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }

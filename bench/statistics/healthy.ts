@@ -34,14 +34,7 @@ export async function healthy(options: SectionOptions): Promise<Section> {
     `Each harm has two guardrails, one that rolls back (budget ${percent(ROLLBACK_ALPHA, 0)}) and one that throttles (budget ${percent(THROTTLE_ALPHA, 0)}). The bound is the budget plus three standard errors.`,
     'The scopes and the sticky settings are watched for as many slices as four rungs take, and end before the last.',
     '',
-    tallyTable(tallies, isKept),
-    '',
-    table(
-      ['setting', 'what happens'],
-      tallies.map(({ setting }) => [setting.name, setting.what]),
-    ),
-    '',
-    ...blameLines(tallies),
+    ...tallyLines(tallies, isKept),
   ].join('\n')
   const json = { healthy: jsonOf(tallies) }
   return { title: 'Healthy rollouts', markdown, json, plots: [], broken: brokenOf(tallies, isKept) }
@@ -97,7 +90,13 @@ function summed(setting: Setting, results: readonly RolloutResult[]): Tally {
   }
 }
 
-export function tallyTable(tallies: readonly Tally[], isKept: (tally: Tally) => boolean): string {
+/** The figures of every setting, what happens in each, and what was blamed. */
+export function tallyLines(tallies: readonly Tally[], isKept: (tally: Tally) => boolean): string[] {
+  const settings = tallies.map(({ setting }) => [setting.name, setting.what])
+  return [tallyTable(tallies, isKept), '', table(['setting', 'what happens'], settings), '', ...blameLines(tallies)]
+}
+
+function tallyTable(tallies: readonly Tally[], isKept: (tally: Tally) => boolean): string {
   const head = [
     'setting',
     'rollouts',
@@ -128,7 +127,7 @@ export function tallyTable(tallies: readonly Tally[], isKept: (tally: Tally) => 
   )
 }
 
-export function blameLines(tallies: readonly Tally[]): string[] {
+function blameLines(tallies: readonly Tally[]): string[] {
   const blamed = tallies.filter((tally) => tally.blamed.size > 0)
   if (blamed.length === 0) return []
   const words = (tally: Tally) => [...tally.blamed].sort(([, one], [, other]) => other - one).map(([what, count]) => `${what} (${count})`)

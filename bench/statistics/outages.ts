@@ -1,8 +1,8 @@
 /** STATISTICS §11.4: faults of the plumbing. Margins are those of a fresh policy, and nothing at all may be taken back. */
-import { blameLines, brokenOf, jsonOf, type Tally, THROTTLE_ALPHA, talliesOf, tallyTable } from './healthy.ts'
+import { brokenOf, jsonOf, type Tally, THROTTLE_ALPHA, talliesOf, tallyLines } from './healthy.ts'
 import type { Section, SectionOptions } from './section.ts'
 import { OUTAGES } from './settings.ts'
-import { allowedOf, table } from './verdicts.ts'
+import { allowedOf } from './verdicts.ts'
 
 export async function outages(options: SectionOptions): Promise<Section> {
   const tallies = await talliesOf(OUTAGES, options)
@@ -14,14 +14,7 @@ export async function outages(options: SectionOptions): Promise<Section> {
   const markdown = [
     'The candidate is as good as the control; inputs, clocks or gateways are not. Guardrails have their default margins. What is promised is not a rate, but none.',
     '',
-    tallyTable(tallies, isKept),
-    '',
-    table(
-      ['setting', 'what happens'],
-      tallies.map(({ setting }) => [setting.name, setting.what]),
-    ),
-    '',
-    ...blameLines(tallies),
+    ...tallyLines(tallies, isKept),
     ...weaknesses,
   ].join('\n')
   return { title: 'Faults of the plumbing', markdown, json: { outages: jsonOf(tallies) }, plots: [], broken: brokenOf(tallies, isKept) }

@@ -1,6 +1,7 @@
 /** Who asks, and what a model answers: users that differ and come again, and a retrain that is better. */
+import { normal } from '../../detectors/math/random.ts'
 import type { Random } from '../../src/kit/random.ts'
-import { beta, normal, sampler } from './draws.ts'
+import { beta, sampler } from './draws.ts'
 import type { Request } from './requests-feed.ts'
 import { CLIMATE, type Difference, NO_DIFFERENCE, type Weather } from './traffic.ts'
 

@@ -1,4 +1,5 @@
 /** Seeded traffic for whole-daemon tests: predictions and outcomes of any number of models, as records with times. */
+import { normal } from '../../detectors/math/random.ts'
 import type { OutgoingRecord } from '../../src/domain.ts'
 import { partitionOf } from '../../src/kit/hash.ts'
 import { type Random, seededRandom } from '../../src/kit/random.ts'
@@ -75,10 +76,6 @@ function predict(options: TrafficOptions, random: Random, id: string, unit: stri
     error,
     features: { age },
   }
-}
-
-function normal(random: Random): number {
-  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
 }
 
 /** A unit's place on [0, 1): the same for ever. */

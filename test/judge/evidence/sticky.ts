@@ -2,6 +2,7 @@
  * Traffic of users who come again and again and stay with their version: drawn with a seed, marked by the real table of first exposures,
  * counted by the real measure, judged by the real evidence.
  */
+import { normal } from '../../../detectors/math/random.ts'
 import type { Pane, PaneCell, PredictionBatch } from '../../../src/domain.ts'
 import { FirstExposures, UnitTable } from '../../../src/join/units.ts'
 import { type EvidenceState, emptyEvidence, observePane, startStage } from '../../../src/judge/evidence/evidence.ts'
@@ -39,45 +40,39 @@ function evenly({ shares, panes }: Sticky): StageAt {
 
 /** One guardrail on errors; with the margin in percentage points. */
 export function stickyModel(marginPoints: number): ModelLayout {
-  const text = `version: 1
-inputs:
-  predictions:
-    topic: predictions
-    fields:
-      unit: user
-models:
-  fraud:
-    control: v1
-    candidate: v2
-    guardrails:
+  return modelWith(`    guardrails:
       - kind: error-rate
         marginPoints: ${marginPoints}
         promote: { marginPoints: 1 }
-`
-  return parsePolicy(text, 'sticky.yaml').layout.models[0]!
+`)
 }
 
 /** Guardrails on a feature that is each user's own for ever, like an age, and on a latency that is mostly so. */
 export function habitModel(): ModelLayout {
-  const text = `version: 1
-inputs:
-  predictions:
-    topic: predictions
-    fields:
-      unit: user
-models:
-  fraud:
-    control: v1
-    candidate: v2
-    features:
+  return modelWith(`    features:
       age: { low: 0, high: 1, bins: 10 }
     guardrails:
       - kind: feature-drift
       - kind: latency
         marginPoints: 0
         promote: { marginPoints: 2 }
-`
-  return parsePolicy(text, 'habits.yaml').layout.models[0]!
+`)
+}
+
+/** A model that maps units, and these keys. */
+function modelWith(keys: string): ModelLayout {
+  const text = `version: 1
+inputs:
+  predictions:
+    topic: predictions
+    fields:
+      unit: user
+models:
+  fraud:
+    control: v1
+    candidate: v2
+${keys}`
+  return parsePolicy(text, 'sticky.yaml').layout.models[0]!
 }
 
 /** The same model as if requests were independent: all of them, plain. */
@@ -228,10 +223,6 @@ export function* judged(
     if (observed.closed.length > 0) yield { state, pane: index, stage }
     index += 1
   }
-}
-
-function normal(random: Random): number {
-  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
 }
 
 function beta(random: Random, a: number, b: number): number {
