@@ -13,6 +13,7 @@ import type { JudgeContext } from './shell/judge-partition.ts'
 import { JudgeWorker } from './shell/judge-worker.ts'
 import type { MeasureContext } from './shell/measure-task.ts'
 import { MeasureWorker } from './shell/measure-worker.ts'
+import type { Measurer, Measuring } from './shell/measuring.ts'
 import type { Emit } from './telemetry/events.ts'
 import type { Health } from './telemetry/http.ts'
 
@@ -29,6 +30,8 @@ export interface DaemonOptions {
   /** Read both topics to their present ends, then return. */
   readonly drain: boolean
   readonly version: string
+  /** Who measures; left out: one worker in this thread. */
+  readonly measurer?: Measurer
 }
 
 export interface Daemon {
@@ -43,7 +46,8 @@ const STALLED_AFTER_MS = 30_000
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const contexts = await prepare(options)
   const ending = endingPromise()
-  const measure = new MeasureWorker(contexts.measure, ending.fail)
+  const measurer: Measurer = options.measurer ?? ((context, onFailure) => new MeasureWorker(context, onFailure))
+  const measure = measurer(contexts.measure, ending.fail)
   const measured = options.drain ? measure.drain() : null
   const judge = new JudgeWorker({ ...contexts.judge, measured }, ending.fail)
   options.emit({ event: 'started', version: options.version, policyDigest: options.layout.policyDigest })
@@ -81,7 +85,7 @@ function endingPromise(): { promise: Promise<void>; end: () => void; fail: (erro
   return { promise, end, fail }
 }
 
-function healthOf(clock: Clock, measure: MeasureWorker, judge: JudgeWorker): Health {
+function healthOf(clock: Clock, measure: Measuring, judge: JudgeWorker): Health {
   return {
     stalled: () => [...measure.stalled(clock.monotonicMs(), STALLED_AFTER_MS), ...judge.stalled(clock.monotonicMs(), STALLED_AFTER_MS)],
     notReady: () => [
@@ -119,6 +123,7 @@ async function prepare(options: DaemonOptions): Promise<{ measure: MeasureContex
       inputPartitions,
       deadLetterPartitions: count(topics.deadletter),
       ends,
+      share: { index: 0, of: 1 },
     },
     judge: { ...shared, partitions: judgePartitions, sources: sourceNames(layout, inputPartitions) },
   }

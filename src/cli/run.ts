@@ -8,6 +8,9 @@ import { systemClock } from '../kit/clock.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { topicNames } from '../kit/topics.ts'
 import type { LoadedPolicy } from '../policy/load.ts'
+import type { Policy } from '../policy/policy.ts'
+import { MeasureThreads } from '../shell/measure-threads.ts'
+import type { Measurer } from '../shell/measuring.ts'
 import { readDecisions } from '../shell/topic-reads.ts'
 import type { Emit, FlyballEvent } from '../telemetry/events.ts'
 import { type Health, serveTelemetry, type TelemetryServer } from '../telemetry/http.ts'
@@ -17,12 +20,15 @@ import { type ConnectionOptions, loadedPolicy, openLog, withConnectionOptions } 
 import { printJson, printLine, table, tell } from './output.ts'
 import { packageVersion } from './version.ts'
 
+const WORKERS_MAX = 64
+
 interface Options extends ConnectionOptions {
   readonly drain?: true
   readonly json?: true
   readonly createTopics?: true
   readonly metricsPort: number
   readonly logLevel: string
+  readonly workers: number
 }
 
 export function register(program: Command): void {
@@ -32,6 +38,7 @@ export function register(program: Command): void {
     .option('--json', 'with --drain: the summary as JSON on stdout')
     .option('--create-topics', "create Flyball's own topics where they are missing")
     .option('--metrics-port <port>', 'port of /metrics, /livez and /readyz on loopback; 0: any free one', portNumber, 9464)
+    .option('--workers <n>', 'threads that measure; 1: none of its own', workerCount, 1)
     .addOption(
       new Option('--log-level <level>', 'how much is logged').choices(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
     )
@@ -107,6 +114,7 @@ async function serve({ policy, layout }: LoadedPolicy, options: Options, log: Ev
     createTopics: options.createTopics ?? false,
     drain: options.drain ?? false,
     version: packageVersion(),
+    ...measurerOf(policy, options),
   })
   const stop = (): void => void daemon.stop()
   process.once('SIGINT', stop).once('SIGTERM', stop)
@@ -116,6 +124,13 @@ async function serve({ policy, layout }: LoadedPolicy, options: Options, log: Ev
   } finally {
     process.off('SIGINT', stop).off('SIGTERM', stop)
   }
+}
+
+/** With several workers each has a thread, which opens a connection of its own. */
+function measurerOf(policy: Policy, options: Options): { measurer?: Measurer } {
+  if (options.workers === 1) return {}
+  const connect = { policy, policyFile: options.policy, brokers: options.brokers }
+  return { measurer: (context, onFailure) => new MeasureThreads(options.workers, connect, context, onFailure) }
 }
 
 /** What the events of a drain leave for its summary. */
@@ -173,4 +188,11 @@ function portNumber(text: string): number {
   const port = Number(text)
   if (text.trim() === '' || !Number.isInteger(port) || port < 0 || port > 65_535) throw new InvalidArgumentError('must be a port number.')
   return port
+}
+
+function workerCount(text: string): number {
+  const count = Number(text)
+  if (!Number.isInteger(count) || count < 1 || count > WORKERS_MAX)
+    throw new InvalidArgumentError(`must be a whole number from 1 to ${WORKERS_MAX}.`)
+  return count
 }

@@ -42,6 +42,8 @@ export interface MeasureContext {
   readonly deadLetterPartitions: number
   /** A drain: read to these ends, by `topic/partition`; null: read for ever. */
   readonly ends: ReadonlyMap<string, number> | null
+  /** In a drain: every `of`-th partition, from `index` on, is this worker's. */
+  readonly share: { readonly index: number; readonly of: number }
 }
 
 /** One input partition of a task. */

@@ -10,6 +10,7 @@ import { FlyballError } from '../kit/errors.ts'
 import { Alignment } from './alignment.ts'
 import { ClaimWatch } from './claim-watch.ts'
 import { type MeasureContext, MeasureTask, type TaskInput } from './measure-task.ts'
+import type { Measuring } from './measuring.ts'
 import { PartitionTasks } from './partition-tasks.ts'
 
 const TURN_MS = 20
@@ -31,7 +32,7 @@ interface Owned {
   readonly alive: () => boolean
 }
 
-export class MeasureWorker {
+export class MeasureWorker implements Measuring {
   readonly #context: MeasureContext
   readonly #onFailure: (error: unknown) => void
   readonly #claims: PartitionTasks
@@ -59,12 +60,8 @@ export class MeasureWorker {
 
   /** Joins the group and reads what it is given; returns at once. */
   start(onFatal: (error: Error) => void): void {
-    const { log, layout, prefix } = this.#context
-    const topics = [
-      layout.predictions.topic,
-      ...(layout.outcomes ? [layout.outcomes.topic] : []),
-      ...(layout.described ? [layout.described.topic] : []),
-    ]
+    const { log, prefix } = this.#context
+    const topics = this.#topics
     this.#loop = this.#connect()
       .then(() => {
         const onAssigned = (now: readonly number[], kept: readonly number[]) => this.#assigned(now, kept)
@@ -77,7 +74,10 @@ export class MeasureWorker {
   /** A drain: owns every partition, joins nothing, returns when everything is read and acknowledged. */
   async drain(): Promise<void> {
     await this.#connect()
-    const all = Array.from({ length: this.#context.inputPartitions }, (_, partition) => partition)
+    const { inputPartitions, share } = this.#context
+    const all = Array.from({ length: inputPartitions }, (_, partition) => partition).filter(
+      (partition) => partition % share.of === share.index,
+    )
     await Promise.all(all.map((partition) => this.#claim(partition, () => this.#running)))
     const allRead = () => this.#owned.size === all.length && this.#inputs().every((input) => input.atEnd())
     do await this.#run(allRead)
@@ -174,6 +174,11 @@ export class MeasureWorker {
     this.#context.emit({ event: 'problem', code: error.code, message: error.message })
   }
 
+  get #topics(): string[] {
+    const { predictions, outcomes, described } = this.#context.layout
+    return [predictions, outcomes, described].flatMap((input) => (input === null ? [] : [input.topic]))
+  }
+
   get #tasks(): MeasureTask[] {
     return [...this.#owned.values()].map(({ task }) => task)
   }
@@ -246,14 +251,13 @@ export class MeasureWorker {
   /** Says what became of every record of the partitions owned, and how far behind they are. */
   account(): void {
     this.#accountedAtMs = this.#context.clock.monotonicMs()
-    const totals = new Map<string, { read: number; used: number; waiting: number; dropped: Partial<Record<DropReason, number>> }>()
+    const totals = new Map(this.#topics.map((topic) => [topic, noAccount()]))
     for (const task of this.#tasks) {
       const counters = task.pipeline.counters()
       for (const { name, source } of task.inputs) {
         const { topic } = source
         const counts = counters[name]
-        const sum = totals.get(topic) ?? { read: 0, used: 0, waiting: 0, dropped: {} }
-        totals.set(topic, sum)
+        const sum = totals.get(topic)!
         sum.read += counts.read
         sum.used += counts.used
         sum.waiting += counts.waiting
@@ -296,4 +300,16 @@ export class MeasureWorker {
     await this.#io?.reader.close()
     await this.#io?.writer.close()
   }
+}
+
+/** What became of the records of one topic. */
+interface Account {
+  read: number
+  used: number
+  waiting: number
+  readonly dropped: Partial<Record<DropReason, number>>
+}
+
+function noAccount(): Account {
+  return { read: 0, used: 0, waiting: 0, dropped: {} }
 }

@@ -11,6 +11,8 @@ import { startDaemon } from '../../src/daemon.ts'
 import type { Pane } from '../../src/domain.ts'
 import { systemClock } from '../../src/kit/clock.ts'
 import { type LoadedPolicy, parsePolicy } from '../../src/policy/load.ts'
+import { MeasureThreads } from '../../src/shell/measure-threads.ts'
+import type { Measurer } from '../../src/shell/measuring.ts'
 import type { FlyballEvent } from '../../src/telemetry/events.ts'
 import { type Truth, truthOf } from '../measure/batch-truth.ts'
 import { fill, panesIn } from '../simulation/fill.ts'
@@ -133,6 +135,34 @@ test(
   },
 )
 
+test(
+  'three measuring threads, one of them with nothing to do, leave the same cells: in a drain, and live after a restart',
+  broker.options,
+  async () => {
+    const own = { predictions: broker.unique('predictions'), outcomes: broker.unique('outcomes') }
+    const textOf = (prefix: string): string =>
+      policyText(prefix).replaceAll(topics.predictions, own.predictions).replaceAll(topics.outcomes, own.outcomes)
+    await fillBoth(own, 0, 0.4)
+    const live = `${broker.unique('threads-live')}.`
+    const livePolicy = parsePolicy(textOf(live), 'cells.yaml')
+    await liveUntil(livePolicy, live, (accounts) => readOf(accounts) > 0, 3)
+    await fillBoth(own, 0.4, 1)
+    const accounts = await liveUntil(livePolicy, live, (accounts, idleMs) => readOf(accounts) === total() && idleMs > 2000, 3)
+    await compare(livePolicy, live, accounts)
+    const drained = `${broker.unique('threads-drained')}.`
+    const policy = parsePolicy(textOf(drained), 'cells.yaml')
+    await compare(policy, drained, await drain(policy, drained, 3))
+  },
+)
+
+test('what a measuring thread fails with ends the daemon, in its own words', broker.options, async () => {
+  const prefix = `${broker.unique('threads-fail')}.`
+  const policy = parsePolicy(policyText(prefix), 'cells.yaml')
+  await drain(policy, prefix)
+  const nobody = { ...daemonOptions(policy, prefix, new Map(), 2, 'localhost:1'), log: await broker.connect(), drain: true }
+  await assert.rejects((await startDaemon(nobody)).done, { code: 'FLY-KAFKA-001' })
+})
+
 interface Account {
   read: number
   used: number
@@ -144,18 +174,23 @@ type Accounts = ReadonlyMap<string, Account>
 const total = (): number => input.predictions.length + input.outcomes.length
 const readOf = (accounts: Accounts): number => [...accounts.values()].reduce((sum, one) => sum + one.read, 0)
 
-async function drain(policy: LoadedPolicy, prefix: string): Promise<Accounts> {
+async function drain(policy: LoadedPolicy, prefix: string, threads = 1): Promise<Accounts> {
   const accounts = new Map<string, Account>()
   const log = await broker.connect()
-  const daemon = await startDaemon({ ...daemonOptions(policy, prefix, accounts), log, drain: true })
+  const daemon = await startDaemon({ ...daemonOptions(policy, prefix, accounts, threads), log, drain: true })
   await daemon.done
   return accounts
 }
 
-async function liveUntil(policy: LoadedPolicy, prefix: string, enough: (accounts: Accounts, idleMs: number) => boolean): Promise<Accounts> {
+async function liveUntil(
+  policy: LoadedPolicy,
+  prefix: string,
+  enough: (accounts: Accounts, idleMs: number) => boolean,
+  threads = 1,
+): Promise<Accounts> {
   const accounts = new Map<string, Account>()
   const log = await broker.connect()
-  const daemon = await startDaemon({ ...daemonOptions(policy, prefix, accounts), log, drain: false })
+  const daemon = await startDaemon({ ...daemonOptions(policy, prefix, accounts, threads), log, drain: false })
   let sinceMs = performance.now()
   for (let read = -1; !enough(accounts, performance.now() - sinceMs); ) {
     await Promise.race([pause(100), daemon.done])
@@ -168,11 +203,21 @@ async function liveUntil(policy: LoadedPolicy, prefix: string, enough: (accounts
   return accounts
 }
 
-function daemonOptions({ layout }: LoadedPolicy, prefix: string, accounts: Map<string, Account>) {
+function daemonOptions(
+  loaded: LoadedPolicy,
+  prefix: string,
+  accounts: Map<string, Account>,
+  threads = 1,
+  brokers = broker.bootstrap.join(),
+) {
+  const { layout, policy } = loaded
   const emit = (event: FlyballEvent): void => {
     if (event.event === 'records-accounted') accounts.set(event.topic, event)
   }
-  return { layout, prefix, emit, judgePartitions: 2, clock: systemClock, createTopics: true, version: 'test' }
+  const measurer: Measurer = (context, onFailure) =>
+    new MeasureThreads(threads, { policy, policyFile: 'cells.yaml', brokers }, context, onFailure)
+  const common = { layout, prefix, emit, judgePartitions: 2, clock: systemClock, createTopics: true, version: 'test' }
+  return threads === 1 ? common : { ...common, measurer }
 }
 
 async function compare(
