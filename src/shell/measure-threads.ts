@@ -7,35 +7,10 @@
 import { Worker } from 'node:worker_threads'
 import type { DropReason } from '../domain.ts'
 import { ERRORS, type ErrorCode, FlyballError } from '../kit/errors.ts'
-import type { Policy } from '../policy/policy.ts'
 import type { FlyballEvent } from '../telemetry/events.ts'
 import type { MeasureContext } from './measure-task.ts'
 import type { Measuring } from './measuring.ts'
-
-/** Whence a thread makes its connection: secrets are read there, and not handed from thread to thread. */
-export interface ThreadConnection {
-  readonly policy: Policy
-  readonly policyFile: string
-  readonly brokers: string | undefined
-}
-
-/** What a thread is told when it begins; plain data. */
-export interface ThreadTask {
-  readonly connect: ThreadConnection
-  readonly settings: Omit<MeasureContext, 'log' | 'clock' | 'emit'>
-}
-
-/** What a thread says. */
-export type ThreadWord =
-  | { readonly kind: 'event'; readonly event: FlyballEvent }
-  | { readonly kind: 'status'; readonly owned: number; readonly stalled: readonly string[] }
-  | { readonly kind: 'drained' }
-  | { readonly kind: 'failed'; readonly code: string | null; readonly detail: Record<string, string | number>; readonly message: string }
-
-export type ThreadOrder = 'start' | 'drain' | 'stop'
-
-/** A thread looks after itself every so often, and says so. */
-export const STATUS_EVERY_MS = 1000
+import type { ThreadConnection, ThreadOrder, ThreadTask, ThreadWord } from './thread-words.ts'
 
 type Accounted = FlyballEvent & { event: 'records-accounted' }
 
@@ -156,8 +131,8 @@ function inOurWords({ code, detail, message }: ThreadWord & { kind: 'failed' }):
 
 /** Run from source, a thread needs the loader for TypeScript that the main thread was given. */
 function begin(workerData: ThreadTask): Worker {
-  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('../measure-thread.js', import.meta.url), { workerData })
+  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./measure-thread.js', import.meta.url), { workerData })
   const loader = JSON.stringify(import.meta.resolve('tsx/esm/api'))
-  const source = JSON.stringify(new URL('../measure-thread.ts', import.meta.url).href)
+  const source = JSON.stringify(new URL('./measure-thread.ts', import.meta.url).href)
   return new Worker(`import(${loader}).then(({ register }) => { register(); return import(${source}) })`, { eval: true, workerData })
 }

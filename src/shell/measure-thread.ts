@@ -1,11 +1,11 @@
 /** The beginning of a measuring thread: a connection and a MeasureWorker of its own; events and failures go to the thread that made it. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { connectKafka } from './kafka/connect.ts'
-import { systemClock } from './kit/clock.ts'
-import { FlyballError } from './kit/errors.ts'
-import { connectionOf } from './policy/connection.ts'
-import { STATUS_EVERY_MS, type ThreadOrder, type ThreadTask, type ThreadWord } from './shell/measure-threads.ts'
-import { MeasureWorker } from './shell/measure-worker.ts'
+import { connectKafka } from '../kafka/connect.ts'
+import { systemClock } from '../kit/clock.ts'
+import { FlyballError } from '../kit/errors.ts'
+import { connectionOf } from '../policy/connection.ts'
+import { MeasureWorker } from './measure-worker.ts'
+import { STATUS_EVERY_MS, type ThreadOrder, type ThreadTask, type ThreadWord } from './thread-words.ts'
 
 const { connect, settings } = workerData as ThreadTask
 const port = parentPort!
