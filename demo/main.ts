@@ -17,20 +17,23 @@ import { Narrator } from './narration.ts'
 import { play } from './play.ts'
 import type { DemoTopics } from './policy.ts'
 import { processStage } from './processes.ts'
+import { grantRules, NO_LOGINS, secureBroker } from './secure.ts'
 import { deleteTopics, type Stage } from './stage.ts'
 
 interface Options {
   readonly seed: number
   readonly harm: Harm
   readonly keep: boolean
+  readonly secure: boolean
   readonly perSecond: number
 }
 
-const USAGE = `usage: npm run demo -- [--seed N] [--harm ${HARMS.join('|')}] [--rate N] [--keep]
+const USAGE = `usage: npm run demo -- [--seed N] [--harm ${HARMS.join('|')}] [--rate N] [--secure] [--keep]
 
   --seed N   everything that is drawn by chance (default 1)
   --harm …   what is wrong with the second candidate (default skew)
   --rate N   requests per second (default 400)
+  --secure   on a broker with TLS, SCRAM and access rules, each part with a principal of its own
   --keep     leave the folder with policies, models and messages`
 
 class UsageError extends Error {}
@@ -43,6 +46,7 @@ function optionsOf(args: readonly string[]): Options | null {
       harm: { type: 'string', default: 'skew' },
       rate: { type: 'string', default: '400' },
       keep: { type: 'boolean', default: false },
+      secure: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
@@ -52,7 +56,7 @@ function optionsOf(args: readonly string[]): Options | null {
   const [seed, perSecond] = [Number(values.seed), Number(values.rate)]
   if (!Number.isInteger(seed) || seed < 0) throw new UsageError(`--seed is a whole number, not ${values.seed}`)
   if (!(perSecond >= 50 && perSecond <= 2000)) throw new UsageError(`--rate lies between 50 and 2000, not ${values.rate}`)
-  return { seed, harm, keep: values.keep, perSecond }
+  return { seed, harm, keep: values.keep, secure: values.secure, perSecond }
 }
 
 /** What must be undone, newest first, however the demo ends. */
@@ -107,7 +111,7 @@ async function perform(options: Options, narrator: Narrator, undoing: Undoing): 
   })
   const name = `flyball-demo-${process.pid}-${Date.now().toString(36)}`
   const topics: DemoTopics = { prefix: `${name}.`, predictions: `${name}.predictions`, outcomes: `${name}.outcomes` }
-  const stage = await stageOf(topics, folder, narrator, undoing)
+  const stage = options.secure ? await secureStage(topics, folder, narrator, undoing) : await stageOf(topics, folder, narrator, undoing)
   const reached = await play({ ...options, stage, topics, folder, narrator })
   narrator.progressDone()
   if (!reached && stage.trouble() !== '') narrator.text(`\n${stage.trouble()}`)
@@ -127,11 +131,23 @@ async function stageOf(topics: DemoTopics, folder: string, narrator: Narrator, u
   undoing.add(() => broker.stop())
   const brokers = broker.bootstrap
   if (broker.kind !== 'given') narrator.text(`A broker of our own listens at ${brokers.join(', ')}.`)
-  const stage = await processStage({ brokers, topics, folder, say: (text) => narrator.tell(text, 'yellow') })
+  const stage = await processStage({ brokers, topics, folder, say: (text) => narrator.tell(text, 'yellow'), logins: NO_LOGINS })
   undoing.add(async () => {
     if (broker.kind === 'given') await stage.close((log) => deleteTopics(log, topics))
     else await stage.close()
   })
+  return stage
+}
+
+async function secureStage(topics: DemoTopics, folder: string, narrator: Narrator, undoing: Undoing): Promise<Stage> {
+  const { broker, logins } = await secureBroker(folder)
+  undoing.add(() => broker.stop())
+  const rules = await grantRules(broker, topics)
+  narrator.text(`A broker of our own listens at ${broker.bootstrap.join(', ')}: TLS with certificates made a moment ago, SCRAM-SHA-512, and an
+authorizer that allows nothing but ${rules} rules, those of \`flyball topics --acls\`, for five principals.`)
+  const say = (text: string) => narrator.tell(text, 'yellow')
+  const stage = await processStage({ brokers: broker.bootstrap, topics, folder, say, logins })
+  undoing.add(() => stage.close())
   return stage
 }
 

@@ -20,6 +20,7 @@ export async function memoryStage(topics: DemoTopics): Promise<Stage> {
 
 class MemoryStage implements Stage {
   readonly kind = 'memory'
+  readonly kafkaKeys = ''
   readonly log: EventLog
   readonly #broker: MemoryBroker
   readonly #topics: DemoTopics

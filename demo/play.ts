@@ -167,7 +167,7 @@ class Theatre {
   async #govern(rollout: Rollout): Promise<number> {
     const { folder, topics, stage, narrator } = this.#scene
     const file = join(folder, `policy-${rollout.candidate}.yaml`)
-    writeFileSync(file, policyText(rollout, topics, this.#flights.january))
+    writeFileSync(file, policyText(rollout, topics, this.#flights.january, stage.kafkaKeys))
     const from = this.#follower!.all.length
     this.#lastHold = ''
     await stage.startGovernor(file)

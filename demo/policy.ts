@@ -18,7 +18,8 @@ export interface DemoTopics {
 /** All versions of the demo: those that are not judged may still appear in the records. */
 export const VERSIONS = ['v1', 'v2', 'v3'] as const
 
-export function policyText(rollout: Rollout, topics: DemoTopics, january: readonly Flight[]): string {
+/** `kafkaKeys`: how the daemon logs in, where it must. */
+export function policyText(rollout: Rollout, topics: DemoTopics, january: readonly Flight[], kafkaKeys = ''): string {
   const others = VERSIONS.filter((version) => version !== rollout.control && version !== rollout.candidate)
   const hours = quantileEdges(
     january.map((flight) => flight.departureHour),
@@ -35,7 +36,7 @@ export function policyText(rollout: Rollout, topics: DemoTopics, january: readon
   return `# Policy of the demo: ${rollout.control} → ${rollout.candidate}
 version: 1
 environment: demo
-kafka: {prefix: ${topics.prefix}, partitions: 1}
+kafka: {prefix: ${topics.prefix}, partitions: 1${kafkaKeys}}
 inputs:
   predictions:
     topic: ${topics.predictions}

@@ -9,6 +9,7 @@ import type { EventLog } from '../src/kafka/contract.ts'
 import { systemClock, within } from '../src/kit/clock.ts'
 import { DemoError } from './flights.ts'
 import { type DemoTopics, MODEL } from './policy.ts'
+import type { Logins, Part } from './secure.ts'
 import { createTopics, GATEWAY_TIMEOUT_MS, type Stage, type VersionSpec } from './stage.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -22,17 +23,26 @@ export interface ProcessStageOptions {
   /** Where each process's messages are kept. */
   readonly folder: string
   readonly say: (text: string) => void
+  readonly logins: Logins
 }
 
 export async function processStage(options: ProcessStageOptions): Promise<Stage> {
-  const log = await connectKafka({ brokers: options.brokers, clientId: 'flyball-demo', onClientLog: () => undefined })
-  const stage = new ProcessStage(options, log)
-  await createTopics(log, options.topics)
-  return stage
+  const connect = (part: Part) =>
+    connectKafka({
+      brokers: options.brokers,
+      clientId: `flyball-demo-${part}`,
+      onClientLog: () => undefined,
+      ...options.logins.connection(part),
+    })
+  const setup = await connect('setup')
+  await createTopics(setup, options.topics)
+  await setup.close()
+  return new ProcessStage(options, await connect('audience'))
 }
 
 class ProcessStage implements Stage {
   readonly kind = 'processes'
+  readonly kafkaKeys: string
   readonly log: EventLog
   readonly #options: ProcessStageOptions
   readonly #children = new Map<string, ChildProcess>()
@@ -41,6 +51,7 @@ class ProcessStage implements Stage {
 
   constructor(options: ProcessStageOptions, log: EventLog) {
     this.#options = options
+    this.kafkaKeys = options.logins.policyKeys
     this.log = log
     process.once('exit', this.#endNow)
   }
@@ -52,6 +63,7 @@ class ProcessStage implements Stage {
     return this.#started('gateway', 'examples/gateway.ts', [
       ...['--brokers', brokers.join(','), '--prefix', topics.prefix, '--model', MODEL, '--control', control],
       ...['--gateway', 'gateway-1', '--presence-ms', '1000', '--timeout-ms', String(GATEWAY_TIMEOUT_MS), ...servers],
+      ...this.#options.logins.flags('gateway'),
     ])
   }
 
@@ -96,6 +108,7 @@ class ProcessStage implements Stage {
     return this.#started(`model-${version}`, 'examples/model-server.ts', [
       ...['--brokers', brokers.join(','), '--topic', topics.predictions, '--model', MODEL, '--version', version],
       ...['--predictor', join(ROOT, 'demo/predictor.ts'), '--config', JSON.stringify({ modelFile, harm, seed })],
+      ...this.#options.logins.flags('model-server'),
     ])
   }
 

@@ -13,6 +13,8 @@ export interface VersionSpec {
 
 export interface Stage {
   readonly kind: 'processes' | 'memory'
+  /** More keys for `kafka:` in the daemon's policy: how it logs in. */
+  readonly kafkaKeys: string
   /** The demo's own connection. */
   readonly log: EventLog
   /** Model servers first, then the gateway that knows them; the gateway's port. */

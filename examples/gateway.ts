@@ -13,6 +13,7 @@ import { connectKafka } from '../src/kafka/connect.ts'
 import type { EventLog } from '../src/kafka/contract.ts'
 import { createGovernor, type Governor } from '../src/subscriber/subscriber.ts'
 import { bodyOf, closed, listen, portOf, untilSignal } from './http.ts'
+import { LOGIN_FLAGS, loginOf } from './login.ts'
 import type { PredictRequest, RunningServer } from './model-server.ts'
 
 export interface GatewayOptions {
@@ -134,10 +135,11 @@ async function main(): Promise<void> {
       'timeout-ms': { type: 'string', default: '1000' },
       'presence-ms': { type: 'string', default: '3000' },
       'on-silence': { type: 'string' },
+      ...LOGIN_FLAGS,
     },
   })
   const { brokers, prefix, environment, model, control, gateway } = values
-  const log = await connectKafka({ brokers: brokers.split(','), clientId: gateway })
+  const log = await connectKafka({ brokers: brokers.split(','), clientId: gateway, ...loginOf(values) })
   const onSilence = values['on-silence']
   const server = await startGateway({
     ...{ log, prefix, model, control, gateway },

@@ -13,6 +13,7 @@ import { connectKafka } from '../src/kafka/connect.ts'
 import type { EventLog } from '../src/kafka/contract.ts'
 import { type Clock, systemClock } from '../src/kit/clock.ts'
 import { bodyOf, closed, listen, portOf, untilSignal } from './http.ts'
+import { LOGIN_FLAGS, loginOf } from './login.ts'
 import { PredictionLog } from './prediction-log.ts'
 
 export type Features = Readonly<Record<string, unknown>>
@@ -111,13 +112,14 @@ async function main(): Promise<void> {
       port: { type: 'string', default: '0' },
       predictor: { type: 'string', default: '' },
       config: { type: 'string', default: '' },
+      ...LOGIN_FLAGS,
     },
   })
   const { brokers, topic, model, version, port, config } = values
   const predictor =
     values.predictor === '' ? EXAMPLE_PREDICTOR : ((await import(pathToFileURL(resolve(values.predictor)).href)) as Predictor)
   if (config !== '') await predictor.configure?.(config)
-  const log = await connectKafka({ brokers: brokers.split(','), clientId: `model-${model}-${version}` })
+  const log = await connectKafka({ brokers: brokers.split(','), clientId: `model-${model}-${version}`, ...loginOf(values) })
   const keyBy = values.key === 'id' ? 'id' : 'unit'
   const server = await startModelServer({ log, topic, model, version, predictor, keyBy, port: Number(port) })
   console.log(JSON.stringify({ ready: 'model-server', model, version, port: server.port }))

@@ -20,7 +20,7 @@ export class PredictionLog {
   readonly #flushing: Promise<void>
 
   static async open(log: EventLog, topic: string, clock: Clock = systemClock): Promise<PredictionLog> {
-    const partitions = (await log.admin.topics()).get(topic)
+    const partitions = (await log.admin.topics([topic])).get(topic)
     if (partitions === undefined) throw new Error(`topic ${topic} does not exist`)
     return new PredictionLog(log, topic, partitions, clock)
   }

@@ -14,6 +14,7 @@ import { JudgeWorker } from './shell/judge-worker.ts'
 import type { MeasureContext } from './shell/measure-task.ts'
 import { MeasureWorker } from './shell/measure-worker.ts'
 import type { Measurer, Measuring } from './shell/measuring.ts'
+import { originTopics, rekeyWorker } from './shell/rekey-start.ts'
 import type { Emit } from './telemetry/events.ts'
 import type { Health } from './telemetry/http.ts'
 
@@ -44,14 +45,17 @@ export interface Daemon {
 const STALLED_AFTER_MS = 30_000
 
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const contexts = await prepare(options)
   const ending = endingPromise()
+  const rekey = await rekeyWorker(options, ending.fail)
+  if (options.drain) await rekey?.drain(await endsOf(options.log, originTopics(options.layout)))
+  const contexts = await prepare(options)
   const measurer: Measurer = options.measurer ?? ((context, onFailure) => new MeasureWorker(context, onFailure))
   const measure = measurer(contexts.measure, ending.fail)
   const measured = options.drain ? measure.drain() : null
   const judge = new JudgeWorker({ ...contexts.judge, measured }, ending.fail)
   options.emit({ event: 'started', version: options.version, policyDigest: options.layout.policyDigest })
   if (measured === null) {
+    rekey?.start(ending.fail)
     measure.start(ending.fail)
     judge.start(ending.fail)
   } else {
@@ -62,6 +66,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const stop = async (reason: string): Promise<void> => {
     await judge.stop()
     await measure.stop()
+    await rekey?.stop()
     options.emit({ event: 'stopped', reason })
   }
   const done = ending.promise.then(
@@ -103,10 +108,11 @@ async function prepare(options: DaemonOptions): Promise<{ measure: MeasureContex
     ...(layout.outcomes ? [layout.outcomes.topic] : []),
     ...(layout.described ? [layout.described.topic] : []),
   ]
-  const inputPartitions = coPartitioned(await log.admin.topics(), inputs)
+  const inputPartitions = coPartitioned(await log.admin.topics(inputs), inputs)
   if (options.createTopics) await log.admin.create(ownTopics(prefix, options.judgePartitions, inputPartitions))
-  const existing = await log.admin.topics()
   const topics = topicNames(prefix)
+  // Deliveries are of no concern to a daemon: it need not be allowed to see them.
+  const existing = await log.admin.topics(Object.values(topics).filter((topic) => topic !== topics.deliveries))
   const count = (topic: string): number => existing.get(topic) ?? missing(topic)
   const judgePartitions = count(topics.panes)
   for (const topic of [topics.state, topics.control, topics.decisions, topics.alerts, topics.acks, topics.requests]) {

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
+import tls from 'node:tls'
 
 const JVM = ['-Xmx384m', '-Xms64m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto']
 
@@ -12,6 +13,16 @@ export interface ProcessOptions {
   readonly clientPorts: readonly number[]
   readonly controllerPorts: readonly number[]
   readonly extra: readonly string[]
+  /** A second listener a broker, for clients that come through proxies: where it listens, and where they are told to come. */
+  readonly proxied?: { readonly listen: readonly number[]; readonly advertised: readonly number[] }
+  readonly secured?: { readonly listeners: SecuredListeners; readonly mutualPort: number }
+}
+
+/** Listeners with TLS only. */
+export interface SecuredListeners {
+  readonly caFile: string
+  readonly formatArguments: readonly string[]
+  lines(clientPort: number, mutualPort: number, controllerPort: number): readonly string[]
 }
 
 /** No shell, so the star in the class path reaches Java as it is. */
@@ -90,7 +101,8 @@ export class BrokerProcesses {
     for (const broker of this.bootstrap.keys()) {
       writeFileSync(this.#file(broker), properties(this.#options, broker, this.dataDir(broker)))
       const alone = this.bootstrap.length === 1 ? ['--standalone'] : []
-      const run = javaTool(libs, 'kafka.tools.StorageTool', ['format', '-t', String(uuid), '-c', this.#file(broker), ...alone])
+      const users = this.#options.secured?.listeners.formatArguments ?? []
+      const run = javaTool(libs, 'kafka.tools.StorageTool', ['format', '-t', String(uuid), '-c', this.#file(broker), ...alone, ...users])
       if (run.status !== 0) throw new Error(`formatting the broker's storage failed: ${run.stdout}${run.stderr}`)
     }
   }
@@ -115,15 +127,15 @@ export class BrokerProcesses {
         if (!this.#running.has(broker))
           throw new Error(`broker ${broker + 1} ended:\n${readFileSync(this.#log(broker), 'utf8').slice(-3000)}`)
       }
-      await BrokerProcesses.answering([this.#options.clientPorts[broker]!], 60_000, exited)
+      await BrokerProcesses.answering([this.#options.clientPorts[broker]!], 60_000, exited, this.#options.secured?.listeners.caFile)
     }
   }
 
   /** Ready means: it answers ApiVersions without error. An open port is not enough. */
-  static async answering(ports: readonly number[], maxWaitMs: number, check: () => void = () => {}): Promise<void> {
+  static async answering(ports: readonly number[], maxWaitMs: number, check: () => void = () => {}, caFile?: string): Promise<void> {
     const deadline = performance.now() + maxWaitMs
     for (const port of ports) {
-      while (!(await answersApiVersions(port))) {
+      while (!(await answersApiVersions(port, caFile))) {
         check()
         if (performance.now() > deadline) throw new Error(`broker on port ${port} not ready after ${maxWaitMs} ms`)
         await new Promise((resolve) => setTimeout(resolve, 100))
@@ -180,22 +192,37 @@ function properties(options: ProcessOptions, broker: number, dataDir: string): s
     // A killed broker may not register again before its last session is over.
     'broker.session.timeout.ms=3000',
     'broker.heartbeat.interval.ms=500',
+    ...proxiedLines(options, broker, client),
+    ...(options.secured?.listeners.lines(clientPorts[broker]!, options.secured.mutualPort, controllerPorts[broker]!) ?? []),
     ...extra,
   ]
   const byKey = new Map(lines.map((line) => [line.slice(0, line.indexOf('=')), line]))
   return [...byKey.values()].join('\n')
 }
 
+function proxiedLines({ proxied, controllerPorts }: ProcessOptions, broker: number, client: string): string[] {
+  if (proxied === undefined) return []
+  return [
+    `listeners=${client},CLIENTS://127.0.0.1:${proxied.listen[broker]},CONTROLLER://127.0.0.1:${controllerPorts[broker]}`,
+    `advertised.listeners=${client},CLIENTS://127.0.0.1:${proxied.advertised[broker]}`,
+    'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'inter.broker.listener.name=PLAINTEXT',
+  ]
+}
+
 /** ApiVersions v0 as bytes: size 15, api 18, version 0, correlation 1, client id "ready". */
-function answersApiVersions(port: number): Promise<boolean> {
+function answersApiVersions(port: number, caFile?: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = net.connect({ host: '127.0.0.1', port, timeout: 1000 })
+    const at = { host: '127.0.0.1', port, timeout: 1000 }
+    const socket = caFile === undefined ? net.connect(at) : tls.connect({ ...at, ca: readFileSync(caFile) })
     const done = (answered: boolean) => {
       socket.destroy()
       resolve(answered)
     }
     socket.on('error', () => done(false)).on('timeout', () => done(false))
-    socket.on('connect', () => socket.write(Buffer.from('0000000f001200000000000100057265616479', 'hex')))
+    socket.on(caFile === undefined ? 'connect' : 'secureConnect', () =>
+      socket.write(Buffer.from('0000000f001200000000000100057265616479', 'hex')),
+    )
     socket.on('data', (reply) => done(reply.length >= 10 && reply.readInt16BE(8) === 0))
   })
 }

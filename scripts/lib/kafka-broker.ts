@@ -10,7 +10,7 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { BrokerProcesses, javaTool } from './broker-processes.ts'
+import { BrokerProcesses, javaTool, type SecuredListeners } from './broker-processes.ts'
 
 export const KAFKA_VERSION = '4.3.1'
 const CACHE_DIR = fileURLToPath(new URL('../../.kafka', import.meta.url))
@@ -21,6 +21,10 @@ export interface BrokerOptions {
   readonly extra?: readonly string[]
   /** The test kills brokers or edits their files: never use brokers that somebody else runs. */
   readonly needsProcess?: boolean
+  /** Ports, one a broker, at which clients are told to find them: those of proxies in between. Brokers find one another without them. */
+  readonly advertisedPorts?: readonly number[]
+  /** One broker that lets nobody in without a login: see secured-broker.ts. */
+  readonly secured?: SecuredListeners
 }
 
 export interface RunningBroker {
@@ -36,6 +40,8 @@ export interface RunningBroker {
   /** Stops (SIGTERM, or the signal given) if it still runs, starts again on the same ports and files, waits until it answers. */
   restart(broker: number, signal?: NodeJS.Signals): Promise<void>
   dataDir(broker: number): string
+  /** With `advertisedPorts`: where each broker listens for what its proxy forwards. Secured: the port of clients with certificates. */
+  readonly proxiedPorts: readonly number[]
 }
 
 export interface Availability {
@@ -67,14 +73,18 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
 async function startOnJava(options: BrokerOptions): Promise<RunningBroker> {
   const libs = await kafkaLibs()
   const count = options.brokers ?? 1
-  const ports = await freePorts(count * 2)
+  const { advertisedPorts } = options
+  const ports = await freePorts(count * 3)
+  const proxiedPorts = advertisedPorts === undefined && options.secured === undefined ? [] : ports.slice(count * 2)
   const dir = mkdtempSync(join(tmpdir(), 'flyball-kafka-'))
   const processes = new BrokerProcesses({
     libs,
     dir,
     clientPorts: ports.slice(0, count),
     extra: options.extra ?? [],
-    controllerPorts: ports.slice(count),
+    controllerPorts: ports.slice(count, count * 2),
+    ...(advertisedPorts && { proxied: { listen: proxiedPorts, advertised: advertisedPorts } }),
+    ...(options.secured && { secured: { listeners: options.secured, mutualPort: proxiedPorts[0]! } }),
   })
   await processes.start()
   return {
@@ -87,6 +97,7 @@ async function startOnJava(options: BrokerOptions): Promise<RunningBroker> {
     resume: (broker) => processes.signal(broker, 'SIGCONT'),
     restart: (broker, signal) => processes.restart(broker, signal ?? 'SIGTERM'),
     dataDir: (broker) => processes.dataDir(broker),
+    proxiedPorts,
   }
 }
 
@@ -224,5 +235,16 @@ function notOurs(kind: 'given' | 'docker', bootstrap: readonly string[], stop: (
   const refuse = (): never => {
     throw new Error(`brokers of kind "${kind}" are not ours to kill, pause or open: ask with needsProcess`)
   }
-  return { kind, bootstrap, libs: '', stop, kill: refuse, pause: refuse, resume: refuse, restart: refuse, dataDir: refuse }
+  return {
+    kind,
+    bootstrap,
+    libs: '',
+    stop,
+    kill: refuse,
+    pause: refuse,
+    resume: refuse,
+    restart: refuse,
+    dataDir: refuse,
+    proxiedPorts: [],
+  }
 }

@@ -1,25 +1,30 @@
-/** Every command of `flyball`. A command is one file that exports `register`, and one line here. */
+/**
+ * Every command of `flyball`. A command is one file that exports `register`, and one line here. What a command needs (a parser of
+ * policies, a Kafka client) is loaded when it is the one asked for: `flyball --version` has nothing to wait for.
+ */
 import type { Command } from 'commander'
-import * as baseline from './baseline.ts'
-import * as demo from './demo.ts'
-import * as explain from './explain.ts'
-import * as init from './init.ts'
-import * as rollback from './rollback.ts'
-import * as run from './run.ts'
-import * as status from './status.ts'
-import * as topics from './topics.ts'
-import * as validate from './validate.ts'
-import * as watch from './watch.ts'
 
-export const commands: readonly { readonly register: (program: Command) => void }[] = [
-  init,
-  validate,
-  baseline,
-  topics,
-  run,
-  status,
-  explain,
-  rollback,
-  watch,
-  demo,
-]
+interface CommandFile {
+  readonly register: (program: Command) => void
+}
+
+const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
+  init: () => import('./init.ts'),
+  validate: () => import('./validate.ts'),
+  baseline: () => import('./baseline.ts'),
+  topics: () => import('./topics.ts'),
+  run: () => import('./run.ts'),
+  status: () => import('./status.ts'),
+  explain: () => import('./explain.ts'),
+  rollback: () => import('./rollback.ts'),
+  watch: () => import('./watch.ts'),
+  demo: () => import('./demo.ts'),
+}
+
+/** Those that this command line needs: the one it begins with, none for the version, all for help and for what is misspelt. */
+export async function commandsFor(argv: readonly string[]): Promise<readonly CommandFile[]> {
+  const [first = ''] = argv
+  if (argv.length === 1 && (first === '--version' || first === '-V')) return []
+  const named = Object.hasOwn(COMMANDS, first) ? [COMMANDS[first]!] : Object.values(COMMANDS)
+  return Promise.all(named.map((load) => load()))
+}

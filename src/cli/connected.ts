@@ -4,7 +4,7 @@ import type { KafkaOptions } from '../kafka/connect.ts'
 import type { EventLog } from '../kafka/contract.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { type TopicNames, topicNames } from '../kit/topics.ts'
-import { connectionOf } from '../policy/connection.ts'
+import { connectionOf, exposedSecrets } from '../policy/connection.ts'
 import type { ModelLayout } from '../policy/layout.ts'
 import { type LoadedPolicy, loadPolicy } from '../policy/load.ts'
 import { tell } from './output.ts'
@@ -41,6 +41,7 @@ export async function openLog(
 ): Promise<EventLog> {
   const { connectKafka } = await import('../kafka/connect.ts')
   const connection = connectionOf(policy, options.policy, { brokers: options.brokers, environment: process.env })
+  for (const exposed of exposedSecrets(connection)) tell(`warning ${exposed}`)
   return connectKafka({ ...connection, ...(onClientLog ? { onClientLog } : {}) })
 }
 

@@ -7,15 +7,24 @@ export function printJson(value: unknown): void {
 }
 
 export function printLine(text: string): void {
-  process.stdout.write(`${text}\n`)
+  process.stdout.write(`${harmless(text)}\n`)
+}
+
+const STYLES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const
+const OUR_COLOURS = [0, ...Object.values(STYLES)].map((style) => `\u001b[${style}m`)
+
+/** Texts out of records and topics pass here: what would move a terminal's cursor or hide a line is shown instead of sent. */
+export function harmless(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (sign, at: number) => {
+    const isOurs = sign === '\n' || sign === '\t' || OUR_COLOURS.some((colour) => text.startsWith(colour, at))
+    return isOurs ? sign : `\\u{${sign.codePointAt(0)!.toString(16)}}`
+  })
 }
 
 /** For people: goes to stderr, so that stdout stays data. */
 export function tell(text: string): void {
-  process.stderr.write(`${text}\n`)
+  process.stderr.write(`${harmless(text)}\n`)
 }
-
-const STYLES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const
 
 /** Colours `text` when `stream` is a terminal and NO_COLOR is unset or empty. */
 export function paint(style: keyof typeof STYLES, text: string, stream: { readonly isTTY?: boolean } = process.stdout): string {
@@ -23,8 +32,9 @@ export function paint(style: keyof typeof STYLES, text: string, stream: { readon
   return `\u001b[${STYLES[style]}m${text}\u001b[0m`
 }
 
-/** Columns as wide as their widest cell; two spaces between them; no spaces at line ends. */
-export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+/** Columns as wide as their widest cell; two spaces between them; no spaces at line ends. A cell is one line, whatever it holds. */
+export function table(header: readonly string[], given: readonly (readonly string[])[]): string {
+  const rows = given.map((cells) => cells.map((cell) => cell.replaceAll('\n', '\\u{a}')))
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)))
   const line = (cells: readonly string[]) =>
     cells

@@ -1,6 +1,6 @@
 /** The command line as a whole: parses, runs one command, answers with an exit code. Usage errors are 2, as PRODUCT says. */
 import { Command, CommanderError } from 'commander'
-import { commands } from './commands.ts'
+import { commandsFor } from './commands.ts'
 import { reportFailure } from './output.ts'
 import { packageVersion } from './version.ts'
 
@@ -8,7 +8,7 @@ const EXIT_USAGE = 2
 
 /** 0 ok, 1 failure, 2 usage or configuration, 3 findings, 4 unreachable, 5 denied. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
-  const program = buildProgram()
+  const program = await buildProgram(argv)
   try {
     await program.parseAsync([...argv], { from: 'user' })
     return typeof process.exitCode === 'number' ? process.exitCode : 0
@@ -18,13 +18,14 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   }
 }
 
-export function buildProgram(): Command {
+/** With the commands that `argv` needs; without one with all of them. */
+export async function buildProgram(argv: readonly string[] = []): Promise<Command> {
   const program = new Command('flyball')
     .description('Governor for model rollouts on Kafka: judges a candidate beside its control and throttles or rolls it back.')
     .version(packageVersion())
     .exitOverride()
     .showHelpAfterError('(flyball --help lists commands and options)')
-  for (const command of commands) command.register(program)
+  for (const command of await commandsFor(argv)) command.register(program)
   for (const command of program.commands) command.exitOverride().showHelpAfterError('(--help lists the options)')
   return program
 }

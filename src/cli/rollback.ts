@@ -74,7 +74,7 @@ async function broken({ loaded, log }: Connected, model: ModelLayout, effect: st
 }
 
 async function asked({ log, topics }: Connected, model: ModelLayout, effect: string, options: Options): Promise<void> {
-  const partitions = (await log.admin.topics()).get(topics.requests)
+  const partitions = (await log.admin.topics([topics.requests])).get(topics.requests)
   if (partitions === undefined) throw new FlyballError('FLY-KAFKA-005', { topic: topics.requests, partition: 0 })
   const before = (await readDecisions(log, topics.decisions)).filter(({ decision }) => decision.model === model.name).length
   const request = {

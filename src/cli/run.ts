@@ -13,20 +13,20 @@ import { MeasureThreads } from '../shell/measure-threads.ts'
 import type { Measurer } from '../shell/measuring.ts'
 import { readDecisions } from '../shell/topic-reads.ts'
 import type { Emit, FlyballEvent } from '../telemetry/events.ts'
-import { type Health, serveTelemetry, type TelemetryServer } from '../telemetry/http.ts'
+import type { Health, TelemetryDoor, TelemetryServer } from '../telemetry/http.ts'
 import { createLogger, logLines } from '../telemetry/log-lines.ts'
-import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
 import { type ConnectionOptions, loadedPolicy, openLog, withConnectionOptions } from './connected.ts'
+import { type MetricsOptions, metricsDoor } from './metrics-door.ts'
 import { printJson, printLine, table, tell } from './output.ts'
 import { packageVersion } from './version.ts'
 
 const WORKERS_MAX = 64
 
-interface Options extends ConnectionOptions {
+interface Options extends ConnectionOptions, MetricsOptions {
   readonly drain?: true
   readonly json?: true
   readonly createTopics?: true
-  readonly metricsPort: number
   readonly logLevel: string
   readonly workers: number
 }
@@ -38,6 +38,8 @@ export function register(program: Command): void {
     .option('--json', 'with --drain: the summary as JSON on stdout')
     .option('--create-topics', "create Flyball's own topics where they are missing")
     .option('--metrics-port <port>', 'port of /metrics, /livez and /readyz on loopback; 0: any free one', portNumber, 9464)
+    .option('--metrics-host <address>', 'another address to listen on; needs --metrics-token-file')
+    .option('--metrics-token-file <file>', 'the token that whoever asks for /metrics must show')
     .option('--workers <n>', 'threads that measure; 1: none of its own', workerCount, 1)
     .addOption(
       new Option('--log-level <level>', 'how much is logged').choices(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
@@ -47,16 +49,17 @@ export function register(program: Command): void {
 
 async function runCommand(options: Options): Promise<void> {
   const loaded = loadedPolicy(options)
-  const metrics = createMetrics()
+  // Nobody asks a drain for its metrics: its summary says it all.
+  const metrics = options.drain ? null : (await import('../telemetry/metrics.ts')).createMetrics()
   const seen: Seen = { accounts: new Map(), decided: new Map() }
   const tellLog = logLines(createLogger(options.logLevel, pino.destination({ fd: 2, sync: true })))
   const emit: Emit = (event) => {
-    metrics.observe(event)
+    metrics?.observe(event)
     tellLog(event)
     if (event.event === 'records-accounted') seen.accounts.set(event.topic, event)
     if (event.event === 'decided') seen.decided.set(event.model, event.number)
   }
-  const door = await openDoor(options, metrics, emit)
+  const door = await openDoor(metrics === null ? null : metricsDoor(loaded.policy, options), metrics, emit)
   try {
     const log = await openLog(loaded, options, (level, message) => emit({ event: 'client-trouble', level, message }))
     try {
@@ -77,14 +80,14 @@ interface Door {
 }
 
 /** Before anything else: a process without its port must not join a group and take partitions from one that works. */
-async function openDoor({ drain, metricsPort }: Options, metrics: Metrics, emit: Emit): Promise<Door> {
-  if (drain) return { behind: () => undefined, close: async () => undefined }
+async function openDoor(at: TelemetryDoor | null, metrics: Metrics | null, emit: Emit): Promise<Door> {
+  if (at === null || metrics === null) return { behind: () => undefined, close: async () => undefined }
   let daemon: Daemon | null = null
   const health: Health = {
     stalled: () => daemon?.health.stalled() ?? [],
     notReady: () => daemon?.health.notReady() ?? ['the daemon is starting'],
   }
-  const server = await telemetry(metricsPort, metrics, health)
+  const server = await telemetry(at, metrics, health)
   emit({ event: 'listening', port: server.port })
   return {
     behind: (started) => {
@@ -94,12 +97,13 @@ async function openDoor({ drain, metricsPort }: Options, metrics: Metrics, emit:
   }
 }
 
-async function telemetry(port: number, metrics: Metrics, health: Health): Promise<TelemetryServer> {
+async function telemetry(at: TelemetryDoor, metrics: Metrics, health: Health): Promise<TelemetryServer> {
+  const { serveTelemetry } = await import('../telemetry/http.ts')
   try {
-    return await serveTelemetry(port, metrics.registry, health)
+    return await serveTelemetry(at, metrics.registry, health)
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error)
-    throw new FlyballError('FLY-CLI-008', { port, problem }, { cause: error })
+    throw new FlyballError('FLY-CLI-008', { port: at.port, problem }, { cause: error })
   }
 }
 

@@ -4,13 +4,15 @@ import { within } from '../kit/clock.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { Client, type KafkaOptions } from './client.ts'
 import type { LogAdmin, TopicSpec } from './contract.ts'
-import { inOurWords, isUnknownTopic, passes } from './failures.ts'
+import { inOurWords, isUnknownTopic, passes, type Right, sightOf } from './failures.ts'
 import { Fetcher } from './fetcher.ts'
 
 const RETRY = { retries: 5, initialRetryTime: 50, maxRetryTime: 500 }
 const STEP_MS = 20_000
 const USABLE_MS = 20_000
 const POLL_MS = 50
+/** A topic is not there when nobody has known it for so long. */
+const UNKNOWN_MS = 3000
 /** The broker's own default.replication.factor. */
 const BROKER_DEFAULT = -1
 
@@ -35,13 +37,29 @@ export class KafkaAdmin implements LogAdmin {
     await this.#step('connect', async () => {})
   }
 
-  topics(): Promise<ReadonlyMap<string, number>> {
-    return this.#step('list the topics', async () => {
+  async topics(asked: readonly string[] = []): Promise<ReadonlyMap<string, number>> {
+    const known = await this.#step('list the topics', async () => {
       const names = await this.#admin.listTopics()
-      if (names.length === 0) return new Map()
-      const { topics } = await this.#admin.fetchTopicMetadata({ topics: names })
-      return new Map(topics.map(({ name, partitions }) => [name, partitions.length]))
+      return names.length === 0 ? new Map<string, number>() : this.#partitionsOf(names)
     })
+    // A topic that may not be seen is left out of the list; asked for by its name it is told apart from one that does not exist.
+    for (const topic of asked) {
+      if (!known.has(topic)) await this.#step(`look at topic ${topic}`, () => this.#unlessUnknown(topic), sightOf(topic))
+    }
+    return known
+  }
+
+  async #partitionsOf(names: readonly string[]): Promise<Map<string, number>> {
+    const { topics } = await this.#admin.fetchTopicMetadata({ topics: [...names] })
+    return new Map(topics.map(({ name, partitions }) => [name, partitions.length]))
+  }
+
+  async #unlessUnknown(topic: string): Promise<void> {
+    try {
+      await this.#partitionsOf([topic])
+    } catch (error) {
+      if (!isUnknownTopic(error)) throw error
+    }
   }
 
   async create(specs: readonly TopicSpec[]): Promise<readonly string[]> {
@@ -49,28 +67,36 @@ export class KafkaAdmin implements LogAdmin {
     const missing = specs.filter(({ topic }) => !existing.has(topic))
     if (missing.length === 0) return []
     // Waiting for leaders inside kafkajs throws on several brokers, when the one it asks has not heard of the topic yet.
-    await this.#step('create topics', () => this.#admin.createTopics({ waitForLeaders: false, topics: missing.map(topicConfig) }))
+    const right: Right = { operation: 'CREATE', resource: 'topic', name: missing.map(({ topic }) => topic).join(', ') }
+    await this.#step('create topics', () => this.#admin.createTopics({ waitForLeaders: false, topics: missing.map(topicConfig) }), right)
     for (const { topic, partitions } of missing) await this.#usable(topic, partitions)
     return missing.map(({ topic }) => topic)
   }
 
   async offsets(topic: string): Promise<readonly { readonly partition: number; readonly start: number; readonly end: number }[]> {
     const deadlineMs = performance.now() + STEP_MS
+    let unknownSinceMs = 0
     for (;;) {
       try {
         await this.#fetcher.locate([topic])
         const partitions = [...this.#fetcher.partitions(topic)].sort((a, b) => a - b)
         if (partitions.length > 0) return await this.#fetcher.offsets(topic, partitions)
       } catch (error) {
-        if (isUnknownTopic(error)) throw new FlyballError('FLY-KAFKA-005', { topic, partition: 0 }, { cause: error })
-        if (performance.now() > deadlineMs || !passes(error)) throw inOurWords(error, `offsets of ${topic}`, this.#options.brokers)
+        // A broker that has just come back does not know every topic yet.
+        if (isUnknownTopic(error)) {
+          unknownSinceMs ||= performance.now()
+          if (performance.now() - unknownSinceMs > UNKNOWN_MS)
+            throw new FlyballError('FLY-KAFKA-005', { topic, partition: 0 }, { cause: error })
+        } else if (performance.now() > deadlineMs || !passes(error))
+          throw inOurWords(error, { doing: `offsets of ${topic}`, from: this.#options, right: sightOf(topic) })
       }
       await sleep(POLL_MS)
     }
   }
 
   async delete(topics: readonly string[]): Promise<void> {
-    await this.#step('delete topics', () => this.#admin.deleteTopics({ topics: [...topics] }))
+    const right: Right = { operation: 'DELETE', resource: 'topic', name: topics.join(', ') }
+    await this.#step('delete topics', () => this.#admin.deleteTopics({ topics: [...topics] }), right)
     this.#fetcher.forget(new Set())
   }
 
@@ -90,21 +116,22 @@ export class KafkaAdmin implements LogAdmin {
           return
         }
       } catch (error) {
-        if (!isUnknownTopic(error) && !passes(error)) throw error
+        if (!isUnknownTopic(error) && !passes(error))
+          throw inOurWords(error, { doing: `look at topic ${topic}`, from: this.#options, right: sightOf(topic) })
       }
       if (performance.now() > deadlineMs) throw new Error(`topic ${topic} was created but cannot be used after ${USABLE_MS} ms`)
       await sleep(POLL_MS)
     }
   }
 
-  async #step<Result>(what: string, work: () => Promise<Result>): Promise<Result> {
+  async #step<Result>(what: string, work: () => Promise<Result>, right?: Right): Promise<Result> {
     try {
       this.#connected ??= this.#admin.connect()
       await within(this.#connected, STEP_MS, 'connect')
       return await within(work(), STEP_MS, what)
     } catch (error) {
       this.#connected = null
-      throw inOurWords(error, what, this.#options.brokers)
+      throw inOurWords(error, { doing: what, from: this.#options, ...(right === undefined ? {} : { right }) })
     }
   }
 }

@@ -3,14 +3,16 @@
  */
 import net from 'node:net'
 import tls from 'node:tls'
-import kafkajs, { type ISocketFactory, type Kafka, type RetryOptions, type SASLOptions } from 'kafkajs'
+import kafkajs, { type ISocketFactory, type Kafka, type RetryOptions } from 'kafkajs'
 import { within } from '../kit/clock.ts'
+import { type SaslOptions, type Security, type TlsOptions, tlsOptions } from './credentials.ts'
+import { mechanismOf } from './login.ts'
 
-export interface KafkaOptions {
+export interface KafkaOptions extends Security {
   readonly brokers: readonly string[]
   readonly clientId: string
-  readonly ssl?: tls.ConnectionOptions | boolean
-  readonly sasl?: SASLOptions
+  readonly ssl?: TlsOptions | boolean
+  readonly sasl?: SaslOptions
   /** For tests: loses or changes what goes over the wire. */
   readonly socketFactory?: ISocketFactory
   /** kafkajs' own log lines of level warning and error; nothing of it goes to the console. */
@@ -20,6 +22,8 @@ export interface KafkaOptions {
 const KEEP_ALIVE_MS = 60_000
 const CONNECTION_TIMEOUT_MS = 3000
 const REQUEST_TIMEOUT_MS = 10_000
+/** Before its end a session is renewed on its connection; no earlier, so that a token kept in a file has been replaced by then. */
+const RENEW_BEFORE_MS = 3000
 
 const plainOrTls: ISocketFactory = ({ host, port, ssl, onConnect }) => {
   const socket = ssl
@@ -38,11 +42,13 @@ export class Client {
 
   constructor(options: KafkaOptions, retry: RetryOptions) {
     const open = options.socketFactory ?? plainOrTls
+    const isTls = options.ssl !== undefined && options.ssl !== false
     this.kafka = new kafkajs.Kafka({
       brokers: [...options.brokers],
       clientId: options.clientId,
       connectionTimeout: CONNECTION_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
+      reauthenticationThreshold: RENEW_BEFORE_MS,
       retry,
       logLevel: kafkajs.logLevel.WARN,
       logCreator: () => (entry) => {
@@ -56,16 +62,20 @@ export class Client {
       socketFactory: (args) => {
         // A retry inside kafkajs may outlive the close.
         if (this.#closed) throw new Error('closed by us')
-        return this.#track(open(args))
+        return this.#track(open(isTls ? { ...args, ssl: tlsOptions(options.ssl ?? true) } : args))
       },
-      ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
-      ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
+      ...(isTls ? { ssl: true } : {}),
+      ...(options.sasl === undefined ? {} : { sasl: mechanismOf({ ...options, sasl: options.sasl }) }),
     })
   }
 
   #track(socket: net.Socket): net.Socket {
     this.#sockets.add(socket)
     socket.once('close', () => this.#sockets.delete(socket))
+    // Taken and closed without a word, as by a load balancer before a dead broker: only an ERROR makes kafkajs try the next of the list.
+    socket.once('end', () => {
+      if (socket.bytesRead === 0 && !this.#closing) socket.emit('error', new Error('Closed connection before it answered'))
+    })
     return socket
   }
 

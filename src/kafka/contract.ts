@@ -112,8 +112,8 @@ export interface TopicSpec {
 }
 
 export interface LogAdmin {
-  /** Partition count per existing topic. */
-  topics(): Promise<ReadonlyMap<string, number>>
+  /** Partition count per existing topic. Of those asked for by name, one that we may not see throws (NotAuthorized) instead of being left out. */
+  topics(asked?: readonly string[]): Promise<ReadonlyMap<string, number>>
   /** Creates those that do not exist and waits until they can be used. Returns the created names. */
   create(specs: readonly TopicSpec[]): Promise<readonly string[]>
   /** Log start and last stable offset per partition. */

@@ -1,7 +1,8 @@
 /** kafkajs hides a missing right behind "Failed to find group coordinator". A broker asked directly tells the true error. */
 import { within } from '../kit/clock.ts'
 import { Client, type KafkaOptions } from './client.ts'
-import { chain, NotAuthorized, refusal } from './failures.ts'
+import { principalOf } from './credentials.ts'
+import { chain, NotAuthorized, type Right, refusal } from './failures.ts'
 import { rawBroker, rawCluster } from './kafkajs.ts'
 
 const ASK_MS = 5000
@@ -22,11 +23,18 @@ export async function coordinatorRefusal(options: KafkaOptions, subject: Subject
     return null
   } catch (found) {
     const refused = refusal(found)
-    const what = subject.coordinatorType === 0 ? `group ${subject.groupId}` : `transactional id ${subject.groupId}`
-    return refused === null ? null : new NotAuthorized(`${what}: ${refused}`, { cause: found })
+    return refused === null
+      ? null
+      : new NotAuthorized(principalOf(options), rightOf(subject), `find its coordinator: ${refused}`, { cause: found })
   } finally {
     await client.close(() => cluster.disconnect(), 500)
   }
+}
+
+function rightOf({ groupId, coordinatorType }: Subject): Right {
+  return coordinatorType === 0
+    ? { operation: 'READ', resource: 'group', name: groupId }
+    : { operation: 'WRITE', resource: 'transactional id', name: groupId }
 }
 
 async function ask(cluster: ReturnType<typeof rawCluster>, subject: Subject): Promise<void> {

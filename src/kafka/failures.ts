@@ -1,5 +1,6 @@
 /** What can go wrong between us and Kafka, by name; and which errors of the client pass by themselves. */
 import { FlyballError } from '../kit/errors.ts'
+import { principalOf, type Security } from './credentials.ts'
 
 /** Retention, or somebody's deletion, removed records before they were read; or the log was made anew and is shorter now. */
 export class OffsetGone extends FlyballError {
@@ -34,9 +35,16 @@ export class CorruptBatch extends FlyballError {
   }
 }
 
+/** What Kafka's rules grant: an operation on a resource. READ and WRITE include DESCRIBE. */
+export interface Right {
+  readonly operation: 'READ' | 'WRITE' | 'READ or WRITE' | 'CREATE' | 'DELETE' | 'DESCRIBE'
+  readonly resource: 'topic' | 'group' | 'transactional id' | 'cluster'
+  readonly name: string
+}
+
 export class NotAuthorized extends FlyballError {
-  constructor(what: string, options?: ErrorOptions) {
-    super('FLY-KAFKA-004', { what }, options)
+  constructor(principal: string, { operation, resource, name }: Right, doing: string, options?: ErrorOptions) {
+    super('FLY-KAFKA-004', { principal, operation, resource, name, doing }, options)
   }
 }
 
@@ -47,9 +55,13 @@ interface ClientError extends Error {
   readonly retriable?: boolean
 }
 
-/** The error and everything it wraps, outermost first. */
-export function* chain(error: unknown): Generator<ClientError> {
-  for (let at = error, depth = 0; at instanceof Error && depth < 10; at = at.cause, depth++) yield at as ClientError
+/** The error and everything it wraps, outermost first: its cause, and those that it gathers. */
+export function* chain(error: unknown, depth = 0): Generator<ClientError> {
+  if (!(error instanceof Error) || depth === 10) return
+  yield error as ClientError
+  const { errors = [] } = error as { readonly errors?: readonly unknown[] }
+  for (const gathered of errors) yield* chain(gathered, depth + 1)
+  yield* chain(error.cause, depth + 1)
 }
 
 const AWAY =
@@ -77,13 +89,18 @@ export function isUnknownTopic(error: unknown): boolean {
   return [...chain(error)].some((cause) => cause.type === 'UNKNOWN_TOPIC_OR_PARTITION' || cause.type === 'INVALID_TOPIC_EXCEPTION')
 }
 
-/** The name by which Kafka refuses a right or a login, if that is what happened. */
+/** The name by which Kafka refuses a right, if that is what happened. */
 export function refusal(error: unknown): string | null {
-  for (const cause of chain(error)) {
-    if (cause.type && /AUTHORIZATION_FAILED|SASL_AUTHENTICATION_FAILED/.test(cause.type)) return cause.type
-    if (cause.name === 'KafkaJSSASLAuthenticationError') return cause.message
-  }
+  for (const cause of chain(error)) if (cause.type && /AUTHORIZATION_FAILED/.test(cause.type)) return cause.type
   return null
+}
+
+const LOGIN_REFUSED = new Set(['SASL_AUTHENTICATION_FAILED', 'UNSUPPORTED_SASL_MECHANISM'])
+
+export function isLoginRefused(error: unknown): boolean {
+  return [...chain(error)].some(
+    (cause) => cause.name === 'KafkaJSSASLAuthenticationError' || (cause.type !== undefined && LOGIN_REFUSED.has(cause.type)),
+  )
 }
 
 /** Another process has opened the same transactional id. */
@@ -91,14 +108,48 @@ export function isFenced(error: unknown): boolean {
   return [...chain(error)].some((cause) => cause.type !== undefined && FENCED.has(cause.type))
 }
 
+/** What was being done, on behalf of whom, and which right it took: for the case that it was missing. */
+export interface Attempt {
+  readonly doing: string
+  readonly from: Security & { readonly brokers: readonly string[] }
+  /** Of the topic, when one was involved. */
+  readonly right?: Right
+  /** A group or a transactional id. */
+  readonly through?: Right
+}
+
 /** The client's error in our words where the reader can do something about it; otherwise as it is. */
-export function inOurWords(error: unknown, what: string, brokers: readonly string[]): Error {
+export function inOurWords(error: unknown, attempt: Attempt): Error {
   if (error instanceof FlyballError) return error
+  const wrapped = [...chain(error)].find((cause) => cause instanceof FlyballError)
+  if (wrapped !== undefined) return wrapped
+  const { doing, from } = attempt
   const refused = refusal(error)
-  if (refused !== null) return new NotAuthorized(`${what}: ${refused}`, { cause: error })
+  if (refused !== null)
+    return new NotAuthorized(principalOf(from), missingRight(refused, attempt), `${doing}: ${refused}`, { cause: error })
+  if (isLoginRefused(error)) return loginRefused(error, attempt)
   const away = [...chain(error)].find((cause) => AWAY.test(cause.name) || cause.message === NEVER_SPOKE)
   if (away !== undefined) {
-    return new FlyballError('FLY-KAFKA-001', { brokers: brokers.join(','), problem: `${what}: ${away.message}` }, { cause: error })
+    return new FlyballError('FLY-KAFKA-001', { brokers: from.brokers.join(','), problem: `${doing}: ${away.message}` }, { cause: error })
   }
   return error instanceof Error ? error : new Error(String(error))
 }
+
+/** Kafka names the kind of resource that it guards, and leaves out which one. */
+function missingRight(refused: string, { right, through, doing }: Attempt): Right {
+  if (/^TOPIC/.test(refused) && right !== undefined) return right
+  if (/^(GROUP|TRANSACTIONAL_ID)/.test(refused) && through !== undefined) return through
+  if (/^CLUSTER/.test(refused)) return { operation: right?.operation ?? 'DESCRIBE', resource: 'cluster', name: 'kafka-cluster' }
+  return right ?? through ?? { operation: 'READ or WRITE', resource: 'topic', name: `of “${doing}”` }
+}
+
+function loginRefused(error: unknown, { from }: Attempt): FlyballError {
+  const told = [...chain(error)].find((cause) => cause.name === 'KafkaJSSASLAuthenticationError') ?? (error as Error)
+  const mechanism = from.sasl?.mechanism ?? 'no mechanism'
+  return new FlyballError('FLY-KAFKA-011', { principal: principalOf(from), mechanism, problem: told.message }, { cause: error })
+}
+
+export const readOf = (topic: string): Right => ({ operation: 'READ', resource: 'topic', name: topic })
+export const writeOf = (topic: string): Right => ({ operation: 'WRITE', resource: 'topic', name: topic })
+/** Seen at all: any right on a topic includes it. */
+export const sightOf = (topic: string): Right => ({ operation: 'READ or WRITE', resource: 'topic', name: topic })

@@ -1,20 +1,17 @@
 /**
- * Fetch requests over a connection of our own: one request to one broker for many partitions, since a broker answers one request per
+ * Fetch requests over connections that kafkajs opened: one request to one broker for many partitions, since a broker answers one request per
  * connection at a time. What goes wrong is told apart here: gone for good, damaged, refused, or moved and away, which passes.
  */
 import { within } from '../kit/clock.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { Client, type KafkaOptions } from './client.ts'
-import { CorruptBatch, chain, isUnknownTopic, NotAuthorized, OffsetGone, passes, refusal } from './failures.ts'
-import { type FetchedPartition, type FetchResponse, readFetchResponse } from './fetch-response.ts'
-import { type FetchTopic, kafkajsTouchPoints, type RawCluster, rawBroker, rawCluster } from './kafkajs.ts'
-
-export interface Want {
-  readonly topic: string
-  readonly partition: number
-  readonly from: number
-  readonly maxBytes: number
-}
+import { principalOf } from './credentials.ts'
+import { CorruptBatch, chain, inOurWords, isUnknownTopic, NotAuthorized, OffsetGone, passes, readOf, refusal } from './failures.ts'
+import { ConnectionLost, FetchConnection } from './fetch-connection.ts'
+import { fetchRequest, type Want } from './fetch-request.ts'
+import type { FetchedPartition, FetchReply } from './fetch-response.ts'
+import { type RawCluster, rawBroker, rawCluster, rawFetchConnection } from './kafkajs.ts'
+import { readingSocket } from './reading-socket.ts'
 
 /** What became of one wanted partition. */
 export type Fetched =
@@ -23,7 +20,6 @@ export type Fetched =
   | { readonly kind: 'moved' }
   | { readonly kind: 'failed'; readonly error: Error }
 
-const READ_COMMITTED = 1
 const OFFSET_OUT_OF_RANGE = 1
 const CORRUPT_MESSAGE = 2
 const TOPIC_AUTHORIZATION_FAILED = 29
@@ -36,12 +32,14 @@ const METADATA_MS = 15_000
 export class Fetcher {
   readonly #client: Client
   readonly #cluster: RawCluster
-  readonly #brokers: readonly string[]
+  readonly #options: KafkaOptions
+  readonly #connections = new Map<string, FetchConnection>()
 
   constructor(options: KafkaOptions) {
-    this.#client = new Client(options, RETRY)
+    const plain = options.socketFactory === undefined && (options.ssl === undefined || options.ssl === false)
+    this.#client = new Client(plain ? { ...options, socketFactory: readingSocket } : options, RETRY)
     this.#cluster = rawCluster(this.#client.kafka)
-    this.#brokers = options.brokers
+    this.#options = options
   }
 
   close(): Promise<void> {
@@ -53,8 +51,8 @@ export class Fetcher {
     try {
       await within(this.#locate(topics), METADATA_MS, 'metadata')
     } catch (error) {
-      if (!isUnknownTopic(error)) throw error
-      // It may be another topic that is gone: one read here before would spoil every refresh.
+      if (!isUnknownTopic(error) && refusal(error) === null) throw error
+      // It may be another topic that is gone, or may not be read any more: one read here before would spoil every refresh.
       this.forget(new Set(topics))
       await within(this.#locate(topics), METADATA_MS, 'metadata')
     }
@@ -97,45 +95,40 @@ export class Fetcher {
 
   /** One request to one broker. Throws what does not pass; `null` when the broker was away (already slept on and forgotten by the client). */
   async fetch(nodeId: string, wants: readonly Want[], maxWaitMs: number, maxBytes: number): Promise<Map<Want, Fetched> | null> {
-    let response: FetchResponse
+    let reply: FetchReply
     try {
-      response = await within(this.#send(nodeId, wants, maxWaitMs, maxBytes), maxWaitMs + 2 * ANSWER_MS, `fetch from broker ${nodeId}`)
+      reply = await within(this.#ask(nodeId, wants, maxWaitMs, maxBytes), maxWaitMs + 2 * ANSWER_MS, `fetch from broker ${nodeId}`)
     } catch (error) {
       this.#dropClosed(error)
+      this.#connections.get(nodeId)?.abandon()
       // A time-out of ours is a plain Error: the broker is silent, which passes or is told by others.
-      if (passes(error) || (error as Error).message?.startsWith('timed out')) return null
-      const refused = refusal(error)
-      throw refused === null ? error : new NotAuthorized(`read from ${this.#brokers.join(',')}: ${refused}`, { cause: error })
+      if (error instanceof ConnectionLost || passes(error) || (error as Error).message?.startsWith('timed out')) return null
+      const right = readOf([...new Set(wants.map(({ topic }) => topic))].join(', '))
+      throw inOurWords(error, { doing: `read from broker ${nodeId}`, from: this.#options, right })
     }
+    if (reply.errorCode !== 0) return null
     const fetched = new Map<Want, Fetched>()
-    for (const reply of response.partitions) {
-      const want = wants.find((one) => one.topic === reply.topic && one.partition === reply.partition)
-      if (want) fetched.set(want, await this.#judge(want, reply))
-    }
+    for (const partition of reply.partitions) fetched.set(partition.want, await this.#judge(partition))
     return fetched
   }
 
-  async #send(nodeId: string, wants: readonly Want[], maxWaitMs: number, maxBytes: number): Promise<FetchResponse> {
-    const broker = await rawBroker(this.#cluster, nodeId)
-    return broker.connectionPool.send({
-      request: kafkajsTouchPoints().encodeFetch({
-        replicaId: -1,
-        maxWaitTime: maxWaitMs,
-        minBytes: 1,
-        maxBytes,
-        isolationLevel: READ_COMMITTED,
-        topics: byTopic(wants),
-      }),
-      requestTimeout: maxWaitMs + ANSWER_MS,
-      response: { decode: async (bytes) => ({ ...readFetchResponse(bytes), clientSideThrottleTime: 0 }), parse: async (reply) => reply },
-    })
+  /** The broker holds back a client that is over its quota by itself: there is nothing to keep to here. */
+  async #ask(nodeId: string, wants: readonly Want[], maxWaitMs: number, maxBytes: number): Promise<FetchReply> {
+    const raw = await rawFetchConnection(await rawBroker(this.#cluster, nodeId))
+    let connection = this.#connections.get(nodeId)
+    if (connection === undefined || !connection.isOn(raw)) {
+      connection = new FetchConnection(raw, this.#options.clientId)
+      this.#connections.set(nodeId, connection)
+    }
+    return connection.fetch(fetchRequest(wants, maxWaitMs, maxBytes), maxWaitMs + ANSWER_MS)
   }
 
-  async #judge(want: Want, reply: FetchedPartition): Promise<Fetched> {
-    const { topic, partition, from } = want
+  async #judge(reply: FetchedPartition): Promise<Fetched> {
+    const { topic, partition, from } = reply.want
     if (reply.errorCode === 0) return { kind: 'records', reply }
     if (MOVED.has(reply.errorCode)) return { kind: 'moved' }
-    if (reply.errorCode === TOPIC_AUTHORIZATION_FAILED) return { kind: 'failed', error: new NotAuthorized(`read topic ${topic}`) }
+    if (reply.errorCode === TOPIC_AUTHORIZATION_FAILED)
+      return { kind: 'failed', error: new NotAuthorized(principalOf(this.#options), readOf(topic), `read ${topic}/${partition}`) }
     if (reply.errorCode === CORRUPT_MESSAGE)
       return { kind: 'failed', error: new CorruptBatch(from, 'the broker itself calls it corrupt', topic, partition) }
     if (reply.errorCode === OFFSET_OUT_OF_RANGE) {
@@ -150,18 +143,8 @@ export class Fetcher {
   #dropClosed(error: unknown): void {
     for (const cause of chain(error)) {
       const { host, port } = cause as { host?: string; port?: number }
-      if (cause.name === 'KafkaJSConnectionClosedError' && host !== undefined && port !== undefined)
+      if ((cause instanceof ConnectionLost || cause.name === 'KafkaJSConnectionClosedError') && host !== undefined && port !== undefined)
         this.#cluster.removeBroker({ host, port })
     }
   }
-}
-
-function byTopic(wants: readonly Want[]): FetchTopic[] {
-  const topics = new Map<string, { partition: number; fetchOffset: string; maxBytes: number }[]>()
-  for (const { topic, partition, from, maxBytes } of wants) {
-    const list = topics.get(topic) ?? []
-    if (list.length === 0) topics.set(topic, list)
-    list.push({ partition, fetchOffset: String(from), maxBytes })
-  }
-  return [...topics].map(([topic, partitions]) => ({ topic, partitions }))
 }

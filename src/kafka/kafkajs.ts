@@ -1,40 +1,37 @@
 /**
  * What we use of kafkajs beyond its typed interface, in one place, and the check that it is there. kafkajs is pinned to 2.2.4.
  *
- * - The encoder of the Fetch v11 request, and `broker.connectionPool.send`, by which our own reader fetches on kafkajs' connections.
+ * - A broker's connection for fetching, which kafkajs opens and authenticates, and whose bytes then go to our own reader (fetch-connection.ts).
  * - The `Cluster` of a consumer without a group: it comes out of the typed hook `partitionAssigners`.
  * - `RequestQueue.prototype.scheduleCheckPendingRequests`, which is repaired (see repairs.ts).
+ * - The dialogues of its SASL mechanisms, which are given fresh credentials at every login (see login.ts).
  */
 import { createRequire } from 'node:module'
-import kafkajs, { type Cluster, type Kafka } from 'kafkajs'
+import type net from 'node:net'
+import kafkajs, { type AuthenticationProviderArgs, type Authenticator, type Cluster, type Kafka } from 'kafkajs'
 import { FlyballError } from '../kit/errors.ts'
 
 const require = createRequire(import.meta.url)
 
-export interface FetchTopic {
-  readonly topic: string
-  readonly partitions: readonly { readonly partition: number; readonly fetchOffset: string; readonly maxBytes: number }[]
+/** One connection to a broker. What the socket brings goes to `processData`. */
+export interface RawConnection {
+  readonly host: string
+  readonly port: number
+  /** Another one after every connect. */
+  readonly socket: net.Socket
+  readonly sasl: object | null
+  processData: (chunk: Buffer) => void
+  isConnected(): boolean
+  /** False without SASL, and shortly before a session is over. */
+  isAuthenticated(): boolean
+  /** Does nothing without SASL or while the session is fresh. */
+  authenticate(): Promise<void>
+  disconnect(): Promise<unknown>
 }
 
-interface FetchRequestOptions {
-  readonly replicaId: -1
-  readonly maxWaitTime: number
-  readonly minBytes: number
-  readonly maxBytes: number
-  readonly isolationLevel: 0 | 1
-  readonly topics: readonly FetchTopic[]
-}
-
-export type FetchRequestEncoder = (options: FetchRequestOptions) => object
-
-/** One request on one of a broker's connections. `decode` gets the reply's bytes behind the correlation id. */
 export interface ConnectionPool {
-  send<Reply>(options: {
-    readonly request: object
-    readonly requestTimeout: number
-    readonly logResponseError?: boolean
-    readonly response: { readonly decode: (bytes: Buffer) => Promise<Reply>; readonly parse: (reply: Reply) => Promise<Reply> }
-  }): Promise<Reply>
+  /** Connects it first when it is not. 0 is for everything, 1 for fetching. */
+  getConnection(index: 0 | 1): Promise<RawConnection>
 }
 
 /** Coordinator types: 0 a group's, 1 a transactional id's. */
@@ -52,8 +49,15 @@ export interface RequestQueue {
   checkPendingRequests(): void
 }
 
+/** One login of a mechanism. */
+type SaslDialogue = (options: {
+  readonly username: string
+  readonly password: string
+  readonly oauthBearerProvider: () => Promise<{ readonly value: string }>
+}) => (args: AuthenticationProviderArgs) => Authenticator
+
 export interface TouchPoints {
-  readonly encodeFetch: FetchRequestEncoder
+  readonly saslDialogues: Readonly<Record<'plain' | 'scram-sha-256' | 'scram-sha-512' | 'oauthbearer', SaslDialogue>>
   readonly requestQueue: { prototype: { scheduleCheckPendingRequests(this: RequestQueue): void } }
 }
 
@@ -62,16 +66,22 @@ let touchPoints: TouchPoints | null = null
 /** Throws FLY-KAFKA-008 when kafkajs is not the one we know. */
 export function kafkajsTouchPoints(): TouchPoints {
   touchPoints ??= {
-    encodeFetch: insideKafkajs<FetchRequestEncoder>(
-      'kafkajs/src/protocol/requests/fetch/v11/request',
-      (found) => typeof found === 'function',
-    ),
+    saslDialogues: {
+      plain: saslDialogue('plain'),
+      'scram-sha-256': saslDialogue('scram256'),
+      'scram-sha-512': saslDialogue('scram512'),
+      oauthbearer: saslDialogue('oauthBearer'),
+    },
     requestQueue: insideKafkajs<TouchPoints['requestQueue']>(
       'kafkajs/src/network/requestQueue',
       (found) => typeof (found as Partial<TouchPoints['requestQueue']>).prototype?.scheduleCheckPendingRequests === 'function',
     ),
   }
   return touchPoints
+}
+
+function saslDialogue(file: string): SaslDialogue {
+  return insideKafkajs<SaslDialogue>(`kafkajs/src/broker/saslAuthenticator/${file}`, (found) => typeof found === 'function')
 }
 
 function insideKafkajs<Part>(path: string, known: (found: unknown) => boolean): Part {
@@ -106,7 +116,16 @@ export function rawCluster(kafka: Kafka): RawCluster {
 
 export async function rawBroker(cluster: Cluster, nodeId: string): Promise<RawBroker> {
   const broker = (await cluster.findBroker({ nodeId })) as unknown as RawBroker
-  if (typeof broker.connectionPool?.send !== 'function')
+  if (typeof broker.connectionPool?.getConnection !== 'function')
     throw new FlyballError('FLY-KAFKA-008', { problem: 'no connectionPool behind a broker' })
   return broker
+}
+
+/** The broker's connection for fetching, open; not yet authenticated. */
+export async function rawFetchConnection(broker: RawBroker): Promise<RawConnection> {
+  const connection = await broker.connectionPool.getConnection(1)
+  const { processData, isAuthenticated, authenticate, disconnect, socket } = connection
+  if (![processData, isAuthenticated, authenticate, disconnect, socket?.write].every((part) => typeof part === 'function'))
+    throw new FlyballError('FLY-KAFKA-008', { problem: 'a connection is not what it was' })
+  return connection
 }

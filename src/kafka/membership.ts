@@ -10,7 +10,7 @@ import { coPartitioned } from './assigner.ts'
 import { Client, type KafkaOptions } from './client.ts'
 import type { GroupOptions, Membership } from './contract.ts'
 import { coordinatorRefusal } from './coordinator.ts'
-import { inOurWords, passes } from './failures.ts'
+import { inOurWords, passes, readOf } from './failures.ts'
 
 const RETRY = { retries: 3, initialRetryTime: 50, maxRetryTime: 500, restartOnFailure: async () => false }
 const SESSION_MS = 10_000
@@ -71,7 +71,11 @@ export class KafkaMembership implements Membership {
 
   /** The error that ends us, or null when it will pass. */
   async #fatal(error: Error | null, suspicious: boolean): Promise<Error | null> {
-    if (error !== null && !passes(error)) return inOurWords(error, `join group ${this.#group.groupId}`, this.#kafka.brokers)
+    if (error !== null && !passes(error)) {
+      const { groupId, topics } = this.#group
+      const through = { operation: 'READ', resource: 'group', name: groupId } as const
+      return inOurWords(error, { doing: `join group ${groupId}`, from: this.#kafka, through, right: readOf(topics.join(', ')) })
+    }
     // Failing to find the coordinator passes when a broker restarts, and never when the right is missing.
     return coordinatorRefusal(
       this.#kafka,

@@ -1,25 +1,23 @@
-/** One partition being read: fetched record sets wait here, at most two, and are decoded when they are asked for. */
+/**
+ * One partition being read: fetched record sets wait here, in two places at most, and are decoded when they are asked for. A place counts
+ * until what was decoded from it was given up by the caller; then the partition is asked for again while the other one is worked on.
+ */
 import type { RecordBatch } from '../domain.ts'
 import { FlyballError } from '../kit/errors.ts'
 import type { Source } from './contract.ts'
 import { CorruptBatch } from './failures.ts'
+import type { Want } from './fetch-request.ts'
 import type { FetchedPartition } from './fetch-response.ts'
-import type { Want } from './fetcher.ts'
-import { BatchDecoder, planRecordSet, type RecordSetPlan } from './record-batch.ts'
+import type { Place, Places } from './places.ts'
+import { BatchDecoder, planRecordSet } from './record-batch.ts'
 import { TAIL_BYTES } from './wire.ts'
-
-/** A fetched record set in a buffer of ours, zeros behind it. */
-interface Chunk {
-  readonly bytes: Buffer
-  readonly plan: RecordSetPlan
-}
 
 export interface SourceLimits {
   readonly maxBytesPerPartition: number
   readonly maxInflatedBytes: number
 }
 
-const MAX_CHUNKS = 2
+const MAX_PLACES = 2
 /** A broker that has not answered for so long may hold records nobody knows of. */
 const ANSWER_FRESH_MS = 5_000
 /** No batch larger than this is fetched, whatever the topic allows. */
@@ -33,29 +31,32 @@ export class PartitionSource implements Source {
   asked = false
   failed = false
   closed = false
-  readonly openedAtMs = performance.now()
+  /** Since when nobody has known its topic; 0: it is known. */
+  unknownSinceMs = 0
 
   readonly #decoder: BatchDecoder
   readonly #limits: SourceLimits
   readonly #onRoom: () => void
-  readonly #chunks: Chunk[] = []
+  readonly #places: Places
+  readonly #waiting: Place[] = []
+  /** Batches of the first one that were decoded. */
   #taken = 0
-  /** The buffer behind the batch handed out last, free at the next take. */
-  #lent: Buffer | null = null
-  #spare: Buffer[] = []
+  /** The place behind the batch handed out last, free at the next take. */
+  #lent: Place | null = null
   #next: number
   #fetchFrom: number
   #maxBytes: number
   #end = -1
   #answeredAtMs = 0
 
-  constructor(topic: string, partition: number, from: number, limits: SourceLimits, onRoom: () => void) {
+  constructor(topic: string, partition: number, from: number, limits: SourceLimits, places: Places, onRoom: () => void) {
     this.topic = topic
     this.partition = partition
     this.#next = from
     this.#fetchFrom = from
     this.#limits = limits
     this.#maxBytes = limits.maxBytesPerPartition
+    this.#places = places
     this.#onRoom = onRoom
     this.#decoder = new BatchDecoder(topic, partition, limits.maxInflatedBytes)
   }
@@ -73,42 +74,50 @@ export class PartitionSource implements Source {
   }
 
   get hasRoom(): boolean {
-    return !this.closed && !this.failed && this.#chunks.length < MAX_CHUNKS
+    return !this.closed && !this.failed && this.#waiting.length + (this.#lent === null ? 0 : 1) < MAX_PLACES
   }
 
   want(): Want {
-    return { topic: this.topic, partition: this.partition, from: this.#fetchFrom, maxBytes: this.#maxBytes }
+    return { topic: this.topic, partition: this.partition, from: this.#fetchFrom, maxBytes: this.#maxBytes, place: this.#place }
   }
+
+  readonly #place = (bytes: number): Place | null => (bytes > MAX_BATCH_BYTES ? null : this.#places.take(bytes))
 
   /** Keeps what a fetch brought. True when there is something new: records, or the end was reached. */
   put(reply: FetchedPartition): boolean {
+    if (this.closed) {
+      if (reply.place !== null) this.#places.give(reply.place)
+      return false
+    }
     const wasCaughtUp = this.caughtUp
-    const waiting = this.#chunks.length
+    const waiting = this.#waiting.length
     this.#end = Math.max(reply.lastStable, this.#end)
     this.#answeredAtMs = performance.now()
-    if (reply.recordSet.length > 0) this.#keep(reply)
-    return this.#chunks.length > waiting || (this.caughtUp && !wasCaughtUp)
+    if (reply.length > 0) this.#keep(reply)
+    return this.#waiting.length > waiting || (this.caughtUp && !wasCaughtUp)
   }
 
-  #keep(reply: FetchedPartition): void {
-    const bytes = this.#own(reply.recordSet)
-    const plan = this.#located(() => planRecordSet(bytes, reply.recordSet.length, this.#fetchFrom, reply.aborted))
+  #keep({ place, length, aborted }: FetchedPartition): void {
+    if (place === null) return this.#growFor(length)
+    const { bytes, view, plan } = place
+    bytes.fill(0, length, length + TAIL_BYTES)
+    this.#located(() => planRecordSet(plan, bytes, view, length, this.#fetchFrom, aborted))
     if (plan.next === this.#fetchFrom) {
-      this.#release(bytes)
+      this.#places.give(place)
       this.#growFor(plan.cutOffBytes)
       return
     }
     this.#maxBytes = this.#limits.maxBytesPerPartition
     this.#fetchFrom = plan.next
-    if (plan.batches.length > 0) this.#chunks.push({ bytes, plan })
-    else this.#release(bytes)
+    if (plan.batches > 0) this.#waiting.push(place)
+    else this.#places.give(place)
     this.#passEmpty(plan.next)
   }
 
   /** A fetch that brought nothing of use still moves the position, unless something before it waits to be taken. */
   #passEmpty(next: number): void {
-    if (this.#chunks.length === 0) this.#next = next
-    else if (this.#chunks.length === 1 && this.#taken === 0) this.#next = this.#chunks[0]!.plan.start
+    if (this.#waiting.length === 0) this.#next = next
+    else if (this.#waiting.length === 1 && this.#taken === 0) this.#next = this.#waiting[0]!.plan.start
   }
 
   /** Not even the first batch came whole: ask for all of it next time. */
@@ -120,32 +129,38 @@ export class PartitionSource implements Source {
   }
 
   take(): RecordBatch | null {
-    if (this.#lent !== null) this.#release(this.#lent)
-    this.#lent = null
-    const chunk = this.#chunks[0]
-    if (chunk === undefined || this.closed) return null
-    const { batches, next } = chunk.plan
-    const { records, taken } = this.#located(() => this.#decoder.decode(chunk.bytes, batches, this.#taken, this.#next))
-    this.#taken += taken
-    this.#next = this.#taken === batches.length ? next : batches[this.#taken - 1]!.nextAfter
-    if (this.#taken === batches.length) this.#finish(chunk)
-    return records.count > 0 ? records : this.take()
+    for (;;) {
+      this.#giveBack()
+      const place = this.#waiting[0]
+      if (place === undefined || this.closed) return null
+      const { bytes, plan } = place
+      const taken = this.#located(() => this.#decoder.decode(bytes, plan, this.#taken, this.#next))
+      this.#taken += taken
+      this.#next = plan.nextAfter[this.#taken - 1]!
+      if (this.#taken === plan.batches) this.#finish(place)
+      if (this.#decoder.records.count > 0) return this.#decoder.records
+    }
   }
 
-  #finish(chunk: Chunk): void {
-    this.#chunks.shift()
-    this.#taken = 0
-    this.#lent = chunk.bytes
-    const following = this.#chunks[0]
-    if (following !== undefined) this.#next = Math.max(this.#next, following.plan.start)
-    else this.#next = Math.max(this.#next, this.#fetchFrom)
+  #giveBack(): void {
+    if (this.#lent === null) return
+    this.#places.give(this.#lent)
+    this.#lent = null
     this.#onRoom()
+  }
+
+  #finish(place: Place): void {
+    this.#waiting.shift()
+    this.#taken = 0
+    this.#lent = place
+    const following = this.#waiting[0]
+    this.#next = Math.max(this.#next, place.plan.next, following === undefined ? this.#fetchFrom : following.plan.start)
   }
 
   close(): void {
     this.closed = true
-    this.#chunks.length = 0
-    this.#spare = []
+    for (const place of this.#waiting) this.#places.give(place)
+    this.#waiting.length = 0
     this.#onRoom()
   }
 
@@ -156,24 +171,4 @@ export class PartitionSource implements Source {
       throw error instanceof CorruptBatch ? error.at(this.topic, this.partition) : error
     }
   }
-
-  /** A copy of ours, so that the reply's buffer, which holds other partitions too, can go. */
-  #own(recordSet: Buffer): Buffer {
-    const needed = recordSet.length + TAIL_BYTES
-    const at = this.#spare.findIndex((spare) => spare.length >= needed)
-    const bytes = at >= 0 ? this.#spare.splice(at, 1)[0]! : Buffer.allocUnsafeSlow(sizeFor(needed))
-    recordSet.copy(bytes)
-    bytes.fill(0, recordSet.length, needed)
-    return bytes
-  }
-
-  #release(bytes: Buffer): void {
-    const largest = sizeFor(this.#limits.maxBytesPerPartition + TAIL_BYTES)
-    if (this.#spare.length <= MAX_CHUNKS && bytes.length <= largest) this.#spare.push(bytes)
-  }
-}
-
-/** Powers of two from 16 kB, so that quiet partitions stay small and buffers fit again. */
-function sizeFor(bytes: number): number {
-  return 2 ** Math.max(14, Math.ceil(Math.log2(bytes)))
 }

@@ -2,13 +2,16 @@
 import type { LogRecord } from '../domain.ts'
 import { FlyballError } from '../kit/errors.ts'
 import type { KafkaOptions } from './client.ts'
-import { isUnknownTopic, passes } from './failures.ts'
+import { inOurWords, isUnknownTopic, passes, readOf } from './failures.ts'
 import { Fetcher } from './fetcher.ts'
 import { logRecordOf } from './log-record.ts'
 import { PartitionSource, type SourceLimits } from './partition-source.ts'
+import { Places } from './places.ts'
 
 const WAIT_MS = 50
 const PAUSE_MS = 100
+/** A topic is not there when nobody has known it for so long. */
+const UNKNOWN_MS = 15_000
 /** A range that brings nothing for so long will not end. */
 const NO_PROGRESS_MS = 60_000
 
@@ -92,7 +95,14 @@ export class RangeReader {
   }
 
   async #through(fetcher: Fetcher, walk: Walk): Promise<number | null> {
-    const source = new PartitionSource(walk.topic, walk.partition, walk.from, this.#limits, () => {})
+    const source = new PartitionSource(
+      walk.topic,
+      walk.partition,
+      walk.from,
+      this.#limits,
+      new Places(this.#limits.maxBytesPerPartition * 2),
+      () => {},
+    )
     const startedAtMs = performance.now()
     let progressAtMs = startedAtMs
     while (walk.alive() && !this.#closed) {
@@ -147,14 +157,19 @@ export class RangeReader {
     try {
       await fetcher.locate([source.topic])
     } catch (error) {
-      if (!isUnknownTopic(error) && !passes(error) && !(error as Error).message?.startsWith('timed out')) throw error
-      return this.#orUnknown(source, undefined)
+      if (isUnknownTopic(error)) return this.#orUnknown(source, undefined)
+      if (!passes(error) && !(error as Error).message?.startsWith('timed out'))
+        throw inOurWords(error, { doing: `find ${source.topic}`, from: this.#kafka, right: readOf(source.topic) })
+      // Brokers that cannot be asked say nothing about the topic.
+      return null
     }
     return this.#orUnknown(source, fetcher.leader(source.topic, source.partition))
   }
 
   #orUnknown(source: PartitionSource, nodeId: string | null | undefined): string | null {
-    if (nodeId === undefined && performance.now() - source.openedAtMs > 15_000) {
+    if (nodeId !== undefined) source.unknownSinceMs = 0
+    else source.unknownSinceMs ||= performance.now()
+    if (nodeId === undefined && performance.now() - source.unknownSinceMs > UNKNOWN_MS) {
       throw new FlyballError('FLY-KAFKA-005', { topic: source.topic, partition: source.partition })
     }
     return nodeId ?? null

@@ -13,13 +13,15 @@ import type { LogRecord } from '../domain.ts'
 import { FlyballError } from '../kit/errors.ts'
 import type { KafkaOptions } from './client.ts'
 import type { Reader, ReaderOptions, Source } from './contract.ts'
-import { isUnknownTopic, NotAuthorized, passes, refusal } from './failures.ts'
-import { Fetcher, type Want } from './fetcher.ts'
+import { inOurWords, isUnknownTopic, passes, readOf } from './failures.ts'
+import type { Want } from './fetch-request.ts'
+import { Fetcher } from './fetcher.ts'
 import { PartitionSource } from './partition-source.ts'
+import { Places } from './places.ts'
 import { RangeReader } from './range-reader.ts'
 import { Signal } from './signal.ts'
 
-const DEFAULTS = { maxWaitMs: 250, maxBytesPerPartition: 1 << 20, maxBytes: 8 << 20, maxInflatedBytes: 64 << 20 }
+const DEFAULTS = { maxWaitMs: 250, maxBytesPerPartition: 512 << 10, maxBytes: 8 << 20, maxInflatedBytes: 64 << 20 }
 /** Some source waits for room: do not hold its broker's connection for the others' sake. */
 const SHORT_WAIT_MS = 5
 const PAUSE_MS = 100
@@ -31,8 +33,10 @@ const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
 
 export class KafkaReader implements Reader {
   readonly #options: Required<ReaderOptions>
+  readonly #kafka: KafkaOptions
   readonly #fetcher: Fetcher
   readonly #ranges: RangeReader
+  readonly #places: Places
   readonly #sources = new Set<PartitionSource>()
   readonly #loops = new Map<string, { readonly room: Signal }>()
   readonly #toPlace = new Signal()
@@ -44,13 +48,15 @@ export class KafkaReader implements Reader {
 
   constructor(kafka: KafkaOptions, options: ReaderOptions = {}) {
     this.#options = { ...DEFAULTS, ...options }
+    this.#kafka = kafka
     this.#fetcher = new Fetcher(kafka)
     this.#ranges = new RangeReader(kafka, this.#options)
+    this.#places = new Places(this.#options.maxBytes)
   }
 
   open(topic: string, partition: number, from: number): Source {
     if (this.#closed) throw new Error('this reader is closed')
-    const source: PartitionSource = new PartitionSource(topic, partition, from, this.#options, () => this.#roomIn(source))
+    const source: PartitionSource = new PartitionSource(topic, partition, from, this.#options, this.#places, () => this.#roomIn(source))
     this.#sources.add(source)
     if (!this.#placing) void this.#place()
     this.#toPlace.wake()
@@ -135,21 +141,22 @@ export class KafkaReader implements Reader {
       await this.#fetcher.locate([topic])
       for (const source of sources) this.#settle(source, this.#fetcher.leader(topic, source.partition))
     } catch (error) {
-      const refused = refusal(error)
+      const lasting = !passes(error) && !(error as Error).message?.startsWith('timed out')
       for (const source of sources) {
-        if (refused !== null) this.#fail(source, new NotAuthorized(`read topic ${topic}: ${refused}`, { cause: error }))
-        else if (isUnknownTopic(error)) this.#settle(source, undefined)
-        else if (!passes(error) && !(error as Error).message?.startsWith('timed out')) this.#fail(source, error as Error)
+        if (isUnknownTopic(error)) this.#settle(source, undefined)
+        else if (lasting) this.#fail(source, inOurWords(error, { doing: `find ${topic}`, from: this.#kafka, right: readOf(topic) }))
       }
     }
   }
 
   #settle(source: PartitionSource, nodeId: string | null | undefined): void {
     if (nodeId === undefined) {
-      const patient = performance.now() - source.openedAtMs < UNKNOWN_TOPIC_PATIENCE_MS
+      source.unknownSinceMs ||= performance.now()
+      const patient = performance.now() - source.unknownSinceMs < UNKNOWN_TOPIC_PATIENCE_MS
       if (!patient) this.#fail(source, new FlyballError('FLY-KAFKA-005', { topic: source.topic, partition: source.partition }))
       return
     }
+    source.unknownSinceMs = 0
     source.nodeId = nodeId
     if (nodeId === null) return
     const loop = this.#loops.get(nodeId)
@@ -189,7 +196,7 @@ export class KafkaReader implements Reader {
         else if (result.kind === 'moved') await this.#away([source])
         else {
           this.#put(source, result.reply)
-          if (result.reply.recordSet.length > 0) empty = false
+          if (result.reply.length > 0) empty = false
         }
       }
       if (empty && othersAreFull) await room.wait(SHORT_WAIT_MS * 4)
@@ -199,7 +206,6 @@ export class KafkaReader implements Reader {
   }
 
   #put(source: PartitionSource, reply: Parameters<PartitionSource['put']>[0]): void {
-    if (source.closed) return
     try {
       if (source.put(reply)) this.#news.wake()
     } catch (error) {

@@ -24,34 +24,64 @@ const TRANSACTIONAL = 16
 const CONTROL = 32
 const ABORT_MARKER = 0
 
-/** A transaction that was aborted, as the broker lists it beside the records. */
+/** A transaction that was aborted, as the broker lists it beside the records. Producer ids are counted up from zero: a double holds them. */
 export interface AbortedTransaction {
-  readonly producerId: bigint
+  readonly producerId: number
   readonly firstOffset: number
 }
 
-/** A batch with committed records in it, as a place in the record set. */
-export interface PlannedBatch {
-  readonly recordsAt: number
-  readonly end: number
-  readonly baseOffset: number
-  readonly codec: number
-  readonly count: number
+const FIRST_BATCHES = 16
+
+/** The batches with committed records in a record set, as columns: one entry a batch, filled anew for every record set. */
+export class RecordSetPlan {
+  batches = 0
+  /** Where to fetch next. */
+  next = 0
+  /** Position before the first planned batch: leading batches that hold nothing for us are passed. */
+  start = 0
+  /** Size of the first batch that is not whole; 0 when there is none. */
+  cutOffBytes = 0
+  recordsAt = new Int32Array(FIRST_BATCHES)
+  end = new Int32Array(FIRST_BATCHES)
+  count = new Int32Array(FIRST_BATCHES)
+  codec = new Uint8Array(FIRST_BATCHES)
+  baseOffset = new Float64Array(FIRST_BATCHES)
   /** Largest timestamp when the topic stamps at append, else the one the deltas add to. */
-  readonly timestampMs: number
-  readonly appendTime: boolean
+  timestampMs = new Float64Array(FIRST_BATCHES)
+  /** 1 when every record has the batch's timestamp. */
+  appendTime = new Uint8Array(FIRST_BATCHES)
   /** Everything below is handed over or does not exist once this batch was taken: what follows it may hold nothing for us. */
-  nextAfter: number
+  nextAfter = new Float64Array(FIRST_BATCHES)
+
+  begin(from: number): void {
+    this.batches = 0
+    this.next = from
+    this.start = from
+    this.cutOffBytes = 0
+  }
+
+  /** Another batch's row. */
+  add(): number {
+    if (this.batches === this.count.length) this.#grow()
+    return this.batches++
+  }
+
+  #grow(): void {
+    const batches = this.batches * 2
+    this.recordsAt = grown(this.recordsAt, new Int32Array(batches))
+    this.end = grown(this.end, new Int32Array(batches))
+    this.count = grown(this.count, new Int32Array(batches))
+    this.codec = grown(this.codec, new Uint8Array(batches))
+    this.baseOffset = grown(this.baseOffset, new Float64Array(batches))
+    this.timestampMs = grown(this.timestampMs, new Float64Array(batches))
+    this.appendTime = grown(this.appendTime, new Uint8Array(batches))
+    this.nextAfter = grown(this.nextAfter, new Float64Array(batches))
+  }
 }
 
-export interface RecordSetPlan {
-  readonly batches: readonly PlannedBatch[]
-  /** Where to fetch next. */
-  readonly next: number
-  /** Position before the first planned batch: leading batches that hold nothing for us are passed. */
-  readonly start: number
-  /** Size of the first batch that is not whole; 0 when there is none. */
-  readonly cutOffBytes: number
+function grown<Column extends Int32Array | Uint8Array | Float64Array>(column: Column, larger: Column): Column {
+  larger.set(column)
+  return larger
 }
 
 /**
@@ -59,35 +89,36 @@ export interface RecordSetPlan {
  * every batch as they follow the last one.
  *
  * @param bytes record set of `length` bytes, and TAIL_BYTES of zeros behind it
+ * @param view of the same bytes
  */
-export function planRecordSet(bytes: Buffer, length: number, from: number, aborted: readonly AbortedTransaction[]): RecordSetPlan {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+export function planRecordSet(
+  plan: RecordSetPlan,
+  bytes: Buffer,
+  view: DataView,
+  length: number,
+  from: number,
+  aborted: readonly AbortedTransaction[],
+): void {
   const transactions = new TransactionFilter(aborted)
-  const batches: PlannedBatch[] = []
-  let next = from
-  let start = from
-  let at = 0
-  let cutOffBytes = 0
-  while (at + HEADER_BYTES <= length) {
+  plan.begin(from)
+  for (let at = 0; at + HEADER_BYTES <= length; ) {
     const baseOffset = int64(view, at)
     const end = at + 12 + batchLength(view, at, baseOffset)
     if (end > length) {
-      cutOffBytes = end - at
-      break
+      plan.cutOffBytes = end - at
+      return
     }
     checkBatch(view, at, end, baseOffset)
     const lastOffset = baseOffset + view.getInt32(at + 23)
     if (lastOffset < baseOffset || !Number.isSafeInteger(lastOffset)) throw new CorruptBatch(baseOffset, 'last offset')
-    const passed = transactions.passes(view, at, end, lastOffset)
-    next = Math.max(next, lastOffset + 1)
-    const last = batches.at(-1)
-    if (passed && lastOffset >= from && view.getInt32(at + 57) !== 0) batches.push(planned(view, at, end, baseOffset, next))
-    else if (last === undefined) start = next
-    else last.nextAfter = next
+    const passed = transactions.passes(bytes, view, at, end, lastOffset)
+    plan.next = Math.max(plan.next, lastOffset + 1)
+    if (passed && lastOffset >= from && view.getInt32(at + 57) !== 0) addPlanned(plan, view, at, end, baseOffset)
+    else if (plan.batches === 0) plan.start = plan.next
+    else plan.nextAfter[plan.batches - 1] = plan.next
     bytes.fill(0, at, at + HEADER_BYTES)
     at = end
   }
-  return { batches, next, start, cutOffBytes }
 }
 
 function batchLength(view: DataView, at: number, baseOffset: number): number {
@@ -102,15 +133,22 @@ function checkBatch(view: DataView, at: number, end: number, baseOffset: number)
   if (baseOffset < 0) throw new CorruptBatch(baseOffset, 'negative offset')
 }
 
-function planned(view: DataView, at: number, end: number, baseOffset: number, nextAfter: number): PlannedBatch {
+function addPlanned(plan: RecordSetPlan, view: DataView, at: number, end: number, baseOffset: number): void {
   const attributes = view.getInt16(at + 21)
-  const appendTime = (attributes & APPEND_TIME) !== 0
   const codec = attributes & CODEC_BITS
   const count = view.getInt32(at + 57)
   if (codec !== 0 && !CODECS.has(codec)) throw new CorruptBatch(baseOffset, `codec ${codec}`)
   if (count < 0) throw new CorruptBatch(baseOffset, `record count ${count}`)
-  const timestampMs = int64(view, at + (appendTime ? 35 : 27))
-  return { recordsAt: at + HEADER_BYTES, end, baseOffset, codec, count, timestampMs, appendTime, nextAfter }
+  const appendTime = (attributes & APPEND_TIME) !== 0
+  const row = plan.add()
+  plan.recordsAt[row] = at + HEADER_BYTES
+  plan.end[row] = end
+  plan.count[row] = count
+  plan.codec[row] = codec
+  plan.baseOffset[row] = baseOffset
+  plan.timestampMs[row] = int64(view, at + (appendTime ? 35 : 27))
+  plan.appendTime[row] = appendTime ? 1 : 0
+  plan.nextAfter[row] = plan.next
 }
 
 /**
@@ -118,28 +156,29 @@ function planned(view: DataView, at: number, end: number, baseOffset: number, ne
  * before a batch become live at it; only a control record of the producer ends one.
  */
 class TransactionFilter {
-  readonly #waiting: AbortedTransaction[]
-  readonly #live = new Set<bigint>()
+  readonly #waiting: AbortedTransaction[] | null
+  readonly #live = new Set<number>()
 
   constructor(aborted: readonly AbortedTransaction[]) {
-    this.#waiting = aborted.length === 0 ? [] : [...aborted].sort((a, b) => a.firstOffset - b.firstOffset)
+    this.#waiting = aborted.length === 0 ? null : [...aborted].sort((a, b) => a.firstOffset - b.firstOffset)
   }
 
   /** May the batch's records be handed over? Markers and aborted ones may not. */
-  passes(view: DataView, at: number, end: number, lastOffset: number): boolean {
-    while (this.#waiting.length > 0 && this.#waiting[0]!.firstOffset <= lastOffset) this.#live.add(this.#waiting.shift()!.producerId)
+  passes(bytes: Buffer, view: DataView, at: number, end: number, lastOffset: number): boolean {
     const attributes = view.getInt16(at + 21)
+    if (this.#waiting === null) return (attributes & CONTROL) === 0
+    while (this.#waiting.length > 0 && this.#waiting[0]!.firstOffset <= lastOffset) this.#live.add(this.#waiting.shift()!.producerId)
     if (attributes & CONTROL) {
-      if (markerType(view, at + HEADER_BYTES, end) === ABORT_MARKER) this.#live.delete(view.getBigInt64(at + 43))
+      if (markerType(bytes, view, at + HEADER_BYTES, end) === ABORT_MARKER) this.#live.delete(int64(view, at + 43))
       return false
     }
-    return !(attributes & TRANSACTIONAL && this.#live.size > 0 && this.#live.has(view.getBigInt64(at + 43)))
+    return !(attributes & TRANSACTIONAL && this.#live.size > 0 && this.#live.has(int64(view, at + 43)))
   }
 }
 
 /** A marker's key is two int16: version and type (0 abort, 1 commit). */
-function markerType(view: DataView, at: number, end: number): number {
-  cursor.bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+function markerType(bytes: Buffer, view: DataView, at: number, end: number): number {
+  cursor.bytes = bytes
   cursor.at = at
   cursor.varint()
   cursor.at++
@@ -153,7 +192,7 @@ const cursor = new Cursor()
 
 const FIRST_ROWS = 512
 /** Uncompressed batches are decoded together up to about this many rows. */
-const MAX_ROWS = 16_384
+const MAX_ROWS = 4096
 
 /** Columns that are filled anew for each RecordBatch and grow to what the partition needs. */
 class Columns implements RecordBatch {
@@ -189,108 +228,152 @@ class Columns implements RecordBatch {
   }
 }
 
-/** Decodes planned batches of one partition. What it returns is valid until its next call. */
+/** An inflated batch up to this size is kept in a buffer that is used again. */
+const KEPT_INFLATED_BYTES = 1 << 20
+
+/** Decodes planned batches of one partition into `records`, which is valid until the next call. */
 export class BatchDecoder {
   readonly #columns: Columns
   readonly #maxInflatedBytes: number
+  #inflated: Buffer | null = null
 
   constructor(topic: string, partition: number, maxInflatedBytes: number) {
     this.#columns = new Columns(topic, partition)
     this.#maxInflatedBytes = maxInflatedBytes
   }
 
-  /** Decodes from `batches[first]` on; `taken` says how many batches went into it. Records below `from` are left out. */
-  decode(
-    bytes: Buffer,
-    batches: readonly PlannedBatch[],
-    first: number,
-    from: number,
-  ): { readonly records: RecordBatch; readonly taken: number } {
-    const head = batches[first]!
-    if (head.codec !== 0) {
-      this.#inflated(bytes, head, from)
-      return { records: this.#columns, taken: 1 }
-    }
-    let taken = 0
-    let rows = 0
-    for (let at = first; at < batches.length; at++, taken++) {
-      const batch = batches[at]!
-      if (batch.codec !== 0 || (taken > 0 && rows + batch.count > MAX_ROWS)) break
-      checkCount(batch, batch.end - batch.recordsAt)
-      rows += batch.count
-    }
-    this.#columns.begin(bytes, rows)
-    for (let at = first; at < first + taken; at++) {
-      const batch = batches[at]!
-      decodeRecords(this.#columns, batch, batch.recordsAt, batch.end, from)
-    }
-    return { records: this.#columns, taken }
+  get records(): RecordBatch {
+    return this.#columns
   }
 
-  #inflated(bytes: Buffer, batch: PlannedBatch, from: number): void {
-    const codec = CODECS.get(batch.codec)!
+  /** Decodes from batch `first` of the plan on; returns how many batches went into it. Records below `from` are left out. */
+  decode(bytes: Buffer, plan: RecordSetPlan, first: number, from: number): number {
+    if (plan.codec[first] !== 0) {
+      this.#inflate(bytes, plan, first, from)
+      return 1
+    }
+    let end = first
+    let rows = 0
+    for (; end < plan.batches && plan.codec[end] === 0; end++) {
+      const count = plan.count[end]!
+      if (end > first && rows + count > MAX_ROWS) break
+      checkCount(plan, end, plan.end[end]! - plan.recordsAt[end]!)
+      rows += count
+    }
+    this.#columns.begin(bytes, rows)
+    for (let row = first; row < end; row++) decodeRecords(this.#columns, plan, row, plan.recordsAt[row]!, plan.end[row]!, from)
+    return end - first
+  }
+
+  #inflate(bytes: Buffer, plan: RecordSetPlan, row: number, from: number): void {
+    const codec = CODECS.get(plan.codec[row]!)!
     let inflated: Buffer
     try {
-      inflated = codec.inflate(bytes.subarray(batch.recordsAt, batch.end), this.#maxInflatedBytes)
+      inflated = codec.inflate(bytes.subarray(plan.recordsAt[row], plan.end[row]), this.#maxInflatedBytes)
     } catch (error) {
-      throw new CorruptBatch(batch.baseOffset, `${codec.name}: ${(error as Error).message}`)
+      throw new CorruptBatch(plan.baseOffset[row]!, `${codec.name}: ${(error as Error).message}`)
     }
-    checkCount(batch, inflated.length)
-    const padded = Buffer.allocUnsafe(inflated.length + TAIL_BYTES)
+    checkCount(plan, row, inflated.length)
+    this.#columns.begin(this.#padded(inflated), plan.count[row]!)
+    decodeRecords(this.#columns, plan, row, 0, inflated.length, from)
+  }
+
+  #padded(inflated: Buffer): Buffer {
+    const needed = inflated.length + TAIL_BYTES
+    let padded = this.#inflated
+    if (padded === null || padded.length < needed) {
+      padded = Buffer.allocUnsafeSlow(needed > KEPT_INFLATED_BYTES ? needed : 2 ** Math.ceil(Math.log2(needed)))
+      if (needed <= KEPT_INFLATED_BYTES) this.#inflated = padded
+    }
     inflated.copy(padded)
-    padded.fill(0, inflated.length)
-    this.#columns.begin(padded, batch.count)
-    decodeRecords(this.#columns, batch, 0, inflated.length, from)
+    padded.fill(0, inflated.length, needed)
+    return padded
   }
 }
 
 /** Before anything is allocated for them: that many records cannot lie in so few bytes. */
-function checkCount(batch: PlannedBatch, bytes: number): void {
-  if (batch.count * LEAST_RECORD_BYTES > bytes) throw new CorruptBatch(batch.baseOffset, `${batch.count} records in ${bytes} bytes`)
+function checkCount(plan: RecordSetPlan, row: number, bytes: number): void {
+  if (plan.count[row]! * LEAST_RECORD_BYTES > bytes)
+    throw new CorruptBatch(plan.baseOffset[row]!, `${plan.count[row]} records in ${bytes} bytes`)
 }
 
-/** The hot loop. Reads may run into the tail of zeros; every record must then end exactly where its length said. */
-function decodeRecords(columns: Columns, batch: PlannedBatch, begin: number, stop: number, from: number): void {
-  const { offset, timestampMs, keyStart, keyEnd, valueStart, valueEnd, headerStart } = columns
-  const { baseOffset, appendTime, count } = batch
-  const read = cursor
-  read.bytes = columns.bytes
-  read.at = begin
+/**
+ * The hot loop, long because it calls nothing: numbers of one and two bytes are read where they stand, which is nearly all of them, and a
+ * longer one has run past 16,383 after two. Reads may run into the tail of zeros; every record must then end exactly where its length said.
+ */
+function decodeRecords(columns: Columns, plan: RecordSetPlan, batch: number, begin: number, stop: number, from: number): void {
+  const { bytes, offset, timestampMs, keyStart, keyEnd, valueStart, valueEnd, headerStart } = columns
+  const baseOffset = plan.baseOffset[batch]!
+  const baseMs = plan.timestampMs[batch]!
+  const ownTime = plan.appendTime[batch] === 0
+  cursor.bytes = bytes
   let row = columns.count
-  for (let index = 0; index < count; index++) {
-    const length = read.varint()
-    const end = read.at + length
+  let at = begin
+  for (let left = plan.count[batch]!; left > 0; left--) {
+    let raw = bytes[at++]!
+    if (raw > 127) raw = (raw & 127) | (bytes[at++]! << 7)
+    if (raw > 16383) {
+      raw = cursor.longer(at, raw)
+      at = cursor.at
+    }
+    const length = (raw >>> 1) ^ -(raw & 1)
+    const end = at + length
     if (length < LEAST_RECORD_BYTES - 1 || end > stop) throw new CorruptBatch(baseOffset, `record length ${length}`)
-    read.at++
-    const delta = read.varlong()
-    const place = baseOffset + read.varint()
-    const keyLength = read.varint()
-    const key = keyLength < 0 ? -1 : read.at
-    if (keyLength > 0) read.at += keyLength
-    if (keyLength < -1 || read.at > end) throw new CorruptBatch(baseOffset, `key length ${keyLength}`)
-    const valueLength = read.varint()
-    const value = valueLength < 0 ? -1 : read.at
-    if (valueLength > 0) read.at += valueLength
-    if (valueLength < -1 || read.at > end) throw new CorruptBatch(baseOffset, `value length ${valueLength}`)
-    const headersAt = read.at
-    const headers = read.varint()
-    if (headers !== 0) passHeaders(read, headers, end, baseOffset)
-    if (read.at !== end) throw new CorruptBatch(baseOffset, 'record size')
+    raw = bytes[++at]!
+    at++
+    if (raw > 127) raw = (raw & 127) | (bytes[at++]! << 7)
+    let delta = (raw >>> 1) ^ -(raw & 1)
+    if (raw > 16383) {
+      delta = cursor.longerStill(at - 2)
+      at = cursor.at
+    }
+    raw = bytes[at++]!
+    if (raw > 127) raw = (raw & 127) | (bytes[at++]! << 7)
+    if (raw > 16383) {
+      raw = cursor.longer(at, raw)
+      at = cursor.at
+    }
+    const place = baseOffset + ((raw >>> 1) ^ -(raw & 1))
+    raw = bytes[at++]!
+    if (raw > 127) raw = (raw & 127) | (bytes[at++]! << 7)
+    if (raw > 16383) {
+      raw = cursor.longer(at, raw)
+      at = cursor.at
+    }
+    const keyLength = (raw >>> 1) ^ -(raw & 1)
+    const key = keyLength < 0 ? -1 : at
+    if (keyLength > 0) at += keyLength
+    if (keyLength < -1 || at > end) throw new CorruptBatch(baseOffset, `key length ${keyLength}`)
+    raw = bytes[at++]!
+    if (raw > 127) raw = (raw & 127) | (bytes[at++]! << 7)
+    if (raw > 16383) {
+      raw = cursor.longer(at, raw)
+      at = cursor.at
+    }
+    const valueLength = (raw >>> 1) ^ -(raw & 1)
+    const value = valueLength < 0 ? -1 : at
+    if (valueLength > 0) at += valueLength
+    if (valueLength < -1 || at > end) throw new CorruptBatch(baseOffset, `value length ${valueLength}`)
+    const headersAt = at
+    at = bytes[at] === 0 ? at + 1 : passHeaders(cursor, at, end, baseOffset)
+    if (at !== end) throw new CorruptBatch(baseOffset, 'record size')
     if (place < from) continue
     offset[row] = place
-    timestampMs[row] = appendTime ? batch.timestampMs : batch.timestampMs + delta
+    timestampMs[row] = ownTime ? baseMs + delta : baseMs
     keyStart[row] = key
     keyEnd[row] = key + (key < 0 ? 0 : keyLength)
     valueStart[row] = value
     valueEnd[row] = value + (value < 0 ? 0 : valueLength)
-    headerStart[row] = headers === 0 ? -1 : headersAt
+    headerStart[row] = at === headersAt + 1 ? -1 : headersAt
     row++
   }
-  if (read.at !== stop) throw new CorruptBatch(baseOffset, 'bytes behind the last record')
+  if (at !== stop) throw new CorruptBatch(baseOffset, 'bytes behind the last record')
   columns.count = row
 }
 
-function passHeaders(read: Cursor, count: number, end: number, baseOffset: number): void {
+function passHeaders(read: Cursor, at: number, end: number, baseOffset: number): number {
+  read.at = at
+  const count = read.varint()
   if (count < 0 || count * 2 > end - read.at) throw new CorruptBatch(baseOffset, `header count ${count}`)
   for (let header = 0; header < count; header++) {
     const keyLength = read.varint()
@@ -300,4 +383,5 @@ function passHeaders(read: Cursor, count: number, end: number, baseOffset: numbe
     if (valueLength < -1 || valueLength > end - read.at) throw new CorruptBatch(baseOffset, `header value length ${valueLength}`)
     if (valueLength > 0) read.at += valueLength
   }
+  return read.at
 }

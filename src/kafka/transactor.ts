@@ -14,7 +14,7 @@ import { FlyballError } from '../kit/errors.ts'
 import { Client, type KafkaOptions } from './client.ts'
 import type { Transaction, Transactor } from './contract.ts'
 import { coordinatorRefusal } from './coordinator.ts'
-import { inOurWords, isFenced } from './failures.ts'
+import { inOurWords, isFenced, type Right, writeOf } from './failures.ts'
 import { explicitPartition, sendPieces } from './produce.ts'
 
 const RETRY = { retries: 8, initialRetryTime: 5, maxRetryTime: 200 }
@@ -55,7 +55,7 @@ export class KafkaTransactor implements Transactor {
     } catch (error) {
       await transactor.close()
       const refused = await coordinatorRefusal(options, { groupId: transactionalId, coordinatorType: 1 }, error)
-      throw refused ?? inOurWords(error, `take over transactional id ${transactionalId}`, options.brokers)
+      throw refused ?? inOurWords(error, { doing: `take over ${transactionalId}`, from: options, through: rightOf(transactionalId) })
     }
   }
 
@@ -67,7 +67,7 @@ export class KafkaTransactor implements Transactor {
     })
     return {
       send: (topic, partition, records) =>
-        this.#step(`write to ${topic}/${partition}`, () => this.#send(transaction, topic, partition, records)),
+        this.#step(`write to ${topic}/${partition}`, () => this.#send(transaction, topic, partition, records), writeOf(topic)),
       commit: () => this.#step('commit', () => transaction.commit()),
       abort: () => this.#step('abort', () => transaction.abort()),
     }
@@ -87,14 +87,17 @@ export class KafkaTransactor implements Transactor {
     return sendPieces(partition, records, (messages) => transaction.send({ topic, messages, acks: ACKS_ALL, timeout: STEP_MS }))
   }
 
-  async #step<Result>(what: string, work: () => Promise<Result>): Promise<Result> {
+  async #step<Result>(what: string, work: () => Promise<Result>, right?: Right): Promise<Result> {
     if (this.#spent) throw new Error(`the producer of ${this.#id} is spent: take over anew`)
     try {
       return await within(work(), STEP_MS, `${what} as ${this.#id}`)
     } catch (error) {
       this.#spent = true
       if (isFenced(error)) throw new FlyballError('FLY-KAFKA-006', { id: this.#id }, { cause: error })
-      throw inOurWords(error, `${what} as ${this.#id}`, this.#options.brokers)
+      const attempt = { doing: `${what} as ${this.#id}`, from: this.#options, through: rightOf(this.#id) }
+      throw inOurWords(error, right === undefined ? attempt : { ...attempt, right })
     }
   }
 }
+
+const rightOf = (transactionalId: string): Right => ({ operation: 'WRITE', resource: 'transactional id', name: transactionalId })

@@ -27,24 +27,39 @@ export class Cursor {
     return (value >>> 1) ^ -(value & 1)
   }
 
-  /** Up to ten bytes. Exact within ±2^53, which is all that a timestamp can mean. */
+  /** Up to ten bytes. Exact within ±2^53, which is all that a timestamp can mean: the size is summed apart from the sign. */
   varlong(): number {
     const bytes = this.bytes
-    let low = 0
-    let byte = 255
-    let shift = 0
-    for (; shift < 28 && byte > 127; shift += 7) {
+    let byte = bytes[this.at++]!
+    const negative = (byte & 1) === 1
+    let size = (byte & 127) >>> 1
+    let weight = 64
+    for (let left = 9; byte > 127 && left > 0; left--) {
       byte = bytes[this.at++]!
-      low |= (byte & 127) << shift
+      size += (byte & 127) * weight
+      weight *= 128
     }
-    if (byte < 128) return (low >>> 1) ^ -(low & 1)
-    let value = BigInt(low)
-    for (; shift < 70 && byte > 127; shift += 7) {
-      byte = bytes[this.at++]!
-      value |= BigInt(byte & 127) << BigInt(shift)
+    return negative ? -1 - size : size
+  }
+
+  /** A varint of which two bytes were read already, as `raw` and still zigzag; `at` is behind them. */
+  longer(at: number, raw: number): number {
+    const bytes = this.bytes
+    let value = raw & 16383
+    let next = at
+    for (let shift = 14; shift < 35; shift += 7) {
+      const byte = bytes[next++]!
+      value |= (byte & 127) << shift
+      if (byte < 128) break
     }
-    value = BigInt.asUintN(64, value)
-    return Number(value & 1n ? -(value >> 1n) - 1n : value >> 1n)
+    this.at = next
+    return value
+  }
+
+  /** A varlong at a place. */
+  longerStill(at: number): number {
+    this.at = at
+    return this.varlong()
   }
 }
 

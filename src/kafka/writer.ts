@@ -4,7 +4,7 @@ import type { OutgoingRecord } from '../domain.ts'
 import { within } from '../kit/clock.ts'
 import { Client, type KafkaOptions } from './client.ts'
 import type { Writer } from './contract.ts'
-import { inOurWords } from './failures.ts'
+import { inOurWords, writeOf } from './failures.ts'
 import { explicitPartition, sendPieces } from './produce.ts'
 
 const RETRY = { retries: 8, initialRetryTime: 20, maxRetryTime: 500 }
@@ -16,10 +16,10 @@ const BROKER_TIMEOUT_MS = 10_000
 export class KafkaWriter implements Writer {
   readonly #client: Client
   readonly #producer: Producer
-  readonly #brokers: readonly string[]
+  readonly #options: KafkaOptions
 
   private constructor(options: KafkaOptions) {
-    this.#brokers = options.brokers
+    this.#options = options
     this.#client = new Client(options, RETRY)
     this.#producer = this.#client.kafka.producer({ allowAutoTopicCreation: false, createPartitioner: explicitPartition, retry: RETRY })
   }
@@ -31,7 +31,7 @@ export class KafkaWriter implements Writer {
       return writer
     } catch (error) {
       await writer.close()
-      throw inOurWords(error, 'open a producer', options.brokers)
+      throw inOurWords(error, { doing: 'open a producer', from: options })
     }
   }
 
@@ -45,7 +45,7 @@ export class KafkaWriter implements Writer {
         ),
       )
     } catch (error) {
-      throw inOurWords(error, `write to ${topic}/${partition}`, this.#brokers)
+      throw inOurWords(error, { doing: `write to ${topic}/${partition}`, from: this.#options, right: writeOf(topic) })
     }
   }
 

@@ -48,6 +48,12 @@ export const ERRORS = {
     remedy: 'Record it anew with `flyball baseline` and this policy, from healthy traffic.',
     exit: 2,
   },
+  'FLY-POLICY-007': {
+    message: 'the key in {file} has {bytes} bytes; a key has at least {least}',
+    retriable: false,
+    remedy: 'Make one with `openssl rand -hex 32`, keep it as you keep passwords, and keep it the same.',
+    exit: 2,
+  },
   'FLY-CLI-001': {
     message: '{file} exists already',
     retriable: false,
@@ -120,6 +126,12 @@ export const ERRORS = {
     remedy: 'Give either --panes, or --topic with --field (--aggregate count needs no field); `flyball watch --help` shows the options.',
     exit: 2,
   },
+  'FLY-CLI-013': {
+    message: 'will not listen on {host} without a token: other machines could read the metrics',
+    retriable: false,
+    remedy: 'Give --metrics-token-file, or `metrics.tokenFile` in the policy; or leave --metrics-host out to listen on this machine alone.',
+    exit: 2,
+  },
   'FLY-KAFKA-001': {
     message: 'cannot reach Kafka at {brokers}: {problem}',
     retriable: true,
@@ -139,9 +151,9 @@ export const ERRORS = {
     exit: 1,
   },
   'FLY-KAFKA-004': {
-    message: 'not authorised: {what}',
+    message: 'not authorised: {principal} needs {operation} on {resource} {name} ({doing})',
     retriable: false,
-    remedy: 'Grant the right that the message names.',
+    remedy: 'Grant the right that the message names; `flyball topics --acls` prints all that each role needs.',
     exit: 5,
   },
   'FLY-KAFKA-005': {
@@ -179,6 +191,18 @@ export const ERRORS = {
     retriable: true,
     remedy: "Look up the code in Kafka's protocol guide and the broker's own log.",
     exit: 1,
+  },
+  'FLY-KAFKA-011': {
+    message: 'the brokers do not let {principal} in ({mechanism}): {problem}',
+    retriable: false,
+    remedy: 'Check the mechanism, the user and the secret under `kafka.sasl` in the policy, and that the brokers know the user.',
+    exit: 5,
+  },
+  'FLY-KAFKA-012': {
+    message: 'nothing to log in with: {problem}',
+    retriable: true,
+    remedy: 'Check the files and the token endpoint named under `kafka:` in the policy.',
+    exit: 4,
   },
   'FLY-MEASURE-001': {
     message: '{source}: another process has begun to measure it',

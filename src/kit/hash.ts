@@ -46,6 +46,47 @@ export function hashLanes(bytes: Uint8Array, from: number, to: number, lanes: In
   lanes[1] = b ^ (b >>> 15)
 }
 
+/** murmur2 by 32-bit words: up to three bytes behind `to` are read too, and do not count. */
+export function murmur2Words(view: DataView, from: number, to: number): number {
+  const multiplier = 0x5bd1e995
+  let hash = 0x9747b28c ^ (to - from)
+  let at = from
+  for (; at + 4 <= to; at += 4) {
+    let word = Math.imul(view.getInt32(at, true), multiplier)
+    word ^= word >>> 24
+    hash = Math.imul(hash, multiplier) ^ Math.imul(word, multiplier)
+  }
+  if (at < to) hash = Math.imul(hash ^ (view.getInt32(at, true) & ((1 << ((to - at) << 3)) - 1)), multiplier)
+  hash ^= hash >>> 13
+  hash = Math.imul(hash, multiplier)
+  return hash ^ (hash >>> 15)
+}
+
+/** What `hashLanes` gives, by 32-bit words: up to three bytes behind `to` are read too, and do not count. */
+export function hashWords(view: DataView, from: number, to: number, lanes: Int32Array): void {
+  let a = 0x2f0b4c47 ^ (to - from)
+  let b = 0x6a09e667 ^ (to - from)
+  let at = from
+  for (; at + 4 <= to; at += 4) {
+    const word = view.getInt32(at, true)
+    a = Math.imul(a ^ word, 0x9e3779b1)
+    a ^= a >>> 15
+    b = Math.imul((b + word) | 0, 0x85ebca77)
+    b = (b << 13) | (b >>> 19)
+  }
+  if (at < to) {
+    const word = view.getInt32(at, true) & ((1 << ((to - at) << 3)) - 1)
+    a = Math.imul(a ^ word, 0x9e3779b1)
+    a ^= a >>> 15
+    b = Math.imul((b + word) | 0, 0x85ebca77)
+    b = (b << 13) | (b >>> 19)
+  }
+  a = Math.imul(a ^ (b >>> 16), 0xc2b2ae3d)
+  b = Math.imul(b ^ (a >>> 13), 0x27d4eb2f)
+  lanes[0] = a ^ (a >>> 16)
+  lanes[1] = b ^ (b >>> 15)
+}
+
 /** How many buckets units are hashed into, to measure how alike the requests of one unit are. */
 export const UNIT_BUCKETS = 128
 

@@ -27,6 +27,11 @@ export function topicNames(prefix: string): TopicNames {
   }
 }
 
+/** Where inputs that are not partitioned by prediction id are written anew, and how far that has come. */
+export function rekeyedTopics(prefix: string): { readonly predictions: string; readonly outcomes: string; readonly positions: string } {
+  return { predictions: `${prefix}rekeyed.predictions`, outcomes: `${prefix}rekeyed.outcomes`, positions: `${prefix}rekey` }
+}
+
 export interface OwnTopic {
   readonly topic: string
   readonly partitions: number
@@ -52,5 +57,16 @@ export function ownTopics(prefix: string, judgePartitions: number, inputPartitio
     byModel(names.alerts, keepDays(30)),
     { topic: names.deliveries, partitions: judgePartitions, config: COMPACTED },
     { topic: names.deadletter, partitions: 1, config: keepDays(30) },
+  ]
+}
+
+/** The topics of a policy that rekeys its inputs, with as many partitions as the larger of the user's topics has. */
+export function rekeyTopics(prefix: string, inputPartitions: number): readonly OwnTopic[] {
+  const { predictions, outcomes, positions } = rekeyedTopics(prefix)
+  const config = { 'cleanup.policy': 'delete', 'retention.ms': String(7 * DAY_MS), 'message.timestamp.type': 'CreateTime' }
+  return [
+    { topic: predictions, partitions: inputPartitions, config },
+    { topic: outcomes, partitions: inputPartitions, config },
+    { topic: positions, partitions: 1, config: COMPACTED },
   ]
 }

@@ -4,6 +4,7 @@
  */
 import { topicNames } from '../kit/topics.ts'
 import { checkGuardrails } from './check-guardrails.ts'
+import { checkSecurity } from './check-security.ts'
 import { checkUnique, type Finding, type Findings, type KeyPath } from './faults.ts'
 import { OTHER_VALUE } from './layout.ts'
 import type { Policy, PolicyFeature, PolicyModel, PolicyOutcome, PredictionsInput } from './policy.ts'
@@ -28,6 +29,7 @@ export function check(policy: Policy): CheckResult {
   }
   checkInputs(policy, found)
   checkTiming(policy, found)
+  checkSecurity(policy, found)
   for (const [name, model] of Object.entries(policy.models)) checkModel(policy, model, ['models', name], found)
   if (Object.keys(policy.models).length === 0) found.fault(['models'], 'must name at least one model')
   checkUnused(policy, found)
@@ -48,6 +50,11 @@ function checkInputs(policy: Policy, found: Findings): void {
     checkTransport(described, ['inputs', 'described'], found)
     checkFields(described.fields, ['id', 'model', 'version'], ['inputs', 'described', 'fields'], found)
   }
+  if (outcomes !== undefined && outcomes.rekey !== predictions.rekey)
+    found.fault(
+      ['inputs', outcomes.rekey ? 'predictions' : 'outcomes', 'rekey'],
+      'both joined inputs are rekeyed, or neither: they must share partitions',
+    )
   checkTopics(policy, found)
 }
 

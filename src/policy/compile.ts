@@ -5,7 +5,7 @@ import { blocksOf, type Inputs } from './blocks.ts'
 import { digestOf } from './canonical.ts'
 import { compileGuardrail, defaultGuardrails, guardrailBlocks, guardrailDimensions } from './guardrails.ts'
 import { describedLayout, dimensionValues, outcomesLayout, predictionsLayout, slotIndex } from './inputs.ts'
-import { ALL_SCOPE, type Layout, type ModelLayout, type Scope } from './layout.ts'
+import { ALL_SCOPE, type Layout, type ModelLayout, type Privacy, type Scope } from './layout.ts'
 import { planOf } from './plan.ts'
 import type { Policy, PolicyModel } from './policy.ts'
 import { compileSteady, isCompared } from './steady.ts'
@@ -15,7 +15,7 @@ import { unitBlocksOf } from './unit-blocks.ts'
 export function compile(policy: Policy, folder = '.'): Layout {
   const inputs: Inputs = {
     predictions: predictionsLayout(policy, folder),
-    outcomes: outcomesLayout(policy.inputs.outcomes, folder),
+    outcomes: outcomesLayout(policy, folder),
     described: describedLayout(policy, folder),
   }
   const { timing, limits } = policy
@@ -35,7 +35,17 @@ export function compile(policy: Policy, folder = '.'): Layout {
     recordBytesMax: limits.recordBytes,
     ...inputs,
     models,
+    ...(policy.privacy === undefined ? {} : { privacy: privacyOf(policy.privacy, folder) }),
   })
+}
+
+/** Where units are hashed, dead letters must not tell them. */
+function privacyOf({ units, deadLetters, keyFile }: NonNullable<Policy['privacy']>, folder: string): Privacy {
+  return {
+    units,
+    deadLetters: deadLetters ?? (units === 'hash' ? 'hash' : 'full'),
+    keyFile: keyFile === undefined ? null : resolve(folder, keyFile),
+  }
 }
 
 /** Names the rules, not the cluster they run on: other brokers or another password leave it as it was. */

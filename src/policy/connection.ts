@@ -1,5 +1,10 @@
-/** The `kafka:` part of the policy → what a connection needs. Flags > environment > file; secrets come from files or the environment only. */
-import { readFileSync } from 'node:fs'
+/**
+ * The `kafka:` part of the policy → what a connection needs. Flags > environment > file; secrets come from files or the environment only.
+ *
+ * Files are named here and read by whoever opens a connection, so that what is in them may change; that they are there, and what a
+ * careful operator would not want about them, is said at the start.
+ */
+import { accessSync, constants, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { FlyballError } from '../kit/errors.ts'
 import type { Policy } from './policy.ts'
@@ -7,8 +12,26 @@ import type { Policy } from './policy.ts'
 export interface Connection {
   readonly brokers: readonly string[]
   readonly clientId: string
-  readonly ssl?: boolean | { readonly ca?: string[]; readonly cert?: string; readonly key?: string }
-  readonly sasl?: { readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; readonly username: string; readonly password: string }
+  readonly ssl?: boolean | TlsFiles
+  readonly sasl?: Sasl
+}
+
+/** Absolute paths. */
+export interface TlsFiles {
+  readonly caFile?: string
+  readonly certFile?: string
+  readonly keyFile?: string
+  readonly servername?: string
+}
+
+export interface Sasl {
+  readonly mechanism: PolicySasl['mechanism']
+  readonly username?: string
+  /** Of the environment. */
+  readonly password?: string
+  readonly passwordFile?: string
+  readonly tokenFile?: string
+  readonly tokenEndpoint?: { readonly url: string; readonly clientId: string; readonly clientSecretFile: string; readonly scope?: string }
 }
 
 export interface ConnectionOverrides {
@@ -17,7 +40,10 @@ export interface ConnectionOverrides {
   readonly environment: Readonly<Record<string, string | undefined>>
 }
 
-/** `policyFile`: paths of certificates and passwords are relative to its folder. */
+type PolicySasl = NonNullable<Policy['kafka']['sasl']>
+type Environment = ConnectionOverrides['environment']
+
+/** `policyFile`: paths of certificates and secrets are relative to its folder. */
 export function connectionOf(policy: Policy, policyFile: string, overrides: ConnectionOverrides): Connection {
   const { kafka } = policy
   const folder = dirname(resolve(policyFile))
@@ -33,28 +59,60 @@ export function connectionOf(policy: Policy, policyFile: string, overrides: Conn
   }
 }
 
+/** Files with secrets that every user of this machine may read, in words for people. */
+export function exposedSecrets({ ssl, sasl }: Connection): readonly string[] {
+  const files = [
+    typeof ssl === 'object' ? ssl.keyFile : undefined,
+    sasl?.passwordFile,
+    sasl?.tokenFile,
+    sasl?.tokenEndpoint?.clientSecretFile,
+  ]
+  return files.filter((file) => file !== undefined).flatMap(exposedFile)
+}
+
+const READ_BY_OTHERS = 0o004
+
+export function exposedFile(file: string): readonly string[] {
+  // Windows keeps no such bits.
+  if (process.platform === 'win32') return []
+  const { mode } = statSync(file)
+  return (mode & READ_BY_OTHERS) === 0 ? [] : [`${file} holds a secret and may be read by every user of this machine: chmod 600 it`]
+}
+
 function sslOf(ssl: NonNullable<Policy['kafka']['ssl']>, folder: string): NonNullable<Connection['ssl']> {
   if (typeof ssl === 'boolean') return ssl
+  const { caFile, certFile, keyFile, serverName } = ssl
   return {
-    ...(ssl.caFile === undefined ? {} : { ca: [readText(resolve(folder, ssl.caFile))] }),
-    ...(ssl.certFile === undefined ? {} : { cert: readText(resolve(folder, ssl.certFile)) }),
-    ...(ssl.keyFile === undefined ? {} : { key: readText(resolve(folder, ssl.keyFile)) }),
+    ...(caFile === undefined ? {} : { caFile: readable(folder, caFile) }),
+    ...(certFile === undefined ? {} : { certFile: readable(folder, certFile) }),
+    ...(keyFile === undefined ? {} : { keyFile: readable(folder, keyFile) }),
+    ...(serverName === undefined ? {} : { servername: serverName }),
   }
 }
 
-function saslOf(sasl: NonNullable<Policy['kafka']['sasl']>, folder: string, environment: ConnectionOverrides['environment']) {
-  const { mechanism, username, passwordFile } = sasl
-  const password =
-    environment['FLYBALL_SASL_PASSWORD'] ?? (passwordFile === undefined ? undefined : readText(resolve(folder, passwordFile)).trim())
-  if (password === undefined) {
-    throw new FlyballError('FLY-POLICY-003', { username })
-  }
-  return { mechanism, username, password }
+function saslOf(sasl: PolicySasl, folder: string, environment: Environment): Sasl {
+  const { mechanism, tokenFile, tokenEndpoint } = sasl
+  if (mechanism !== 'oauthbearer') return passwordOf(sasl, folder, environment)
+  if (tokenFile !== undefined) return { mechanism, tokenFile: readable(folder, tokenFile) }
+  if (tokenEndpoint === undefined) return { mechanism }
+  const { url, clientId, clientSecretFile, scope } = tokenEndpoint
+  const endpoint = { url, clientId, clientSecretFile: readable(folder, clientSecretFile) }
+  return { mechanism, tokenEndpoint: scope === undefined ? endpoint : { ...endpoint, scope } }
 }
 
-function readText(file: string): string {
+function passwordOf({ mechanism, username = '', passwordFile }: PolicySasl, folder: string, environment: Environment): Sasl {
+  const password = environment['FLYBALL_SASL_PASSWORD']
+  if (password !== undefined) return { mechanism, username, password }
+  if (passwordFile === undefined) throw new FlyballError('FLY-POLICY-003', { username })
+  return { mechanism, username, passwordFile: readable(folder, passwordFile) }
+}
+
+/** The absolute path of a file that can be read now. */
+export function readable(folder: string, name: string): string {
+  const file = resolve(folder, name)
   try {
-    return readFileSync(file, 'utf8')
+    accessSync(file, constants.R_OK)
+    return file
   } catch (error) {
     throw new FlyballError('FLY-POLICY-002', { file, problem: (error as Error).message }, { cause: error })
   }

@@ -3,6 +3,7 @@
  * and one more where two models tell different values of it apart.
  */
 import { resolve } from 'node:path'
+import { rekeyedTopics } from '../kit/topics.ts'
 import { decisionFromScore, type FieldSpec, fieldPath } from './fields.ts'
 import { type FieldPath, type InputLayout, OTHER_VALUE } from './layout.ts'
 import type { DescribedInput, OutcomesInput, Policy, PolicyModel, PredictionsInput } from './policy.ts'
@@ -31,6 +32,7 @@ export function predictionsLayout(policy: Policy, folder: string): InputLayout {
   const models = Object.values(policy.models)
   return {
     ...transportLayout(input, folder),
+    ...rekeyedTopic(policy, 'predictions'),
     fields: { ...NO_FIELDS, ...predictionFields(input.fields, models) },
     numbers: numberSlots(input, models),
     symbols: symbolSlots(input, models),
@@ -38,11 +40,25 @@ export function predictionsLayout(policy: Policy, folder: string): InputLayout {
   }
 }
 
-export function outcomesLayout(input: OutcomesInput | undefined, folder: string): InputLayout | null {
+export function outcomesLayout(policy: Policy, folder: string): InputLayout | null {
+  const input: OutcomesInput | undefined = policy.inputs.outcomes
   if (input === undefined) return null
   const { id, time, label, value } = input.fields
   const fields = { id: fieldPath(id, 'text', 'id'), time: fieldPath(time, 'time', 'time'), ...outcomeFields(label, value) }
-  return { ...transportLayout(input, folder), fields: { ...NO_FIELDS, ...fields }, numbers: [], symbols: [], dimensions: [] }
+  return {
+    ...transportLayout(input, folder),
+    ...rekeyedTopic(policy, 'outcomes'),
+    fields: { ...NO_FIELDS, ...fields },
+    numbers: [],
+    symbols: [],
+    dimensions: [],
+  }
+}
+
+/** Rekeyed inputs are measured from the topic they are written into. */
+function rekeyedTopic({ inputs, kafka }: Policy, name: 'predictions' | 'outcomes'): Partial<Pick<InputLayout, 'topic' | 'rekeyedFrom'>> {
+  const input = inputs[name]
+  return input?.rekey ? { topic: rekeyedTopics(kafka.prefix)[name], rekeyedFrom: input.topic } : {}
 }
 
 /** Dimension slots are those of the predictions, in the same order: scopes mean the same on every chain. */

@@ -30,11 +30,22 @@ export interface Layout {
   readonly outcomes: InputLayout | null
   readonly described: InputLayout | null
   readonly models: readonly ModelLayout[]
+  /** Left out: units as they are, dead letters in full. */
+  readonly privacy?: Privacy
+}
+
+export interface Privacy {
+  readonly units: 'plain' | 'hash'
+  readonly deadLetters: 'full' | 'hash' | 'none'
+  /** Absolute path: the key itself is read by whoever hashes. */
+  readonly keyFile: string | null
 }
 
 /** One input topic: where each field lies in the user's records. */
 export interface InputLayout {
   readonly topic: string
+  /** The user's topic, where its records are first written anew into `topic`, partitioned by prediction id. */
+  readonly rekeyedFrom?: string
   readonly format: 'json' | 'avro' | 'confluent'
   /** Absolute path of the Avro schema for `avro`; for `confluent` see registry. */
   readonly schemaFile: string | null

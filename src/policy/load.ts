@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { type Document, LineCounter, parseDocument } from 'yaml'
 import { FlyballError } from '../kit/errors.ts'
+import { derivedKey } from '../kit/secret-key.ts'
 import { check } from './check.ts'
 import { compile } from './compile.ts'
 import { describeIssue, type Fault, type Finding, faultLine, findingsOf, locate, PolicyFaults } from './faults.ts'
@@ -21,6 +22,9 @@ export interface LoadedPolicy {
 
 export function loadPolicy(file: string): LoadedPolicy {
   const loaded = loadPolicyAlone(file)
+  const { keyFile = null } = loaded.layout.privacy ?? {}
+  // Better now than when the first record comes.
+  if (keyFile !== null) derivedKey(keyFile, 'flyball unit ids')
   return { ...loaded, layout: withProfiles(loaded.layout) }
 }
 

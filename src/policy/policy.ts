@@ -80,13 +80,17 @@ const transport = {
 const featurePath = z.union([dotted, z.strictObject({ path })])
 const segmentPath = z.union([dotted, z.strictObject({ path, ...fallback })])
 
+const rekey = {
+  rekey: z.boolean().default(false).describe('The topic is not partitioned by prediction id: its records are written anew first.'),
+}
 const predictionsInput = z.strictObject({
   ...transport,
+  ...rekey,
   fields: z.strictObject(predictionFields).prefault({}),
   segments: z.record(name, segmentPath).optional().describe('Dimension → field. Left out: segments.<name>'),
   features: z.record(name, featurePath).optional().describe('Feature → field. Left out: features.<name>'),
 })
-const outcomesInput = z.strictObject({ ...transport, fields: z.strictObject(outcomeFields).prefault({}) })
+const outcomesInput = z.strictObject({ ...transport, ...rekey, fields: z.strictObject(outcomeFields).prefault({}) })
 const describedInput = z.strictObject({
   ...transport,
   fields: z.strictObject({ ...predictionFields, label: outcomeFields.label, value: outcomeFields.value }).prefault({}),
@@ -239,14 +243,25 @@ const model = z.strictObject({
 
 // ── the file ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+const secretFile = z.string().min(1)
 const sasl = z.strictObject({
-  mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']),
-  username: z.string().min(1),
-  passwordFile: z.string().min(1).optional().describe('Left out: the environment variable FLYBALL_SASL_PASSWORD.'),
+  mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer']),
+  username: z.string().min(1).optional().describe('Not for oauthbearer, where the token says who it is for.'),
+  passwordFile: secretFile.optional().describe('Read at every login. Left out: the environment variable FLYBALL_SASL_PASSWORD.'),
+  tokenFile: secretFile.optional().describe('oauthbearer: a token kept fresh by somebody else; read at every login.'),
+  tokenEndpoint: z
+    .strictObject({ url: z.url(), clientId: z.string().min(1), clientSecretFile: secretFile, scope: z.string().min(1).optional() })
+    .optional()
+    .describe('oauthbearer: where tokens are to be had (client credentials), over https.'),
 })
 const ssl = z.union([
   z.boolean(),
-  z.strictObject({ caFile: z.string().optional(), certFile: z.string().optional(), keyFile: z.string().optional() }),
+  z.strictObject({
+    caFile: z.string().optional().describe("PEM: who may vouch for the brokers. Left out: Node's own list."),
+    certFile: z.string().optional().describe('PEM: our certificate, where brokers ask for one. Read for every connection.'),
+    keyFile: z.string().optional().describe('PEM: its private key.'),
+    serverName: z.string().min(1).optional().describe("The name in the brokers' certificate, when it is not the host's."),
+  }),
 ])
 
 export const policySchema = z
@@ -288,6 +303,27 @@ export const policySchema = z
         stratumRequests: count.default(200).describe('A stratum closes with so many requests and both arms.'),
       })
       .prefault({}),
+    privacy: z
+      .strictObject({
+        units: z
+          .enum(['plain', 'hash'])
+          .default('plain')
+          .describe('hash: units are kept as a keyed hash; no key, no way back and no guessing.'),
+        deadLetters: z
+          .enum(['full', 'hash', 'none'])
+          .optional()
+          .describe(
+            'What is kept of a record that cannot be used: its bytes, a keyed hash and its length, or its place alone. Default: full; hash where units are hashed',
+          ),
+        keyFile: secretFile.optional().describe('At least 16 bytes; relative to this file. Another key is another set of units.'),
+      })
+      .optional(),
+    metrics: z
+      .strictObject({
+        host: z.string().min(1).optional().describe('Where /metrics and the probes listen. Default: 127.0.0.1'),
+        tokenFile: secretFile.optional().describe('Whoever asks for /metrics must show this token; needed for any other host.'),
+      })
+      .optional(),
   })
   .describe('Flyball policy')
 

@@ -30,7 +30,7 @@ export interface BreakGlass {
 export async function breakGlass(options: BreakGlass): Promise<Command> {
   const { log, prefix, model } = options
   const topics = topicNames(prefix)
-  const partitions = (await log.admin.topics()).get(topics.control)
+  const partitions = (await log.admin.topics([topics.control])).get(topics.control)
   if (partitions === undefined) throw new FlyballError('FLY-KAFKA-005', { topic: topics.control, partition: 0 })
   const partition = partitionOf(Buffer.from(model.name), partitions)
   const reader = log.reader()

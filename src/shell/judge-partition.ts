@@ -5,6 +5,7 @@
  * time is theirs alone, so that the run is deterministic.
  */
 import type { Command, LogRecord, Pane, Pulse } from '../domain.ts'
+import { wantedBlocks } from '../judge/evidence/asked.ts'
 import { emptyJudgeTime, type JudgeTime, passPulse, passWall } from '../judge/judge-time.ts'
 import { emptyJudge, renewedFor } from '../judge/state.ts'
 import type { EventLog, Reader, Source } from '../kafka/contract.ts'
@@ -14,7 +15,7 @@ import { FlyballError } from '../kit/errors.ts'
 import { partitionOf } from '../kit/hash.ts'
 import type { ModelLayout } from '../policy/layout.ts'
 import { decodeAck } from '../wire/acks.ts'
-import { decodePane } from '../wire/panes.ts'
+import { decodePane, type WantedBlocks } from '../wire/panes.ts'
 import { decodeRequest } from '../wire/requests.ts'
 import { DrainOrder } from './drain-order.ts'
 import { JudgeSeat, type SeatContext } from './judge-seat.ts'
@@ -38,6 +39,7 @@ const READINGS_MS = 2000
 const WAIT_MS = 100
 const RETRY_MS = 300
 const PANES_BETWEEN_SNAPSHOTS = 300
+const NOTHING: ReadonlySet<string> = new Set()
 
 /** Models whose topics' partition this is. */
 export function modelsOf(models: readonly ModelLayout[], partition: number, partitions: number): readonly ModelLayout[] {
@@ -145,8 +147,15 @@ class JudgeSession {
   readonly #requests: Source
   readonly #order: DrainOrder | null
   #time: JudgeTime
+  /** Of segments a judge reads a few blocks; of models that are not its own, nothing. */
+  readonly #wanted: WantedBlocks = (model, chain, scope) => {
+    const seat = this.#seats.find((one) => one.model.name === model)
+    return seat === undefined ? NOTHING : wantedBlocks(seat.model, chain, scope)
+  }
   /** Newest epoch per source. */
   readonly #epochs = new Map<string, number>()
+  /** The wall clock where the monotonic one began: whoever sets this machine's clock in mid-tenure stops no heartbeat. */
+  readonly #wallBeganMs: number
   #tickedAtMs = 0
   #toldAtMs = 0
   #measuredEnd: number | null = null
@@ -155,6 +164,7 @@ class JudgeSession {
     this.#context = context
     this.#seats = seats
     this.#reader = reader
+    this.#wallBeganMs = context.clock.nowMs() - context.clock.monotonicMs()
     const open = (input: keyof InputBounds) => reader.open(context.topics[input], partition, resumeAt(seats, input, bounds[input]))
     this.#panes = open('panes')
     this.#acks = open('acks')
@@ -196,7 +206,8 @@ class JudgeSession {
   }
 
   #now(): { judgeTimeMs: number; wallMs: number } {
-    return { judgeTimeMs: this.#time.nowMs, wallMs: this.#order === null ? this.#context.clock.nowMs() : 0 }
+    const wallMs = Math.round(this.#wallBeganMs + this.#context.clock.monotonicMs())
+    return { judgeTimeMs: this.#time.nowMs, wallMs: this.#order === null ? wallMs : 0 }
   }
 
   async #readPanes(): Promise<boolean> {
@@ -215,7 +226,7 @@ class JudgeSession {
 
   #decode(value: Buffer): Pane | Pulse | null {
     try {
-      return decodePane(value)
+      return decodePane(value, this.#wanted)
     } catch (error) {
       if (!(error instanceof FlyballError)) throw error
       this.#context.emit({ event: 'pane-refused', source: '', chain: '', model: '', reason: 'undecodable' })
@@ -235,7 +246,7 @@ class JudgeSession {
   }
 
   async #judgeNow(found: Pane | Pulse, offset: number): Promise<void> {
-    if (found.kind === 'pulse' && this.#isCurrent(found)) this.#time = passPulse(this.#time, found, this.#context.clock.nowMs())
+    if (found.kind === 'pulse' && this.#isCurrent(found)) this.#time = passPulse(this.#time, found, this.#context.clock.monotonicMs())
     for (const seat of this.#seats) {
       if (offset < seat.positions.panes || (found.kind === 'pane' && found.model !== seat.model.name)) continue
       seat.positions = { ...seat.positions, panes: offset + 1 }
@@ -287,7 +298,8 @@ class JudgeSession {
     const nowMs = this.#context.clock.monotonicMs()
     if (nowMs - this.#tickedAtMs < TICK_MS) return
     this.#tickedAtMs = nowMs
-    this.#time = passWall(this.#time, this.#context.clock.nowMs(), this.#context.layout.alignPatienceMs)
+    // Steps of the monotonic clock: somebody who sets this machine's clock must not move the judge's timers by an hour.
+    this.#time = passWall(this.#time, nowMs, this.#context.layout.alignPatienceMs)
     for (const seat of this.#seats) await seat.apply({ kind: 'tick' }, this.#now())
     if (nowMs - this.#toldAtMs < READINGS_MS) return
     this.#toldAtMs = nowMs

@@ -3,15 +3,16 @@
  *
  * Life: claim → restore → live. Everything it writes bears its epoch, so that an owner thrown out does no harm.
  */
-import type { DeadLetter, Pulse, RecordBatch, Stamp } from '../domain.ts'
-import { describedIngest, outcomeIngest, predictionIngest } from '../ingest/ingest.ts'
+import type { DeadLetter, OutgoingRecord, Pulse, RecordBatch, Stamp } from '../domain.ts'
+import { describedIngest, type Ingest, outcomeIngest, predictionIngest } from '../ingest/ingest.ts'
+import { keyedUnits, type UnitColumns } from '../ingest/keyed-units.ts'
 import type { EventLog, Reader, Source, Writer } from '../kafka/contract.ts'
 import type { Clock } from '../kit/clock.ts'
 import { partitionOf } from '../kit/hash.ts'
 import type { TopicNames } from '../kit/topics.ts'
 import type { Layout } from '../policy/layout.ts'
 import type { Emit } from '../telemetry/events.ts'
-import { deadLetterHeaders } from '../wire/deadletter.ts'
+import { deadLetterRecords } from '../wire/deadletter.ts'
 import { modelKey, pulseKey } from '../wire/keys.ts'
 import { encodePane, encodePulse } from '../wire/panes.ts'
 import type { AlignedInput } from './alignment.ts'
@@ -69,6 +70,7 @@ export class MeasureTask {
   readonly #context: MeasureContext
   readonly #partition: number
   readonly #outbox: Outbox
+  readonly #deadLetterRecord: (letter: DeadLetter) => OutgoingRecord
   readonly #writer: Writer
   readonly #place: CheckpointPlace
   readonly #epoch: number
@@ -102,6 +104,7 @@ export class MeasureTask {
     this.#base = resumed.base
     this.#older = resumed.base.epoch
     this.#checkpointAtMs = this.#readAtMs = context.clock.monotonicMs()
+    this.#deadLetterRecord = deadLetterRecords(context.layout.privacy)
     const ingest = sourceIngest(context)
     const restored = resumed.body === null ? null : (JSON.parse(resumed.body.toString()) as SourceCheckpoint)
     this.pipeline = new SourcePipeline({ layout: context.layout, source: place.source, ingest, restored })
@@ -307,16 +310,18 @@ export class MeasureTask {
 
   #sendDeadLetter(letter: DeadLetter): void {
     const partition = letter.partition % this.#context.deadLetterPartitions
-    const record = { key: letter.key, value: letter.value, headers: deadLetterHeaders(letter) }
-    this.#outbox.add({ topic: this.#context.topics.deadletter, partition, record })
+    this.#outbox.add({ topic: this.#context.topics.deadletter, partition, record: this.#deadLetterRecord(letter) })
   }
 }
 
 function sourceIngest({ layout, inputPartitions }: MeasureContext): SourceIngest {
+  const { units, keyFile } = layout.privacy ?? { units: 'plain', keyFile: null }
+  const keyed = <B extends UnitColumns>(ingest: Ingest<B>): Ingest<B> =>
+    units === 'hash' && keyFile !== null ? keyedUnits(ingest, keyFile) : ingest
   return {
-    predictions: predictionIngest(layout, inputPartitions),
+    predictions: keyed(predictionIngest(layout, inputPartitions)),
     outcomes: layout.outcomes === null ? null : outcomeIngest(layout),
-    described: layout.described === null ? null : describedIngest(layout, inputPartitions),
+    described: layout.described === null ? null : keyed(describedIngest(layout, inputPartitions)),
   }
 }
 

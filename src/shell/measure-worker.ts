@@ -271,6 +271,8 @@ export class MeasureWorker implements Measuring {
   }
 
   #tellLag(task: MeasureTask): void {
+    const { pending, pendingBytes, unitBytes, sampleRate } = task.pipeline.gauges()
+    this.#context.emit({ event: 'memory-held', source: task.source, pending, pendingBytes, unitBytes, sampleRate })
     for (const { source, clockMs } of task.inputs) {
       const records = Math.max(0, source.end - source.next)
       this.#context.emit({ event: 'lag', topic: source.topic, partition: source.partition, records, clockMs: clockMs() })

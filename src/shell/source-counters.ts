@@ -26,12 +26,19 @@ export class InputCounters {
   }
 
   addRead(offset: Float64Array, count: number): void {
-    if (count > 0 && offset[0]! >= this.countedTo) this.read += count
-    else for (let row = 0; row < count; row++) if (offset[row]! >= this.countedTo) this.read++
+    this.read += this.freshRows(offset, 0, count)
   }
 
-  addUsed(): void {
-    this.used++
+  addUsed(count = 1): void {
+    this.used += count
+  }
+
+  /** Rows [from, to) of a batch with these offsets, as far as they were not counted before. */
+  freshRows(offset: Float64Array, from: number, to: number): number {
+    if (from === to || offset[from]! >= this.countedTo) return to - from
+    let fresh = 0
+    for (let row = from; row < to; row++) if (offset[row]! >= this.countedTo) fresh++
+    return fresh
   }
 
   addDropped(reason: DropReason): void {

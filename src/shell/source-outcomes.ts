@@ -32,13 +32,17 @@ export class OutcomeClock {
 
   read(records: RecordBatch, used: { readonly count: number; readonly offset: Float64Array }): void {
     if (used.count > this.clockMs.length) this.clockMs = new Float64Array(used.count * 2)
+    const { clock, clockMs } = this
+    const { count, offset, timestampMs } = records
     let taken = 0
-    for (let row = 0; row < records.count; row++) {
-      const offset = records.offset[row]!
-      this.step(offset, records.timestampMs[row]!)
-      if (taken < used.count && used.offset[taken] === offset) this.clockMs[taken++] = this.clock.nowMs
-      this.position = offset + 1
+    for (let row = 0; row < count; row++) {
+      const at = offset[row]!
+      const timeMs = timestampMs[row]!
+      if (timeMs < this.nextMarkMs) advanceClock(clock, timeMs, this.maxClockSkewMs)
+      else this.turn(at, timeMs)
+      if (taken < used.count && used.offset[taken] === at) clockMs[taken++] = clock.nowMs
     }
+    if (count > 0) this.position = offset[count - 1]! + 1
     if (taken < used.count) throw new Error('ingest returned a row that is not in the record batch')
   }
 
@@ -60,11 +64,8 @@ export class OutcomeClock {
     return this.marks.findLast((mark) => mark.nowMs <= neededMs && mark.offset <= offsetMax) ?? this.marks[0]
   }
 
-  private step(offset: number, timestampMs: number): void {
-    if (timestampMs < this.nextMarkMs) {
-      advanceClock(this.clock, timestampMs, this.maxClockSkewMs)
-      return
-    }
+  /** A record with which another slice of the clock may begin. */
+  private turn(offset: number, timestampMs: number): void {
     const before = copyClock(this.clock)
     advanceClock(this.clock, timestampMs, this.maxClockSkewMs)
     const { nowMs } = this.clock

@@ -229,11 +229,13 @@ export class SourcePipeline {
     return { predictions: exposures.position, outcomes: outcomeClock.position, described: describedSlices.position }
   }
 
-  /** Predictions held in memory, records that ran too far ahead of their clock, units known, and the share of ids joined. */
-  gauges(): { pending: number; clockHeld: number; units: number; sampleRate: number } {
+  /** What is held in memory and the bytes it takes, records that ran too far ahead of their clock, and the share of ids joined. */
+  gauges(): { pending: number; pendingBytes: number; unitBytes: number; clockHeld: number; units: number; sampleRate: number } {
     const { exposures, outcomeClock, describedSlices, join } = this
     return {
       pending: join.pendingCount,
+      pendingBytes: join.bytes,
+      unitBytes: this.units.bytes,
       clockHeld: exposures.clock.heldTotal + outcomeClock.clock.heldTotal + describedSlices.clock.heldTotal,
       units: this.units.size,
       sampleRate: 2 ** -join.sample.predictionLevel,
@@ -304,17 +306,22 @@ export class SourcePipeline {
 
   private expose(batch: PredictionBatch, records: RecordBatch, run: SliceRun, from: number, to: number): void {
     const { join, exposures } = this
-    join.accept(batch, from, to, exposures.clockMs, run.pending!)
+    const duplicates = join.accept(batch, from, to, exposures.clockMs, run.pending!)
     this.exposureMeasure.predictions(batch, from, to, join.status, join.first)
     const counters = this.inputCounters.predictions
+    counters.addUsed(counters.freshRows(batch.offset, from, to))
+    if (duplicates > 0) this.dropDuplicates(batch, records, from, to)
+  }
+
+  private dropDuplicates(batch: PredictionBatch, records: RecordBatch, from: number, to: number): void {
+    const counters = this.inputCounters.predictions
     for (let row = from; row < to; row++) {
-      const counted = batch.offset[row]! >= counters.countedTo
-      if (join.status[row] === 0) {
-        if (counted) counters.addUsed()
-        continue
+      if (this.join.status[row] === 0) continue
+      if (batch.offset[row]! >= counters.countedTo) {
+        counters.addUsed(-1)
+        counters.addDropped('duplicate-id')
       }
-      if (counted) counters.addDropped('duplicate-id')
-      this.bury('predictions', records, exposures.recordRow[row]!, 'duplicate-id', 'id seen before within the longest horizon')
+      this.bury('predictions', records, this.exposures.recordRow[row]!, 'duplicate-id', 'id seen before within the longest horizon')
     }
   }
 

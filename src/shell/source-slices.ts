@@ -5,7 +5,7 @@
  * Every record moves the clock, also one that cannot be used.
  */
 import type { RecordBatch } from '../domain.ts'
-import type { PendingRun } from '../join/join.ts'
+import type { PendingRun } from '../join/pending.ts'
 import { advanceClock, type ClockState, copyClock, newClock } from '../measure/partition-clock.ts'
 import type { InputCheckpoint } from './source-checkpoint.ts'
 
@@ -66,23 +66,22 @@ export class SourceSlices {
 
   read(records: RecordBatch, used: UsedRows, handler: SliceHandler): void {
     this.reserve(used.count)
-    const { clock } = this
+    const { clock, clockMs, recordRow } = this
     const { maxClockSkewMs } = this.settings
+    const { count, offset, timestampMs } = records
     let taken = 0
     let done = 0
-    for (let row = 0; row < records.count; row++) {
-      const offset = records.offset[row]!
-      const before = clock.nowMs
-      if (this.open === null || offset >= this.nextCut || records.timestampMs[row]! >= this.open.endMs) {
-        done = this.perhapsTurn(offset, records.timestampMs[row]!, done, taken, handler)
-      } else advanceClock(clock, records.timestampMs[row]!, maxClockSkewMs)
-      if (clock.nowMs < before) throw new Error('a partition clock went backwards')
-      if (taken < used.count && used.offset[taken] === offset) {
-        this.clockMs[taken] = clock.nowMs
-        this.recordRow[taken++] = row
+    for (let row = 0; row < count; row++) {
+      const at = offset[row]!
+      const timeMs = timestampMs[row]!
+      if (this.open !== null && at < this.nextCut && timeMs < this.open.endMs) advanceClock(clock, timeMs, maxClockSkewMs)
+      else done = this.perhapsTurn(at, timeMs, done, taken, handler)
+      if (taken < used.count && used.offset[taken] === at) {
+        clockMs[taken] = clock.nowMs
+        recordRow[taken++] = row
       }
-      this.position = offset + 1
     }
+    if (count > 0) this.position = offset[count - 1]! + 1
     if (taken < used.count) throw new Error('ingest returned a row that is not in the record batch')
     if (this.open !== null && done < taken) handler.rows(this.open, done, taken)
     if (this.open !== null && this.position >= this.nextCut) this.close(this.nextCut, handler)
@@ -117,6 +116,7 @@ export class SourceSlices {
     const atCut = offset >= this.nextCut
     const before = copyClock(this.clock)
     advanceClock(this.clock, timestampMs, this.settings.maxClockSkewMs)
+    if (this.clock.nowMs < before.nowMs) throw new Error('a partition clock went backwards')
     if (open !== null && !atCut && this.clock.nowMs < open.endMs) return done
     if (open !== null) {
       if (done < taken) handler.rows(open, done, taken)

@@ -155,7 +155,7 @@ interface Outlet {
 }
 
 async function openOutlet({ log, isOurs }: WatchPlan, topic: string): Promise<Outlet> {
-  const partitions = (await log.admin.topics()).get(topic)
+  const partitions = (await log.admin.topics([topic])).get(topic)
   if (partitions === undefined) throw new FlyballError('FLY-KAFKA-005', { topic, partition: 0 })
   const known = new Map<string, Alert>()
   for (const alert of await readAlerts(log, topic)) {

@@ -179,7 +179,7 @@ class ControlFollower implements Governor {
     try {
       writer = await this.#options.log.writer()
       const sources = await this.#open(reader)
-      const partitions = (await this.#options.log.admin.topics()).get(this.#topics.acks)
+      const partitions = (await this.#options.log.admin.topics([this.#topics.acks])).get(this.#topics.acks)
       if (partitions === undefined) throw new Error(`topic ${this.#topics.acks} does not exist`)
       while (!this.#stopped) {
         for (const source of sources) this.#drain(source)

@@ -64,6 +64,15 @@ export type FlyballEvent =
       readonly estimate: number
     }
   | { readonly event: 'lag'; readonly topic: string; readonly partition: number; readonly records: number; readonly clockMs: number }
+  /** What one source partition holds in memory. `sampleRate`: share of ids joined, below 1 past limits.maxPending. */
+  | {
+      readonly event: 'memory-held'
+      readonly source: string
+      readonly pending: number
+      readonly pendingBytes: number
+      readonly unitBytes: number
+      readonly sampleRate: number
+    }
   | { readonly event: 'memory-log'; readonly note: string }
   | { readonly event: 'client-trouble'; readonly level: string; readonly message: string }
   | { readonly event: 'listening'; readonly port: number }

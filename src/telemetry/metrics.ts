@@ -39,6 +39,10 @@ function createSeries(registry: Registry) {
     skew: counter('clock_skew_held_total', 'Records whose time ran ahead of their partition and was not believed.', ['topic']),
     lag: gauge('input_lag_records', 'Records between the reader and the last stable offset.', ['topic', 'partition']),
     clock: gauge('input_clock_seconds', 'Record clock of a partition, seconds since 1970.', ['topic', 'partition']),
+    pending: gauge('pending_predictions', 'Predictions that are held for their outcomes and against duplicates.', ['source']),
+    pendingBytes: gauge('pending_bytes', 'Memory taken by pending predictions and by outcomes that wait.', ['source']),
+    unitBytes: gauge('unit_table_bytes', 'Memory taken by the table of first exposures.', ['source']),
+    sampleRate: gauge('join_sample_rate', 'Share of prediction ids joined: below 1 when more waited than the policy allows.', ['source']),
     decisions: counter('decisions_total', 'Decisions taken.', ['model', 'verdict', 'rule']),
     evidence: gauge('evidence_log', 'Natural logarithm of the evidence for harm.', ['model', 'guardrail', 'scope']),
     limit: gauge('evidence_limit_log', 'Natural logarithm of the limit at which the guardrail acts.', ['model', 'guardrail', 'scope']),
@@ -98,6 +102,8 @@ function update(series: Series, bounded: (name: string, value: string) => string
       series.lag.set({ topic: event.topic, partition: event.partition }, event.records)
       if (Number.isFinite(event.clockMs)) series.clock.set({ topic: event.topic, partition: event.partition }, event.clockMs / 1000)
       return
+    case 'memory-held':
+      return tellMemory(series, event)
     case 'decided':
       return series.decisions.inc({ model: event.model, verdict: event.verdict, rule: event.rule })
     case 'reading':
@@ -115,6 +121,14 @@ function update(series: Series, bounded: (name: string, value: string) => string
     default:
       return
   }
+}
+
+function tellMemory(series: Series, event: FlyballEvent & { event: 'memory-held' }): void {
+  const { source } = event
+  series.pending.set({ source }, event.pending)
+  series.pendingBytes.set({ source }, event.pendingBytes)
+  series.unitBytes.set({ source }, event.unitBytes)
+  series.sampleRate.set({ source }, event.sampleRate)
 }
 
 function readEvidence(series: Series, labels: Record<string, string>, event: FlyballEvent & { event: 'reading' }): void {

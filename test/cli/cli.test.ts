@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { POLICY_TEMPLATE } from '../../src/cli/policy-template.ts'
 import { parsePolicy } from '../../src/policy/load.ts'
+import { policyText } from '../policy/minimal.ts'
 import { flyball, inFolder } from './run-flyball.ts'
 
 test('init writes a policy that validates as it stands, observes only, and is never overwritten by accident', () => {
@@ -117,4 +118,27 @@ test('run without its metrics port ends at once with 2, before it joins anything
     assert.match(ended.stderr, /FLY-CLI-008/)
   })
   taken.close()
+})
+
+test('topics --acls prints the least rules of every role for the prefix and the inputs of the policy, under the principals given', () => {
+  inFolder((folder) => {
+    writeFileSync(join(folder, 'flyball.yaml'), `${policyText}kafka: {prefix: fb.}\n`)
+    const args = ['topics', '--acls', '--principal', 'User:all', '--principal', 'gateway=User:router']
+    const printed = flyball(args, folder)
+    assert.equal(printed.code, 0, printed.stderr)
+    assert.match(printed.stdout, /^# daemon: flyball run$/m)
+    assert.match(printed.stdout, /--add --allow-principal 'User:router' --operation READ --topic 'fb\.control'$/m)
+    assert.match(printed.stdout, /'User:all' --operation WRITE --transactional-id 'fb\.judge-' --resource-pattern-type prefixed$/m)
+    const { roles } = JSON.parse(flyball([...args, '--role', 'gateway', '--json'], folder).stdout)
+    assert.deepEqual(
+      roles.map(({ role, principal, rules }: { role: string; principal: string; rules: { operation: string; name: string }[] }) => [
+        role,
+        principal,
+        ...rules.map(({ operation, name }) => `${operation} ${name}`),
+      ]),
+      [['gateway', 'User:router', 'READ fb.control', 'WRITE fb.acks']],
+    )
+    for (const odd of ['alice', 'nobody=User:x', "User:it's"])
+      assert.equal(flyball(['topics', '--acls', '--principal', odd], folder).code, 2, odd)
+  })
 })

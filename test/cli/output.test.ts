@@ -1,7 +1,7 @@
 /** Tables and colours of the command line. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { paint, table } from '../../src/cli/output.ts'
+import { harmless, paint, table } from '../../src/cli/output.ts'
 
 test('colour is for a person at a terminal who did not say NO_COLOR', () => {
   const before = process.env['NO_COLOR']
@@ -28,4 +28,12 @@ test('columns are as wide as their widest cell and lines end without spaces', ()
     ),
     'A     LONG\nwide  x\ny     z',
   )
+})
+
+test('texts out of records cannot move the cursor, hide a line, or begin a new one in a table', () => {
+  const forged = 'a\u001b[2J\u001b[8mhidden\r\u0007\u009b31m \u202eright to left'
+  assert.equal(harmless(forged), 'a\\u{1b}[2J\\u{1b}[8mhidden\\u{d}\\u{7}\\u{9b}31m \\u{202e}right to left')
+  assert.equal(harmless('two\nlines\tand é 漢 😀'), 'two\nlines\tand é 漢 😀')
+  assert.equal(harmless(paint('red', 'ours', { isTTY: true })), paint('red', 'ours', { isTTY: true }))
+  assert.equal(table(['A'], [['x\ny']]), 'A\nx\\u{a}y')
 })

@@ -71,8 +71,8 @@ test('every npm script that the documents name exists', () => {
   }
 })
 
-test('every flyball command that the documents show exists, with its options', () => {
-  const commands = new Map(buildProgram().commands.map((command) => [command.name(), command]))
+test('every flyball command that the documents show exists, with its options', async () => {
+  const commands = new Map((await buildProgram()).commands.map((command) => [command.name(), command]))
   let found = 0
   for (const path of GUIDES) {
     for (const [line, name] of text(path).matchAll(/^flyball ([a-z]+).*$|(?<=`)flyball [a-z]+[^`\n]*/gm)) {
@@ -94,8 +94,8 @@ test('every flyball command that the documents show exists, with its options', (
   assert.ok(found > 15, `only ${found} commands found: the pattern has gone blind`)
 })
 
-test('every option of `flyball run` is in the operating page', () => {
-  const run = buildProgram().commands.find((command) => command.name() === 'run')!
+test('every option of `flyball run` is in the operating page', async () => {
+  const run = (await buildProgram()).commands.find((command) => command.name() === 'run')!
   for (const { long } of run.options) assert.ok(text('docs/operating.md').includes(`\`${long}`), String(long))
 })
 

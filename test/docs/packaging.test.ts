@@ -41,8 +41,8 @@ test('the compose file publishes on loopback only, and takes no image without a 
   }
 })
 
-test('files and commands that the compose file names exist', () => {
-  const verbs = buildProgram().commands.map((command) => command.name())
+test('files and commands that the compose file names exist', async () => {
+  const verbs = (await buildProgram()).commands.map((command) => command.name())
   for (const [name, { volumes, entrypoint, command, image }] of Object.entries(compose.services)) {
     for (const volume of volumes ?? []) assert.ok(existsSync(join(ROOT, volume.split(':')[0]!)), `${name}: ${volume}`)
     for (const word of entrypoint ?? []) if (word.endsWith('.ts')) assert.ok(existsSync(join(ROOT, word)), `${name}: ${word}`)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { inOurWords, NotAuthorized, passes } from '../../src/kafka/failures.ts'
+import { inOurWords, NotAuthorized, passes, writeOf } from '../../src/kafka/failures.ts'
 import { FlyballError } from '../../src/kit/errors.ts'
 
 const named = (name: string, more: object = {}, cause?: Error) => Object.assign(new Error(name, cause ? { cause } : {}), { name, ...more })
@@ -22,13 +22,32 @@ test('a bug, a missing right and an error of ours do not pass', () => {
 })
 
 test('a refusal and an unreachable broker get our codes, with what was being done', () => {
-  const denied = inOurWords(named('KafkaJSProtocolError', { type: 'TOPIC_AUTHORIZATION_FAILED' }), 'write to t/0', ['b:1'])
+  const from = { brokers: ['b:1', 'b:2'], sasl: { mechanism: 'plain', username: 'judge', password: 'p' } } as const
+  const attempt = { doing: 'write to t/0', from, right: writeOf('t') }
+  const denied = inOurWords(named('KafkaJSProtocolError', { type: 'TOPIC_AUTHORIZATION_FAILED' }), attempt)
   assert.ok(denied instanceof NotAuthorized)
-  assert.match(denied.message, /FLY-KAFKA-004 not authorised: write to t\/0: TOPIC_AUTHORIZATION_FAILED/)
-  assert.match(inOurWords(refused, 'connect', ['b:1', 'b:2']).message, /FLY-KAFKA-001 cannot reach Kafka at b:1,b:2: connect/)
+  assert.equal(denied.message, 'FLY-KAFKA-004 not authorised: User:judge needs WRITE on topic t (write to t/0: TOPIC_AUTHORIZATION_FAILED)')
+  assert.match(inOurWords(refused, { doing: 'connect', from }).message, /FLY-KAFKA-001 cannot reach Kafka at b:1,b:2: connect/)
+})
+
+test('a right of a group or a transactional id is named as such, whatever topic was involved', () => {
+  const attempt = {
+    doing: 'join',
+    from: { brokers: ['b:1'] },
+    right: writeOf('t'),
+    through: { operation: 'READ', resource: 'group', name: 'g' },
+  } as const
+  const denied = inOurWords(named('KafkaJSProtocolError', { type: 'GROUP_AUTHORIZATION_FAILED' }), attempt)
+  assert.match(denied.message, /User:ANONYMOUS needs READ on group g \(join: GROUP_AUTHORIZATION_FAILED\)/)
+})
+
+test('a login that the brokers refuse is told apart from a missing right', () => {
+  const from = { brokers: ['b:1'], sasl: { mechanism: 'scram-sha-512', username: 'judge', password: 'p' } } as const
+  const error = inOurWords(named('KafkaJSSASLAuthenticationError', {}), { doing: 'connect', from })
+  assert.match(error.message, /FLY-KAFKA-011 the brokers do not let User:judge in \(scram-sha-512\)/)
 })
 
 test('a port that takes connections and never speaks Kafka is a broker that does not answer', () => {
-  const mute = inOurWords(new Error('Broker not connected'), 'connect', ['b:1'])
+  const mute = inOurWords(new Error('Broker not connected'), { doing: 'connect', from: { brokers: ['b:1'] } })
   assert.match(mute.message, /FLY-KAFKA-001 cannot reach Kafka at b:1: connect: Broker not connected/)
 })

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { CorruptBatch } from '../../src/kafka/failures.ts'
 import { logRecordOf } from '../../src/kafka/log-record.ts'
-import { type AbortedTransaction, BatchDecoder, planRecordSet } from '../../src/kafka/record-batch.ts'
+import { type AbortedTransaction, BatchDecoder, planRecordSet, RecordSetPlan } from '../../src/kafka/record-batch.ts'
 import { TAIL_BYTES } from '../../src/kafka/wire.ts'
 import { seededRandom } from '../../src/kit/random.ts'
 import { buildBatch, buildMarker, sealed } from './batch-builder.ts'
@@ -14,13 +14,14 @@ const value = (text: string) => ({ value: Buffer.from(text) })
 /** Everything a reader at `from` gets out of a record set. */
 function read(recordSet: Buffer, from = 0, aborted: readonly AbortedTransaction[] = []) {
   const bytes = Buffer.concat([recordSet, Buffer.alloc(TAIL_BYTES)])
-  const plan = planRecordSet(bytes, recordSet.length, from, aborted)
+  const plan = new RecordSetPlan()
+  planRecordSet(plan, bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.length), recordSet.length, from, aborted)
   const decoder = new BatchDecoder('t', 0, MAX_INFLATED_BYTES)
   const records = []
   const rounds = []
-  for (let at = 0; at < plan.batches.length; ) {
-    const { records: batch, taken } = decoder.decode(bytes, plan.batches, at, from)
-    at += taken
+  for (let at = 0; at < plan.batches; ) {
+    at += decoder.decode(bytes, plan, at, from)
+    const batch = decoder.records
     rounds.push(batch.count)
     const last = batch.bytes.subarray(Math.max(0, batch.valueEnd[batch.count - 1] ?? 0))
     assert.ok(batch.count === 0 || last.length >= 16)
@@ -117,7 +118,7 @@ test('empty batches, holes and markers move the position on, before, between and
   const { plan, values, records } = read(set)
   assert.deepEqual(values, ['a'])
   assert.equal(records[0]!.offset, 13)
-  assert.deepEqual([plan.start, plan.batches[0]!.nextAfter, plan.next], [5, 25, 25])
+  assert.deepEqual([plan.start, plan.nextAfter[0], plan.next], [5, 25, 25])
   assert.equal(read(empty(0)).plan.next, 5)
 })
 
@@ -137,8 +138,8 @@ test('aborted records are left out even when the broker lists the transactions u
     tx(2n, 19, 'b kept'),
   ])
   const aborted = [
-    { producerId: 1n, firstOffset: 8 },
-    { producerId: 2n, firstOffset: 2 },
+    { producerId: 1, firstOffset: 8 },
+    { producerId: 2, firstOffset: 2 },
   ]
   assert.deepEqual(read(set, 10, aborted).values, ['c kept', 'a kept', 'plain', 'b kept'])
 })

@@ -8,7 +8,7 @@ import type { Layout } from '../../src/policy/layout.ts'
 import type { SourceCheckpoint } from '../../src/shell/source-checkpoint.ts'
 import { type SliceClosing, SourcePipeline, type UnstampedPane } from '../../src/shell/source-pipeline.ts'
 import { type TruthEvent, type TruthPanes, truthOf } from '../measure/batch-truth.ts'
-import { recordsOf, SLICE_MS, standIn, type Traffic, traffic, worldLayout } from './source-world.ts'
+import { recordsOf, SLICE_MS, standIn, type Traffic, traffic, wholeWorldLayout, worldLayout } from './source-world.ts'
 
 const SOURCE = 'predictions/0'
 const INPUTS = ['predictions', 'outcomes', 'described'] as const
@@ -196,6 +196,13 @@ for (const seed of [1, 2, 3]) {
   })
 }
 
+test('where every record is in a segment, the cells of all of them are still those of a plain batch program, over restarts too', () => {
+  const layout = wholeWorldLayout()
+  const input = traffic(seededRandom(21), 2500)
+  const reading = readAll(layout, input, seededRandom(121), { crashes: 6, cuts: CUTS })
+  compareWithTruth(layout, input, reading, CUTS)
+})
+
 for (const seed of [11, 12, 13, 14, 15, 16]) {
   test(`restarts at random moments change nothing: panes, counters, dead letters and first exposures (seed ${seed})`, () => {
     const layout = worldLayout()
@@ -225,7 +232,9 @@ test('past maxPending a sample by id is joined on both sides, its rate stands in
   const sampled = reading.panes.filter((pane) => pane.chain.startsWith('outcome:') && pane.sampleRate < 1)
   assert.ok(sampled.length > 0)
   assert.ok(reading.panes.every((pane) => pane.chain.startsWith('outcome:') || pane.sampleRate === 1))
-  assert.ok(reading.pipeline.gauges().pending <= 150)
+  const { pending, pendingBytes } = reading.pipeline.gauges()
+  assert.ok(pending <= 150)
+  assert.ok(pendingBytes > 0 && pendingBytes < 500_000, `${pendingBytes} bytes`)
   const { outcomes } = reading.pipeline.counters()
   assert.ok((outcomes.dropped['sampled-out'] ?? 0) > 0)
   assert.equal(outcomes.waiting, 0)

@@ -154,6 +154,13 @@ export function worldLayout(changes: Partial<Layout> = {}): Layout {
   }
 }
 
+/** Every region has a scope: the counts of `__all__` are then added up from theirs. */
+export function wholeWorldLayout(changes: Partial<Layout> = {}): Layout {
+  const layout = worldLayout(changes)
+  const scopes = [...SCOPES, { name: 'region=asia', dimensionSlot: 0, value: 2 }]
+  return { ...layout, models: layout.models.map((model) => (model.scopes.length === 1 ? model : { ...model, scopes })) }
+}
+
 function withUnitBlocks(models: ModelLayout[]): ModelLayout[] {
   return models.map((model) => (model.hasUnits ? { ...model, unitBlocks: unitBlocksOf(model, PATH, PATH) } : model))
 }

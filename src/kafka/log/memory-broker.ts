@@ -143,6 +143,11 @@ export class MemoryBroker {
     this.finish(open, state)
   }
 
+  /** Throws for whoever was fenced, or has no such transaction open. */
+  check(id: string, epoch: number, open: OpenTransaction): void {
+    this.#check(id, epoch, open)
+  }
+
   private finish(open: OpenTransaction, state: 'committed' | 'aborted'): void {
     open.state.state = state
     for (const partition of open.partitions) partition.finish(open.state, this.clock.nowMs())

@@ -1,0 +1,108 @@
+/**
+ * The least that Kafka's rules must grant to each role. `flyball topics --acls` prints it; a test takes every line away in turn, on a real
+ * broker, and the role must fail and say what is missing. READ and WRITE include DESCRIBE.
+ */
+import { rekeyedTopics, topicNames } from './topics.ts'
+
+export type Operation = 'READ' | 'WRITE' | 'CREATE' | 'DESCRIBE'
+
+export interface Rule {
+  readonly operation: Operation
+  readonly resource: 'topic' | 'group' | 'transactional-id'
+  readonly name: string
+  /** Everything that begins with the name. */
+  readonly prefixed: boolean
+}
+
+/** In the order in which they are met. */
+export const ROLES = ['setup', 'daemon', 'gateway', 'producer', 'operator', 'break-glass', 'watch', 'auditor'] as const
+export type Role = (typeof ROLES)[number]
+
+export const ROLE_WORDS: Readonly<Record<Role, string>> = {
+  setup: 'flyball topics --create, once',
+  daemon: 'flyball run',
+  gateway: 'obeys commands: the subscriber SDK',
+  producer: 'writes predictions and outcomes: your services',
+  operator: 'flyball status, explain, rollback',
+  'break-glass': 'flyball rollback --break-glass: fences the judge; for emergencies',
+  watch: 'flyball watch --panes',
+  auditor: 'reads what was decided, commanded and alerted; writes nothing',
+}
+
+export interface RightsSubject {
+  readonly prefix: string
+  /** Topics of the user's. */
+  readonly inputs: readonly string[]
+  /** Inputs are written anew by prediction id. */
+  readonly rekeys?: boolean
+}
+
+export function rulesOf(role: Role, subject: RightsSubject): readonly Rule[] {
+  const { prefix, inputs } = subject
+  const names = topicNames(prefix)
+  const judgeIds: Rule = { operation: 'WRITE', resource: 'transactional-id', name: `${prefix}judge-`, prefixed: true }
+  switch (role) {
+    case 'setup':
+      return [
+        { operation: 'CREATE', resource: 'topic', name: prefix, prefixed: true },
+        { operation: 'DESCRIBE', resource: 'topic', name: prefix, prefixed: true },
+        ...on(inputs, 'DESCRIBE'),
+      ]
+    case 'daemon':
+      return [...measureRules(subject), ...judgeRules(prefix), judgeIds]
+    case 'gateway':
+      return [...on([names.control], 'READ'), ...on([names.acks], 'WRITE')]
+    case 'producer':
+      return on(inputs, 'WRITE')
+    case 'operator':
+      return [...on([names.decisions, names.control, names.acks], 'READ'), ...on([names.requests], 'WRITE')]
+    case 'break-glass':
+      return [...on([names.state, names.control], 'READ', 'WRITE'), judgeIds]
+    case 'watch':
+      return [...on([names.panes, names.alerts], 'READ'), ...on([names.alerts], 'WRITE')]
+    case 'auditor':
+      return on([names.decisions, names.control, names.alerts, names.requests, names.acks], 'READ')
+  }
+}
+
+function measureRules({ prefix, inputs, rekeys = false }: RightsSubject): readonly Rule[] {
+  const names = topicNames(prefix)
+  return [
+    ...on(inputs, 'READ'),
+    group(`${prefix}measure`),
+    ...on([names.panes, names.deadletter], 'WRITE'),
+    ...on([names.checkpoints], 'READ', 'WRITE'),
+    ...(rekeys ? rekeyRules(prefix) : []),
+  ]
+}
+
+function rekeyRules(prefix: string): readonly Rule[] {
+  const { predictions, outcomes, positions } = rekeyedTopics(prefix)
+  return [
+    ...on([predictions, outcomes, positions], 'READ', 'WRITE'),
+    group(`${prefix}rekey`),
+    { operation: 'WRITE', resource: 'transactional-id', name: `${prefix}rekey`, prefixed: false },
+  ]
+}
+
+function judgeRules(prefix: string): readonly Rule[] {
+  const names = topicNames(prefix)
+  return [
+    ...on([names.panes, names.acks, names.requests], 'READ'),
+    group(`${prefix}judge`),
+    ...on([names.state, names.control], 'READ', 'WRITE'),
+    ...on([names.decisions, names.alerts], 'WRITE'),
+  ]
+}
+
+function on(topics: readonly string[], ...operations: readonly Operation[]): readonly Rule[] {
+  return topics.flatMap((name) => operations.map((operation): Rule => ({ operation, resource: 'topic', name, prefixed: false })))
+}
+
+const group = (name: string): Rule => ({ operation: 'READ', resource: 'group', name, prefixed: false })
+
+/** One line of Kafka's own tool, to be run by whoever may change rules. */
+export function ruleCommand({ operation, resource, name, prefixed }: Rule, principal: string, bootstrap: string): string {
+  const pattern = prefixed ? ' --resource-pattern-type prefixed' : ''
+  return `kafka-acls.sh --bootstrap-server ${bootstrap} --add --allow-principal '${principal}' --operation ${operation} --${resource} '${name}'${pattern}`
+}

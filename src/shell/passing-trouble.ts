@@ -1,0 +1,8 @@
+/** Which errors of the log a loop may answer by beginning anew. */
+import { FlyballError } from '../kit/errors.ts'
+
+/** Programmer errors end the process, and so does what the registry calls final; whatever else, a new beginning reads what is in the log. */
+export function passesByItself(error: unknown): boolean {
+  if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError) return false
+  return !(error instanceof FlyballError) || error.spec.retriable
+}
