@@ -6,22 +6,17 @@
  * their plain mean. Not the product: bins of one request exclude one another, and a product of their bets has a mean above one.
  *
  * Formula. Per event e, direction ± and step s, with x of K on the candidate: M ← (M + w_s) · e^{±s·x} / H(±s); evidence = mean of
- * Σ weight·M over events and directions. H of all numbers of events comes from one recurrence per tilt and split (math/hypergeometric.ts).
+ * Σ weight·M over events and directions. H of all numbers of events comes from one recurrence per tilt and split (math/normaliser-rows.ts).
  * Guarantee. Means of e-processes are e-processes: P(evidence ever ≥ 1/α) ≤ α while no event's rate depends on the arm.
  * Cost. Tens of microseconds per stratum and feature with 26 bins; nothing per request. State: 2 × steps numbers per event.
  * Blind to: changes within a bin; changes that strike both arms.
  * Source. As two-arm.ts. Counter-example to multiplying: two requests, share ½, tilts (2, 0): true mean 1, product of bounds ¾.
  */
 import type { Detector, Truth } from './detector.ts'
+import { fastExp } from './math/fast-exp.ts'
 import { fastLogAdd } from './math/fast-log-add.ts'
-import {
-  hypergeometricLogNormaliser,
-  type NormaliserTable,
-  normaliserTable,
-  TABLE_LOG_ODDS_MAX,
-  tableLogNormaliser,
-} from './math/hypergeometric.ts'
 import { logMean, logWeightedSum } from './math/log-sum-exp.ts'
+import { NormaliserRows } from './math/normaliser-rows.ts'
 import { multinomial, type Random } from './math/random.ts'
 import { requireCount, requirePart, requireTemper } from './math/refuse.ts'
 import { LOG_NOTHING, logStartWeight } from './math/start-mixture.ts'
@@ -52,11 +47,6 @@ export interface StrongestEvent {
   readonly logEvidence: number
 }
 
-/** Of larger splits, each ln H is a sum of its own: a table would cost more than it saves. */
-const TABLE_REQUESTS_MAX = 131_072
-/** Of larger splits, rows of ln H are read off their tables again each time. */
-const KNOWN_REQUESTS_MAX = 32_768
-
 export function emptyDistribution(bins: number, orderedBins: number, grid: TwoArmGrid): DistributionState {
   return { strata: 0, logMixture: new Float64Array(2 * grid.steps.length * eventCount(bins, orderedBins)).fill(LOG_NOTHING) }
 }
@@ -74,28 +64,42 @@ export function observeDistribution(state: DistributionState, arms: Distribution
   requireDistribution(state, arms, grid)
   requireTemper(temper)
   if (arms.candidateRequests === 0 || arms.controlRequests === 0) return state
-  const normalisers = normalisersOf(arms.candidateRequests, arms.controlRequests, grid.steps)
-  const logMixture = grown(state.logMixture, state.strata)
-  const bins = arms.candidate.length
-  for (let bin = 0; bin < bins; bin++) {
-    addBets(logMixture, bin, arms.candidate[bin]!, arms.candidate[bin]! + arms.control[bin]!, normalisers, temper)
+  const stratum: Stratum = {
+    before: state.logMixture,
+    after: new Float64Array(state.logMixture.length),
+    logWeight: logStartWeight(state.strata),
+    rows: rowsOf(grid.steps, arms.candidateRequests, arms.controlRequests),
+    requests: arms.candidateRequests + arms.controlRequests,
+    temper,
   }
+  const bins = arms.candidate.length
+  for (let bin = 0; bin < bins; bin++) bet(stratum, bin, arms.candidate[bin]!, arms.candidate[bin]! + arms.control[bin]!)
   let candidateAbove = 0
   let controlAbove = 0
   for (let edge = arms.orderedBins - 2; edge >= 0; edge--) {
     candidateAbove += arms.candidate[edge + 1]!
     controlAbove += arms.control[edge + 1]!
-    addBets(logMixture, bins + edge, candidateAbove, candidateAbove + controlAbove, normalisers, temper)
+    bet(stratum, bins + edge, candidateAbove, candidateAbove + controlAbove)
   }
-  return { strata: state.strata + 1, logMixture }
+  return { strata: state.strata + 1, logMixture: stratum.after }
 }
 
 /** Natural logarithm of the evidence: the mean over all events and both directions. */
 export function logEvidenceDistribution(state: DistributionState, grid: TwoArmGrid): number {
   if (state.strata === 0) return 0
-  if (grid.weights.every((weight) => weight === grid.weights[0])) return logMean(state.logMixture)
+  if (grid.weights.every((weight) => weight === grid.weights[0])) return logMeanOfCapitals(state.logMixture)
   const rows = state.logMixture.length / grid.steps.length
   return logMean(Array.from({ length: rows }, (_, row) => logEvidenceOfRow(state, row, grid)))
+}
+
+/** ln of the plain mean of the capitals: the evidence of an even grid. */
+export function logMeanOfCapitals(logMixture: Float64Array): number {
+  let largest = Number.NEGATIVE_INFINITY
+  for (let i = 0; i < logMixture.length; i++) if (logMixture[i]! > largest) largest = logMixture[i]!
+  if (!Number.isFinite(largest)) return largest
+  let sum = 0
+  for (let i = 0; i < logMixture.length; i++) sum += fastExp(logMixture[i]! - largest)
+  return largest + Math.log(sum) - Math.log(logMixture.length)
 }
 
 /** The event and direction that speak loudest, for the explanation of a verdict. */
@@ -122,78 +126,53 @@ function logEvidenceOfRow(state: DistributionState, row: number, grid: TwoArmGri
 
 // ── one stratum, every event ───────────────────────────────────────────────────────────────────────────────────────────────
 
-/** ln(M + w) for every capital: what each has to bet with in this stratum. */
-function grown(logMixture: Float64Array, stratum: number): Float64Array {
-  const logWeight = logStartWeight(stratum)
-  const result = new Float64Array(logMixture.length)
-  for (let i = 0; i < result.length; i++) result[i] = fastLogAdd(logMixture[i]!, logWeight)
-  return result
+interface Stratum {
+  /** ln M for every capital, and what becomes of it. */
+  readonly before: Float64Array
+  readonly after: Float64Array
+  readonly logWeight: number
+  readonly rows: NormaliserRows
+  readonly requests: number
+  readonly temper: number
 }
 
-/** The bets of one event in both directions, all steps: (±step·x − ln H(±step)) over the temper. */
-function addBets(logMixture: Float64Array, event: number, x: number, events: number, normalisers: Normalisers, temper: number): void {
-  // What nobody or everybody showed says nothing.
-  if (events === 0 || events === normalisers.candidate + normalisers.control) return
-  const { tilts, logNormalisers } = normalisers
-  const row = normaliserRow(normalisers, events)
+/** One event in both directions, all steps: M ← (M + w) · L, with ln L = (±step·x − ln H(±step)) over the temper. */
+function bet({ before, after, logWeight, rows, requests, temper }: Stratum, event: number, x: number, events: number): void {
+  const { tilts } = rows
   const from = event * tilts.length
-  for (let j = 0; j < tilts.length; j++) {
-    logMixture[from + j] = logMixture[from + j]! + (tilts[j]! * x - logNormalisers[row + j]!) / temper
+  const end = from + tilts.length
+  // What nobody or everybody showed says nothing: nothing is betted on it.
+  if (events === 0 || events === requests) {
+    for (let i = from; i < end; i++) after[i] = fastLogAdd(before[i]!, logWeight)
+    return
   }
+  const row = rows.rowOf(events) - from
+  const { logs } = rows
+  for (let i = from; i < end; i++) after[i] = fastLogAdd(before[i]!, logWeight) + (tilts[i - from]! * x - logs[row + i]!) / temper
 }
-
-// ── ln H(±step) by number of events ────────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * The features of one scope share their requests, and small bins their numbers of events: each ln H is computed once for all of
- * them. A memory of the last split only, which no result depends on.
+ * The features of one scope share their requests (but for those that failed without one of them), and small bins their numbers of events:
+ * each ln H is computed once for all of them. The last few splits are remembered; no result depends on it.
  */
-interface Normalisers {
-  readonly candidate: number
-  readonly control: number
-  readonly steps: readonly number[]
-  /** The steps, then their negatives. */
-  readonly tilts: Float64Array
-  /** One per tilt; none for splits too large. */
-  readonly tables: readonly NormaliserTable[]
-  /** Which numbers of events have their row. */
-  readonly isKnown: Uint8Array
-  /** One row of all tilts for each number of events that may be known, or a single one. */
-  readonly logNormalisers: Float64Array
+let remembered: { readonly steps: readonly number[]; readonly splits: NormaliserRows[] } = { steps: [], splits: [] }
+const SPLITS_REMEMBERED = 4
+
+function rowsOf(steps: readonly number[], candidate: number, control: number): NormaliserRows {
+  if (remembered.steps !== steps) remembered = { steps, splits: [] }
+  const { splits } = remembered
+  const known = splits.find((split) => split.candidate === candidate && split.control === control)
+  if (known !== undefined) return known
+  const most = candidate + control <= SMALL_REQUESTS ? SPLITS_REMEMBERED : 1
+  while (splits.length > most) splits.shift()
+  const rows = splits.length < most ? new NormaliserRows(steps) : splits.shift()!
+  rows.prepare(candidate, control)
+  splits.push(rows)
+  return rows
 }
 
-let latest: Normalisers | null = null
-
-function normalisersOf(candidate: number, control: number, steps: readonly number[]): Normalisers {
-  if (latest !== null && latest.candidate === candidate && latest.control === control && latest.steps === steps) return latest
-  const tilts = Float64Array.from([...steps, ...steps.map((step) => -step)])
-  const requests = candidate + control
-  const hasTables = requests <= TABLE_REQUESTS_MAX && steps.every((step) => step <= TABLE_LOG_ODDS_MAX)
-  const tables = hasTables ? Array.from(tilts, (tilt) => normaliserTable(tilt, candidate, control)) : []
-  const rows = requests <= KNOWN_REQUESTS_MAX ? requests : 0
-  const logNormalisers = new Float64Array(tilts.length * Math.max(1, rows))
-  latest = { candidate, control, steps, tilts, tables, isKnown: new Uint8Array(rows), logNormalisers }
-  return latest
-}
-
-/** Where ln H(±step) of so many events stands. */
-function normaliserRow(normalisers: Normalisers, events: number): number {
-  const { isKnown, tilts } = normalisers
-  const isRemembered = events < isKnown.length
-  const at = isRemembered ? tilts.length * events : 0
-  if (isRemembered && isKnown[events] === 1) return at
-  for (let j = 0; j < tilts.length; j++) normalisers.logNormalisers[at + j] = logNormaliser(normalisers, j, events)
-  if (isRemembered) isKnown[events] = 1
-  return at
-}
-
-function logNormaliser({ candidate, control, steps, tilts, tables }: Normalisers, j: number, events: number): number {
-  const table = tables[j]
-  if (!table) return hypergeometricLogNormaliser(tilts[j]!, candidate, control, events)
-  if (events <= table.reach) return tableLogNormaliser(table, events)
-  const opposite = tables[j < steps.length ? j + steps.length : j - steps.length]!
-  return candidate * tilts[j]! + tableLogNormaliser(opposite, candidate + control - events)
-}
+/** Memory of larger splits is not kept four times over. */
+const SMALL_REQUESTS = 8_192
 
 function requireDistribution(state: DistributionState, arms: DistributionArms, grid: TwoArmGrid): void {
   const bins = arms.candidate.length

@@ -117,8 +117,7 @@ function observeWith(
   requireNonNegative(logMargin, 'logMargin')
   requireTemper(temper)
   if (given.candidateRequests === 0 || given.controlRequests === 0) return state
-  const arms = direction === 'more' ? given : swapped(given)
-  const bets = logBets(arms, logMargin, grid.steps)
+  const bets = logBets(direction === 'more' ? given : swapped(given), logMargin, grid.steps)
   return { strata: state.strata + 1, logMixture: advanceMixture(state.logMixture, state.strata, bets, temper) }
 }
 
@@ -126,11 +125,16 @@ function observeWith(
 function exactLogBets(arms: Arms, logMargin: number, steps: readonly number[]): readonly number[] {
   const { candidateRequests, controlRequests, candidateEvents } = arms
   const events = candidateEvents + arms.controlEvents
-  if (events === 0 || events === candidateRequests + controlRequests) return steps.map(() => 0)
-  const atMargin = hypergeometricLogNormaliser(logMargin, candidateRequests, controlRequests, events)
-  return steps.map(
-    (step) => candidateEvents * step - hypergeometricLogNormaliser(logMargin + step, candidateRequests, controlRequests, events) + atMargin,
-  )
+  const bets = steps.slice()
+  const isSilent = events === 0 || events === candidateRequests + controlRequests
+  const atMargin = isSilent ? 0 : hypergeometricLogNormaliser(logMargin, candidateRequests, controlRequests, events)
+  for (let i = 0; i < bets.length; i++) {
+    const step = steps[i]!
+    bets[i] = isSilent
+      ? 0
+      : candidateEvents * step - hypergeometricLogNormaliser(logMargin + step, candidateRequests, controlRequests, events) + atMargin
+  }
+  return bets
 }
 
 function boundLogBets(arms: Arms, logMargin: number, steps: readonly number[]): readonly number[] {

@@ -1,7 +1,8 @@
 /**
  * The hypergeometric law: of `candidate` + `control` requests `events` show the event; x of those fall on the candidate.
  *
- * ln P(x) for one x, and the logarithm of its generating function, ln E ψ^x, which turns a bet ψ^x into a fair one.
+ * ln P(x) for one x, and the logarithm of its generating function, ln E ψ^x, which turns a bet ψ^x into a fair one. (For every number of
+ * events of one split at once: normaliser-rows.ts.)
  * The sum is walked outward from its largest term by the ratio of neighbours and ends when what is left cannot change a double,
  * so it costs about seventeen standard deviations of x, never the whole support: exact evidence stays affordable at any size.
  */
@@ -69,55 +70,4 @@ function sumBelow(mode: number, oddsRatio: number, candidate: number, control: n
     sum += term
   }
   return sum
-}
-
-// ── one split, every number of events ──────────────────────────────────────────────────────────────────────────────────────
-
-/** H up to the number of events `reach`, as products since the last anchor; `anchors` holds ln H at every sixteenth. */
-export interface NormaliserTable {
-  readonly reach: number
-  readonly products: Float64Array
-  readonly anchors: Float64Array
-}
-
-const ANCHOR_BITS = 4
-const ANCHOR_EVERY = 1 << ANCHOR_BITS
-/** A step of the table changes H by at most e^this, sixteen of them stay doubles. */
-export const TABLE_LOG_ODDS_MAX = 40
-
-/**
- * H_K(ψ) = E ψ^x for all numbers of events K = 0 … reach of one split, by Gauss's contiguous relation
- *   (N − K) H_{K+1} = (nψ + m − (1 + ψ) K) H_K + ψ K H_{K−1},   H_0 = 1,
- * two multiplications a step instead of a sum. Both coefficients are positive up to reach = (nψ + m)/(1 + ψ), so nothing cancels.
- * Beyond it: H_K(ψ) = ψ^n H_{N−K}(1/ψ), and N − K is within the reach of 1/ψ.
- */
-export function normaliserTable(logOddsRatio: number, candidate: number, control: number): NormaliserTable {
-  const oddsRatio = Math.exp(logOddsRatio)
-  const total = candidate + control
-  // Rounded up: the last step starts within, and what one table does not reach the opposite one does, however the quotient was rounded.
-  const reach = Math.min(total, Math.ceil((candidate * oddsRatio + control) / (1 + oddsRatio)))
-  const products = new Float64Array(reach + 1)
-  const anchors = new Float64Array((reach >> ANCHOR_BITS) + 1)
-  const first = candidate * oddsRatio + control
-  let before = 0
-  let current = 1
-  products[0] = 1
-  for (let events = 0; events < reach; events++) {
-    const grown = (first - (1 + oddsRatio) * events) * current + oddsRatio * events * before
-    before = current
-    current = grown / (total - events)
-    const at = events + 1
-    if (at % ANCHOR_EVERY === 0) {
-      anchors[at >> ANCHOR_BITS] = anchors[(at >> ANCHOR_BITS) - 1]! + Math.log(current)
-      before /= current
-      current = 1
-    }
-    products[at] = current
-  }
-  return { reach, products, anchors }
-}
-
-/** ln H of a number of events within the table's reach. */
-export function tableLogNormaliser(table: NormaliserTable, events: number): number {
-  return table.anchors[events >> ANCHOR_BITS]! + Math.log(table.products[events]!)
 }

@@ -26,7 +26,9 @@ export function logStartWeight(stratum: number): number {
  */
 export function advanceMixture(logMixture: readonly number[], stratum: number, logBets: readonly number[], temper = 1): readonly number[] {
   const logWeight = logStartWeight(stratum)
-  return logMixture.map((logCapital, index) => logAdd(logCapital, logWeight) + logBets[index]! / temper)
+  const after = logMixture.slice()
+  for (let i = 0; i < after.length; i++) after[i] = logAdd(after[i]!, logWeight) + logBets[i]! / temper
+  return after
 }
 
 /**

@@ -8,26 +8,31 @@ import { isUtf8 } from 'node:buffer'
 import type avro from 'avsc'
 import type { AvroCursor } from './avro-cursor.ts'
 import type { PathNode } from './fields.ts'
-import { ABSENT, FALSE, LONG, OTHER, TEXT, TRUE } from './registers.ts'
+import { ABSENT, FALSE, LONG, OTHER, type Registers, TEXT, TRUE } from './registers.ts'
 
 export type AvroStep = (cursor: AvroCursor) => void
 
 /** Where a value goes: a register, the places below it, neither (it is stepped over), or both. */
-interface Target {
+export interface Target {
   readonly slot: number
   readonly below: PathNode | null
 }
 
-const NOWHERE: Target = { slot: -1, below: null }
+export const NOWHERE: Target = { slot: -1, below: null }
 
-export function compileAvro(schema: avro.Type, tree: PathNode): AvroStep {
-  return new Compiler().step(schema, { slot: -1, below: tree })
+export function compileAvro(schema: avro.Type, target: Target, registers: Registers): AvroStep {
+  return new Compiler(registers).step(schema, target)
 }
 
 class Compiler {
+  private readonly registers: Registers
   /** Recursive schemas: a step that is being compiled is found here and called later. */
   private readonly steps = new Map<avro.Type, Map<string, { step: AvroStep }>>()
   private readonly nodes: (PathNode | null)[] = [null]
+
+  constructor(registers: Registers) {
+    this.registers = registers
+  }
 
   step(type: avro.Type, target: Target): AvroStep {
     const key = `${target.slot}/${this.nodeNumber(target.below)}`
@@ -61,7 +66,7 @@ class Compiler {
         return () => undefined
       default:
         if (type.typeName.startsWith('logical:')) return this.step((type as avro.types.LogicalType).underlyingType, target)
-        return leaf(type, target)
+        return leaf(type, target, this.registers)
     }
   }
 
@@ -117,7 +122,7 @@ class Compiler {
   }
 }
 
-function member(node: PathNode | null, name: string): Target {
+export function member(node: PathNode | null, name: string): Target {
   const index = node === null ? -1 : node.names.indexOf(name)
   return index < 0 ? NOWHERE : { slot: node!.slots[index]!, below: node!.children[index]! }
 }
@@ -160,8 +165,8 @@ function takesNoBytes(type: avro.Type, seen: Set<avro.Type>): boolean {
   return type.typeName === 'record' && (type as avro.types.RecordType).fields.every((field) => takesNoBytes(field.type, seen))
 }
 
-function leaf(type: avro.Type, target: Target): AvroStep {
-  const value = leafValue(type, target.slot)
+function leaf(type: avro.Type, target: Target, registers: Registers): AvroStep {
+  const value = leafValue(type, target.slot, registers)
   const { below } = target
   if (below === null) return value
   return (cursor) => {
@@ -170,7 +175,7 @@ function leaf(type: avro.Type, target: Target): AvroStep {
   }
 }
 
-function leafValue(type: avro.Type, slot: number): AvroStep {
+function leafValue(type: avro.Type, slot: number, registers: Registers): AvroStep {
   switch (type.typeName) {
     case 'int':
     case 'long':
@@ -187,7 +192,7 @@ function leafValue(type: avro.Type, slot: number): AvroStep {
     case 'string':
       return slot < 0 ? skipText : (cursor) => readText(cursor, slot)
     case 'enum':
-      return enumeration((type as avro.types.EnumType).symbols, slot)
+      return enumeration((type as avro.types.EnumType).symbols, slot, registers)
     case 'bytes':
       return skipped(slot, (cursor) => cursor.length())
     case 'fixed': {
@@ -225,9 +230,13 @@ function readText(cursor: AvroCursor, slot: number): void {
   else registers.setRange(slot, from, to)
 }
 
-function enumeration(symbols: readonly string[], slot: number): AvroStep {
+function enumeration(symbols: readonly string[], slot: number, registers: Registers): AvroStep {
+  if (slot < 0) return (cursor) => void cursor.index(symbols.length, 'enum symbol')
+  const texts = symbols.map((symbol) => registers.keepText(symbol))
   return (cursor) => {
-    const index = cursor.index(symbols.length, 'enum symbol')
-    if (slot >= 0) cursor.registers.setText(slot, symbols[index]!, TEXT)
+    const text = texts[cursor.index(texts.length, 'enum symbol')]!
+    registers.kinds[slot] = TEXT
+    registers.starts[slot] = text.start
+    registers.ends[slot] = text.end
   }
 }

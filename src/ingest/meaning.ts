@@ -81,10 +81,15 @@ export function readTime(registers: Registers, field: Field): number {
   const kind = registers.kinds[slot]
   if (!field.isTime || (kind !== STRING && kind !== TEXT)) return readNumber(registers, field)
   registers.textOf(slot)
-  const length = registers.textEnd - registers.textStart
-  if (length > 40) return FIELD_WRONG_TYPE
-  registers.value = isoTimeMs(registers.textBytes.toString('latin1', registers.textStart, registers.textEnd))
+  registers.value = isoTimeAt(registers.textBytes, registers.textStart, registers.textEnd)
   return Number.isFinite(registers.value) ? FIELD_OK : FIELD_WRONG_TYPE
+}
+
+const ISO_TIME_LENGTH_MAX = 40
+
+/** Milliseconds of the ISO 8601 text in bytes [start, end), NaN for anything else. */
+export function isoTimeAt(bytes: Buffer, start: number, end: number): number {
+  return end - start > ISO_TIME_LENGTH_MAX ? Number.NaN : isoTimeMs(bytes.toString('latin1', start, end))
 }
 
 /** Milliseconds of an ISO 8601 text, NaN for anything else: Date.parse alone would take "May 1" and use this machine's zone. */

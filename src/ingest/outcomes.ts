@@ -3,6 +3,8 @@ import type { OutcomeBatch, RecordBatch } from '../domain.ts'
 import type { InputLayout } from '../policy/layout.ts'
 import type { Field, FieldMap } from './fields.ts'
 import { Row } from './row.ts'
+import type { RowCode } from './row-code.ts'
+import { emitId, emitOutcome, emitTimes } from './row-parts.ts'
 import type { RowReader } from './rows.ts'
 
 export class OutcomeRows implements RowReader<OutcomeBatch> {
@@ -48,6 +50,13 @@ export class OutcomeRows implements RowReader<OutcomeBatch> {
     batch.value[at] = row.value
     batch.count = at + 1
     return true
+  }
+
+  /** The same as code, for rows that are used. */
+  emit(code: RowCode): void {
+    emitId(code, this.id)
+    emitTimes(code, this.time)
+    emitOutcome(code, this.label, this.value)
   }
 }
 

@@ -1,7 +1,8 @@
 /** The definition of reading JSON: JSON.parse, then the wanted places of its result. Slow, and right for everything. */
-import { type Problem, shown } from './decoder.ts'
+import type { Problem } from './decoder.ts'
 import type { PathNode } from './fields.ts'
 import { OTHER, type Registers } from './registers.ts'
+import { shown } from './shown.ts'
 
 /** Registers hold what JSON.parse makes of bytes [start, end); or why not. */
 export function parseJson(bytes: Buffer, start: number, end: number, tree: PathNode, registers: Registers): Problem | null {
@@ -17,7 +18,8 @@ export function parseJson(bytes: Buffer, start: number, end: number, tree: PathN
   return null
 }
 
-function collect(value: object, tree: PathNode, registers: Registers): void {
+/** The wanted places of an object go to their registers. */
+export function collect(value: object, tree: PathNode, registers: Registers): void {
   for (let index = 0; index < tree.names.length; index++) {
     const name = tree.names[index]!
     const member: unknown = Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined

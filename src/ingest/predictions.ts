@@ -6,6 +6,8 @@ import { type Field, type FieldMap, registerOf } from './fields.ts'
 import { numberOrNaN, readName, readNumber, readTruth } from './meaning.ts'
 import { NameTable } from './names.ts'
 import { Row } from './row.ts'
+import type { RowCode } from './row-code.ts'
+import { emitId, emitOutcome, emitTimes } from './row-parts.ts'
 import type { RowReader } from './rows.ts'
 
 interface NamedField {
@@ -77,6 +79,47 @@ export class PredictionRows implements RowReader<DescribedOutcomeBatch> {
     this.readSlots(at)
     batch.count = at + 1
     return true
+  }
+
+  /** The same as code, for rows that are used. */
+  emit(code: RowCode): void {
+    const { fields } = this
+    emitId(code, fields.id)
+    const model = code.name(fields.model, [this.models])
+    code.leaveIf(`${model} < 0`)
+    const version = code.name(fields.version, this.versions, model)
+    code.leaveIf(`${version} < 0`)
+    code.write('model', model)
+    code.write('version', version)
+    emitTimes(code, fields.time)
+    const error = fields.error === null ? '0' : code.truth(fields.error)
+    code.leaveIf(`${error} < 0 && ${error} !== -${FIELD_MISSING}`)
+    code.write('error', `${error} === 1 ? 1 : 0`)
+    emitOutcome(code, this.described ? fields.label : null, this.described ? fields.value : null)
+    const score = code.numberOrNaN(fields.score)
+    const decision = fields.decision === null ? null : code.truth(fields.decision)
+    code.write('score', score)
+    code.write('decision', decision === null ? `${score} !== ${score} ? 2 : ${score} >= 0.5 ? 1 : 0` : `${decision} < 0 ? 2 : ${decision}`)
+    const latencyMs = code.numberOrNaN(fields.latency)
+    code.write('latencyMs', `${latencyMs} >= 0 ? ${latencyMs} : NaN`)
+    const unit = code.unit(fields.unit, this.partitions)
+    code.write('unit1', unit.lane1)
+    code.write('unit2', unit.lane2)
+    code.write('unitHome', unit.home)
+    this.emitSlots(code)
+  }
+
+  private emitSlots(code: RowCode): void {
+    for (const [slot, field] of this.numbers.entries()) {
+      const { value, state } = code.number(field)
+      code.write(`numbers[${slot}]`, value)
+      code.write(`numberStates[${slot}]`, state)
+    }
+    for (const [slot, { field, names }] of this.symbols.entries()) code.write(`symbols[${slot}]`, code.name(field, [names]))
+    for (const [slot, { field, names, other }] of this.dimensions.entries()) {
+      const value = code.name(field, [names])
+      code.write(`dimensions[${slot}]`, `${value} < 0 ? ${other} : ${value}`)
+    }
   }
 
   private readVersion(at: number): boolean {

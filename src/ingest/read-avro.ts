@@ -2,30 +2,41 @@
 import type avro from 'avsc'
 import type { RecordBatch } from '../domain.ts'
 import { AvroCursor, CORRUPT } from './avro-cursor.ts'
+import { compileShape } from './avro-shape.ts'
 import { type AvroStep, compileAvro } from './avro-steps.ts'
-import type { Problem, RecordDecoder } from './decoder.ts'
-import type { PathNode } from './fields.ts'
-import type { Registers } from './registers.ts'
+import { AvroValues } from './avro-values.ts'
+import type { Problem, Reading, RecordDecoder } from './decoder.ts'
+import { hasRoom, type RowProgram, type Shape } from './row-code.ts'
 import type { SchemaRegistry } from './schemas.ts'
 
 const PREFIX_BYTES = 5
 
+/** How records of one schema are read: any of them, and the usual ones. */
+interface SchemaReader {
+  readonly id: number
+  readonly step: AvroStep
+  readonly shape: Shape | null
+}
+
 export class AvroDecoder implements RecordDecoder {
-  private readonly tree: PathNode
-  private readonly registers: Registers
+  /** Records read by compiled shapes, and by the general reader. */
+  readonly used = { program: 0, steps: 0 }
+  private readonly reading: Reading
   private readonly cursor: AvroCursor
-  private readonly plain: AvroStep | null
+  private readonly values: AvroValues
+  private readonly plain: SchemaReader | null
   private readonly registry: SchemaRegistry | null
-  private readonly steps = new Map<number, AvroStep>()
-  private lastId = -1
-  private lastStep: AvroStep | null = null
+  private readonly readers = new Map<number, SchemaReader>()
+  private last: SchemaReader | null = null
+  private records: RecordBatch | null = null
+  private roomy = false
 
   /** Either the topic's schema or a registry. */
-  constructor(tree: PathNode, registers: Registers, schema: avro.Type | null, registry: SchemaRegistry | null) {
-    this.tree = tree
-    this.registers = registers
-    this.cursor = new AvroCursor(registers)
-    this.plain = schema === null ? null : compileAvro(schema, tree)
+  constructor(reading: Reading, schema: avro.Type | null, registry: SchemaRegistry | null) {
+    this.reading = reading
+    this.cursor = new AvroCursor(reading.registers)
+    this.values = new AvroValues(reading.registers, this.cursor)
+    this.plain = schema === null ? null : this.readerOf(schema, -1)
     this.registry = registry
   }
 
@@ -44,31 +55,58 @@ export class AvroDecoder implements RecordDecoder {
   }
 
   begin(records: RecordBatch): void {
-    this.registers.record = records.bytes
+    this.records = records
+    this.roomy = hasRoom(records)
+    this.reading.registers.open(records.bytes)
     this.cursor.open(records.bytes)
+    this.values.open()
+  }
+
+  run<B>(program: RowProgram<B>, columns: B, from: number, at: number): number {
+    const records = this.records!
+    for (let row = from; this.roomy && row < records.count; ) {
+      const shape = this.readerAt(records.valueStart[row]!, records.valueEnd[row]!)?.shape ?? null
+      if (shape === null) return row
+      const stopped = program(records, columns, row, records.count, at + row - from, shape)
+      const next = stopped < 0 ? ~stopped : stopped
+      this.used.program += next - row
+      if (stopped < 0 || next === row || next === records.count) return stopped
+      row = next
+    }
+    return from
   }
 
   decode(start: number, end: number): Problem | null {
-    if (this.registry === null) return this.readRecord(this.plain!, start, end)
+    this.used.steps++
+    const reader = this.readerAt(start, end)
+    if (reader !== null) return this.readRecord(reader.step, reader === this.plain ? start : start + PREFIX_BYTES, end)
     const id = schemaId(this.cursor.bytes, start, end)
     if (id < 0) return { reason: 'undecodable', detail: 'no Confluent prefix' }
-    const step = this.stepOf(id, this.registry)
-    if (step === null) return { reason: 'unknown-schema', detail: this.registry.missing(id) }
-    return this.readRecord(step, start + PREFIX_BYTES, end)
+    return { reason: 'unknown-schema', detail: this.registry!.missing(id) }
   }
 
-  private stepOf(id: number, registry: SchemaRegistry): AvroStep | null {
-    if (id === this.lastId) return this.lastStep
-    let step = this.steps.get(id) ?? null
-    if (step === null) {
-      const schema = registry.find(id)
+  /** Null when there is no prefix, or no schema is known by its id. */
+  private readerAt(start: number, end: number): SchemaReader | null {
+    if (this.registry === null) return this.plain
+    const id = schemaId(this.cursor.bytes, start, end)
+    if (id < 0) return null
+    if (this.last !== null && this.last.id === id) return this.last
+    let reader = this.readers.get(id) ?? null
+    if (reader === null) {
+      const schema = this.registry.find(id)
       if (schema === null) return null
-      step = compileAvro(schema, this.tree)
-      this.steps.set(id, step)
+      reader = this.readerOf(schema, id)
+      this.readers.set(id, reader)
     }
-    this.lastId = id
-    this.lastStep = step
-    return step
+    this.last = reader
+    return reader
+  }
+
+  private readerOf(schema: avro.Type, id: number): SchemaReader {
+    const { tree, registers, way } = this.reading
+    const target = { slot: -1, below: tree }
+    const shape = way === 'program' ? compileShape(schema, id, target, registers, this.values) : null
+    return { id, step: compileAvro(schema, target, registers), shape }
   }
 
   private readRecord(step: AvroStep, start: number, end: number): Problem | null {
@@ -76,7 +114,7 @@ export class AvroDecoder implements RecordDecoder {
     cursor.start = cursor.at = start
     cursor.stop = end
     cursor.depth = 0
-    this.registers.reset()
+    this.reading.registers.reset()
     try {
       step(cursor)
     } catch (error) {

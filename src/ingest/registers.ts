@@ -25,11 +25,12 @@ export class Registers {
   readonly numbers: Float64Array
   readonly starts: Int32Array
   readonly ends: Int32Array
-  /** Bytes that STRING ranges refer to. */
+  /** Bytes that STRING ranges refer to, and a view of them. */
   record: Buffer = Buffer.alloc(0)
+  view: DataView = new DataView(this.record.buffer, this.record.byteOffset, 0)
   private scratch: Buffer = Buffer.alloc(1024)
   private scratchUsed = 0
-  private readonly scratchBase: number
+  private scratchBase: number
   /** What `readNumber` or `readTime` read last. */
   value = 0
   /** Where `textOf` found the text. */
@@ -50,6 +51,12 @@ export class Registers {
     this.scratchBase = this.scratchUsed
   }
 
+  /** The next records are read from these bytes. */
+  open(bytes: Buffer): void {
+    this.record = bytes
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+
   /** Forgets the record before. */
   reset(): void {
     this.kinds.fill(ABSENT, 0, this.recordSlots)
@@ -59,6 +66,15 @@ export class Registers {
   /** Forgets rewritten text of the record before; whoever calls it writes every register. */
   resetText(): void {
     this.scratchUsed = this.scratchBase
+  }
+
+  /** Keeps a text for good, as a range for `kinds` TEXT. Forgets rewritten text of the record before. */
+  keepText(text: string): { readonly start: number; readonly end: number } {
+    this.scratchUsed = this.scratchBase
+    this.append(text)
+    const start = this.scratchBase
+    this.scratchBase = this.scratchUsed
+    return { start, end: this.scratchUsed }
   }
 
   /** What JSON.parse made of a value. */

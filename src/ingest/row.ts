@@ -1,13 +1,13 @@
 /** What predictions and outcomes read alike: ids, times, labels; and how a row says that it cannot be used. */
 import { type DropReason, FIELD_MISSING, FIELD_NOT_FINITE, FIELD_OK } from '../domain.ts'
 import { hashLanes } from '../kit/hash.ts'
-import { shown } from './decoder.ts'
 import { type Field, registerOf } from './fields.ts'
 import { numberOrNaN, readNumber, readTime, readTruth } from './meaning.ts'
 import { ABSENT, NUMBER, type Registers } from './registers.ts'
+import { shown } from './shown.ts'
 
-const TIME_MS_MAX = 1e14
-const TEN_YEARS_MS = 10 * 365.25 * 86_400_000
+export const TIME_MS_MAX = 1e14
+export const TEN_YEARS_MS = 10 * 365.25 * 86_400_000
 
 /** Reads the parts of one record; each part answers whether the row can still be used. */
 export class Row {

@@ -12,10 +12,10 @@
  * Entries are kept longer than any rule needs them; nothing depends on when they go.
  */
 import type { MaturedBatch, OutcomeBatch, PredictionBatch } from '../domain.ts'
-import { unitBucket } from '../kit/hash.ts'
 import type { Layout } from '../policy/layout.ts'
-import { FLAGS, IdRing } from './id-ring.ts'
+import { EarlyOutcomes } from './early.ts'
 import { MaturedColumns } from './matured-columns.ts'
+import { type AddedRows, NEGATIVE, NO_LABEL, NO_OUTCOME, PendingPredictions, type PendingRun, POSITIVE } from './pending.ts'
 import { inSample, newSample, raiseLevel, relaxLevel, type SampleState } from './sample.ts'
 import { FirstExposures, type UnitTable } from './units.ts'
 
@@ -24,16 +24,6 @@ export type OutcomeFate = 'used' | 'duplicate-outcome' | 'contradicting-outcome'
 
 /** Hears of each outcome when its fate is known. `predictionOffset` is -1 when it met none. */
 export type OnOutcome = (fate: OutcomeFate, offset: number, clockMs: number, predictionOffset: number) => void
-
-/** The predictions of one slice run, by arrival number in the ring. */
-export interface PendingRun {
-  ringFrom: number
-  /** -1 while the run is open. */
-  ringTo: number
-  sliceEndMs: number
-  /** One id in 2^level is kept. */
-  level: number
-}
 
 /**
  * What a restart must know about a prediction because the one before it with the same id is no longer re-read: a duplicate
@@ -44,30 +34,8 @@ export interface IdException {
   readonly fitsFromMs: number | null
 }
 
-// Words of a pending prediction. Doubles are counted in doubles.
-const MODEL_VERSION = 3
-const FITS_FROM = 2
-const FITS_UNTIL = 3
-const SCORE = 4
-const VALUE = 5
-const OUTCOME_CLOCK = 6
-const OFFSET = 7
-const DIMENSIONS = 16
-
-// Bits of FLAGS: first exposure, decision (2 bits), label (2 bits), bucket of the unit + 1 (8 bits; 0: no unit).
-const DECISION_SHIFT = 1
-const LABEL_SHIFT = 3
-const BUCKET_SHIFT = 5
-const NO_OUTCOME = 0
-const NEGATIVE = 1
-const POSITIVE = 2
-const NO_LABEL = 3
-
-// Words of a waiting outcome: its label stands in FLAGS.
-const EARLY_WORDS = 10
-const EARLY_CLOCK = 2
-const EARLY_VALUE = 3
-const EARLY_OFFSET = 4
+/** Rows that are looked up before the first of them is settled: their tables' lines come from memory together. */
+const ROWS_AHEAD = 512
 
 export class Join {
   /** Of the rows last accepted: COUNTED or DUPLICATE as measure has them. */
@@ -75,9 +43,10 @@ export class Join {
   first = new Uint8Array(1024)
   readonly sample: SampleState
   private readonly layout: Layout
-  private readonly pending: IdRing
-  private readonly early: IdRing
+  private readonly pending: PendingPredictions
+  private readonly early = new EarlyOutcomes()
   private readonly firstExposures: FirstExposures
+  private readonly hasUnits: boolean
   private readonly onOutcome: OnOutcome
   private readonly runs: PendingRun[] = []
   private readonly maturedColumns: MaturedColumns
@@ -87,17 +56,20 @@ export class Join {
   private readonly known: ReadonlyMap<number, number | null>
   private predictionsMs = -1
   private outcomesMs = -1
+  /** Of the rows being accepted: those that got an entry. */
+  private added: AddedRows = { rows: new Int32Array(1024), places: new Int32Array(1024), count: 0 }
+  /** Of the outcomes being attached: the prediction each fits, -1: none. */
+  private readonly fitting = new Int32Array(ROWS_AHEAD)
 
   constructor(layout: Layout, units: UnitTable, onOutcome: OnOutcome, known: readonly IdException[], sample: SampleState | null) {
     this.layout = layout
-    const dimensions = layout.predictions.dimensions.length
-    this.pending = new IdRing(DIMENSIONS + dimensions + (dimensions & 1))
-    this.early = new IdRing(EARLY_WORDS)
+    this.pending = new PendingPredictions(layout)
     this.firstExposures = new FirstExposures(units, layout.models, 'exposure')
+    this.hasUnits = layout.models.some((model) => model.hasUnits)
     this.onOutcome = onOutcome
     this.known = new Map(known.map((exception) => [exception.offset, exception.fitsFromMs]))
     this.sample = sample === null ? newSample() : { ...sample }
-    this.maturedColumns = new MaturedColumns(dimensions)
+    this.maturedColumns = new MaturedColumns(layout.predictions.dimensions.length)
   }
 
   /** Predictions held, matured or not. */
@@ -105,38 +77,58 @@ export class Join {
     return this.pending.size
   }
 
+  /** What predictions and outcomes that wait take up in memory. */
+  get bytes(): number {
+    return this.pending.bytes + this.early.bytes
+  }
+
   openRun(sliceEndMs: number): PendingRun {
     const waiting = Math.max(this.pending.size, this.early.size)
     relaxLevel(this.sample, waiting, this.layout.maxPending, this.predictionsMs, this.outcomesMs, this.layout.maxEarlyMs)
-    const run = { ringFrom: this.pending.next, ringTo: -1, sliceEndMs, level: this.sample.predictionLevel }
+    const run = this.pending.openRun(sliceEndMs, this.sample.predictionLevel)
     this.runs.push(run)
     return run
   }
 
   closeRun(run: PendingRun): void {
-    run.ringTo = this.pending.next
+    run.ringTo = this.pending.ring.next
   }
 
   /** Lets go of the oldest run: nothing can need it any more. */
   releaseRun(run: PendingRun): void {
     if (this.runs[0] !== run || run.ringTo < 0) throw new Error('runs must be released in order, after they are closed')
     this.runs.shift()
-    while (this.pending.oldest < run.ringTo) this.pending.dropOldest()
+    this.pending.release(run)
   }
 
-  /** Rows [from, to) of the batch belong to this run; `clockMs` has the predictions clock when each was read. */
-  accept(batch: PredictionBatch, from: number, to: number, clockMs: Float64Array, run: PendingRun): void {
-    if (this.status.length < batch.count) this.growStatus(batch.count)
-    for (let row = from; row < to; row++) {
-      this.status[row] = 0
-      this.first[row] = 0
-      this.acceptRow(batch, row, clockMs[row]!, run)
+  /**
+   * Rows [from, to) of the batch belong to this run; `clockMs` has the predictions clock when each was read. Returns how many are
+   * duplicates.
+   */
+  accept(batch: PredictionBatch, from: number, to: number, clockMs: Float64Array, run: PendingRun): number {
+    if (this.status.length < to) this.growRows(to)
+    this.status.fill(0, from, to)
+    this.first.fill(0, from, to)
+    let duplicates = 0
+    for (let row = from; row < to; ) {
+      // As many rows as there is room for: places stand still meanwhile. Where there is none, a row at a time, each may thin out first.
+      const room = Math.max(1, this.layout.maxPending - this.pending.size)
+      const until = Math.min(to, row + room)
+      duplicates += this.acceptRows(batch, row, until, clockMs, run)
+      row = until
     }
+    return duplicates
   }
 
   /** Rows of the batch with the outcome clock when each was read. */
   attach(batch: OutcomeBatch, clockMs: Float64Array): void {
-    for (let row = 0; row < batch.count; row++) this.attachRow(batch, row, clockMs[row]!)
+    for (let from = 0; from < batch.count; from += ROWS_AHEAD) {
+      const to = Math.min(batch.count, from + ROWS_AHEAD)
+      this.pending.ring.touch(batch.id1, from, to)
+      this.pending.ring.touchEntries(batch.id1, from, to)
+      for (let row = from; row < to; row++) this.fitting[row - from] = this.findFitting(batch.id1[row]!, batch.id2[row]!, clockMs[row]!)
+      for (let row = from; row < to; row++) this.attachRow(batch, row, clockMs[row]!, this.fitting[row - from]!)
+    }
     if (this.early.size >= this.layout.maxPending) this.thinOut()
   }
 
@@ -144,15 +136,16 @@ export class Join {
   predictionsReached(clockMs: number): void {
     this.predictionsMs = clockMs
     const { early } = this
-    while (early.size > 0) {
-      const place = early.placeOf(early.oldest)
-      const outcomeMs = early.doubles[(place >> 1) + EARLY_CLOCK]!
-      if (early.isLinked(place)) {
-        if (clockMs <= outcomeMs + this.layout.maxEarlyMs) return
-        this.onOutcome('unmatched-outcome', early.doubles[(place >> 1) + EARLY_OFFSET]!, outcomeMs, -1)
-      }
-      early.dropOldest()
+    const { ring } = early
+    let arrival = ring.oldest
+    for (; arrival < ring.next; arrival++) {
+      const place = ring.placeOf(arrival)
+      if (!ring.isLinked(place)) continue
+      const outcomeMs = early.clockMs(place)
+      if (clockMs <= outcomeMs + this.layout.maxEarlyMs) break
+      this.onOutcome('unmatched-outcome', early.offset(place), outcomeMs, -1)
     }
+    if (arrival > ring.oldest) ring.dropUntil(arrival)
   }
 
   outcomesReached(clockMs: number): void {
@@ -161,14 +154,10 @@ export class Join {
 
   /** The predictions of a closed run with what became of them within the horizon, in batches that are valid during the call only. */
   mature(run: PendingRun, horizonMs: number, each: (batch: MaturedBatch) => void): void {
-    const columns = this.maturedColumns
-    const beforeMs = run.sliceEndMs + horizonMs
-    columns.batch.count = 0
-    for (let arrival = run.ringFrom; arrival < run.ringTo; arrival++) {
-      this.copyMatured(this.pending.placeOf(arrival), beforeMs, columns)
-      if (columns.batch.count < columns.capacity && arrival + 1 < run.ringTo) continue
-      each(columns.batch)
-      columns.batch.count = 0
+    const { batch, capacity } = this.maturedColumns
+    for (let from = run.ringFrom; from < run.ringTo; from += capacity) {
+      this.pending.matured(from, Math.min(run.ringTo, from + capacity), horizonMs, batch)
+      each(batch)
     }
   }
 
@@ -180,43 +169,64 @@ export class Join {
       .map(({ offset, fitsFromMs }) => ({ offset, fitsFromMs: fitsFromMs < 0 ? null : fitsFromMs }))
   }
 
-  private acceptRow(batch: PredictionBatch, row: number, clockMs: number, run: PendingRun): void {
-    const offset = batch.offset[row]!
-    const fitsFromMs = this.fitsFrom(batch.id1[row]!, batch.id2[row]!, offset, clockMs)
-    if (fitsFromMs < 0) {
-      this.status[row] = 1
-      return
+  /** Looks up all rows, then writes them, a column at a time: looking waits for memory, writing does not. */
+  private acceptRows(batch: PredictionBatch, from: number, to: number, clockMs: Float64Array, run: PendingRun): number {
+    const { pending, added } = this
+    pending.ring.reserve(to - from)
+    pending.ring.touch(batch.id1, from, to)
+    added.count = 0
+    const duplicates = this.addRows(batch, from, to, clockMs, run)
+    if (this.hasUnits) this.markFirst(batch, from, to)
+    pending.fill(batch, this.first, added)
+    if (this.early.size > 0) for (let k = 0; k < added.count; k++) this.meetEarly(added.places[k]!)
+    return duplicates
+  }
+
+  private addRows(batch: PredictionBatch, from: number, to: number, clockMs: Float64Array, run: PendingRun): number {
+    const { pending, added } = this
+    const { id1, id2, offset } = batch
+    let duplicates = 0
+    for (let row = from; row < to; row++) {
+      const fitsFromMs = this.fitsFrom(id1[row]!, id2[row]!, offset[row]!, clockMs[row]!)
+      if (fitsFromMs < 0) {
+        this.status[row] = 1
+        duplicates++
+        continue
+      }
+      if (!inSample(id2[row]!, run.level)) continue
+      if (pending.size >= this.layout.maxPending) this.thinOut()
+      if (!inSample(id2[row]!, run.level)) continue
+      added.rows[added.count] = row
+      added.places[added.count++] = pending.add(run, id1[row]!, id2[row]!, offset[row]!, fitsFromMs)
     }
-    const model = batch.model[row]!
-    if (
-      batch.unitHome[row] === 1 &&
-      this.firstExposures.isFirst(model, batch.version[row]!, batch.unit1[row]!, batch.unit2[row]!, offset)
-    ) {
-      this.first[row] = 1
+    return duplicates
+  }
+
+  private markFirst(batch: PredictionBatch, from: number, to: number): void {
+    const { model, version, unit1, unit2, unitHome, offset } = batch
+    for (let row = from; row < to; row++) {
+      if (this.status[row] !== 0 || unitHome[row] !== 1) continue
+      if (this.firstExposures.isFirst(model[row]!, version[row]!, unit1[row]!, unit2[row]!, offset[row]!)) this.first[row] = 1
     }
-    if (!inSample(batch.id2[row]!, run.level)) return
-    if (this.pending.size >= this.layout.maxPending) this.thinOut()
-    if (!inSample(batch.id2[row]!, run.level)) return
-    const place = this.addPending(batch, row, fitsFromMs, run.sliceEndMs + this.layout.maxHorizonMs)
-    if (this.early.size > 0) this.meetEarly(place)
   }
 
   /** From when on outcomes fit this prediction; -1 when it is a duplicate. */
   private fitsFrom(id1: number, id2: number, offset: number, clockMs: number): number {
     const { pending } = this
+    const { ring } = pending
     let fitsFromMs = Math.max(0, clockMs - this.layout.maxEarlyMs)
-    let position = pending.seek(id1, id2, pending.start(id1))
+    let position = ring.seek(id1, id2, ring.start(id1))
     if (position < 0 && this.known.size === 0) return fitsFromMs
-    for (; position >= 0; position = pending.seek(id1, id2, pending.after(position))) {
-      const at = pending.placeAt(position) >> 1
-      const earlierUntilMs = pending.doubles[at + FITS_UNTIL]!
+    for (; position >= 0; position = ring.seek(id1, id2, ring.after(position))) {
+      const place = ring.placeAt(position)
+      const earlierUntilMs = pending.fitsUntilMs(place)
       if (clockMs < earlierUntilMs) {
-        this.exceptions.push({ offset, earlierOffset: pending.doubles[at + OFFSET]!, fitsFromMs: -1 })
+        this.exceptions.push({ offset, earlierOffset: pending.offset(place), fitsFromMs: -1 })
         return -1
       }
       if (earlierUntilMs <= fitsFromMs) continue
       fitsFromMs = earlierUntilMs
-      this.exceptions.push({ offset, earlierOffset: pending.doubles[at + OFFSET]!, fitsFromMs })
+      this.exceptions.push({ offset, earlierOffset: pending.offset(place), fitsFromMs })
     }
     return this.corrected(offset, fitsFromMs)
   }
@@ -229,117 +239,49 @@ export class Join {
     return known === null ? -1 : Math.max(known, fitsFromMs)
   }
 
-  private addPending(batch: PredictionBatch, row: number, fitsFromMs: number, fitsUntilMs: number): number {
-    const { pending } = this
-    const place = pending.add(batch.id1[row]!, batch.id2[row]!)
-    const { words, doubles } = pending
-    const bucket = unitBucket(batch.unit1[row]!, batch.unit2[row]!) + 1
-    words[place + FLAGS] = this.first[row]! | (batch.decision[row]! << DECISION_SHIFT) | (bucket << BUCKET_SHIFT)
-    words[place + MODEL_VERSION] = (batch.model[row]! << 16) | batch.version[row]!
-    const at = place >> 1
-    doubles[at + FITS_FROM] = fitsFromMs
-    doubles[at + FITS_UNTIL] = fitsUntilMs
-    doubles[at + SCORE] = batch.score[row]!
-    doubles[at + VALUE] = Number.NaN
-    doubles[at + OFFSET] = batch.offset[row]!
-    for (let k = 0; k < batch.dimensions.length; k++) words[place + DIMENSIONS + k] = batch.dimensions[k]![row]!
-    return place
-  }
-
-  private attachRow(batch: OutcomeBatch, row: number, clockMs: number): void {
-    const id1 = batch.id1[row]!
-    const id2 = batch.id2[row]!
+  private attachRow(batch: OutcomeBatch, row: number, clockMs: number, place: number): void {
     const offset = batch.offset[row]!
     const label = labelState(batch.label[row]!)
-    const place = this.findFitting(id1, id2, clockMs)
     if (place >= 0) this.settle(place, offset, clockMs, label, batch.value[row]!)
-    else if (!inSample(id2, this.sample.outcomeLevel)) this.onOutcome('sampled-out', offset, clockMs, -1)
+    else if (!inSample(batch.id2[row]!, this.sample.outcomeLevel)) this.onOutcome('sampled-out', offset, clockMs, -1)
     else if (clockMs + this.layout.maxEarlyMs < this.predictionsMs) this.onOutcome('unmatched-outcome', offset, clockMs, -1)
-    else this.addEarly(id1, id2, offset, clockMs, label, batch.value[row]!)
+    else this.early.add(batch.id1[row]!, batch.id2[row]!, offset, clockMs, label, batch.value[row]!)
   }
 
   private findFitting(id1: number, id2: number, clockMs: number): number {
     const { pending } = this
-    let position = pending.seek(id1, id2, pending.start(id1))
-    for (; position >= 0; position = pending.seek(id1, id2, pending.after(position))) {
-      const place = pending.placeAt(position)
-      const at = place >> 1
-      if (clockMs >= pending.doubles[at + FITS_FROM]! && clockMs < pending.doubles[at + FITS_UNTIL]!) return place
+    const { ring } = pending
+    for (let position = ring.seek(id1, id2, ring.start(id1)); position >= 0; position = ring.seek(id1, id2, ring.after(position))) {
+      const place = ring.placeAt(position)
+      if (clockMs >= pending.fitsFromMs(place) && clockMs < pending.fitsUntilMs(place)) return place
     }
     return -1
   }
 
   /** An outcome met the prediction it fits. Outcomes come in the order of their offsets, so the first to come is the one that counts. */
   private settle(place: number, offset: number, clockMs: number, label: number, value: number): void {
-    const { words, doubles } = this.pending
-    const at = place >> 1
-    const held = (words[place + FLAGS]! >> LABEL_SHIFT) & 3
-    const predictionOffset = doubles[at + OFFSET]!
+    const { pending } = this
+    const held = pending.label(place)
     if (held === NO_OUTCOME) {
-      words[place + FLAGS]! |= label << LABEL_SHIFT
-      doubles[at + VALUE] = value
-      doubles[at + OUTCOME_CLOCK] = clockMs
-      this.onOutcome('used', offset, clockMs, predictionOffset)
+      pending.settle(place, clockMs, label, value)
+      this.onOutcome('used', offset, clockMs, pending.offset(place))
     } else {
       const contradicts = held !== label && held !== NO_LABEL && label !== NO_LABEL
-      this.onOutcome(contradicts ? 'contradicting-outcome' : 'duplicate-outcome', offset, clockMs, predictionOffset)
+      this.onOutcome(contradicts ? 'contradicting-outcome' : 'duplicate-outcome', offset, clockMs, pending.offset(place))
     }
-  }
-
-  private addEarly(id1: number, id2: number, offset: number, clockMs: number, label: number, value: number): void {
-    const { early } = this
-    const place = early.add(id1, id2)
-    early.words[place + FLAGS] = label
-    early.doubles[(place >> 1) + EARLY_CLOCK] = clockMs
-    early.doubles[(place >> 1) + EARLY_VALUE] = value
-    early.doubles[(place >> 1) + EARLY_OFFSET] = offset
   }
 
   /** Outcomes that came before this prediction, the lowest offset first. */
   private meetEarly(place: number): void {
-    const id1 = this.pending.words[place]!
-    const id2 = this.pending.words[place + 1]!
-    const { early } = this
-    for (let met = this.lowestEarly(id1, id2, place); met >= 0; met = this.lowestEarly(id1, id2, place)) {
-      const at = met >> 1
-      const { doubles } = early
-      this.settle(place, doubles[at + EARLY_OFFSET]!, doubles[at + EARLY_CLOCK]!, early.words[met + FLAGS]!, doubles[at + EARLY_VALUE]!)
-      early.unlink(met)
-    }
-  }
-
-  private lowestEarly(id1: number, id2: number, place: number): number {
     const { early, pending } = this
-    const fitsFromMs = pending.doubles[(place >> 1) + FITS_FROM]!
-    const fitsUntilMs = pending.doubles[(place >> 1) + FITS_UNTIL]!
-    let lowest = -1
-    let position = early.seek(id1, id2, early.start(id1))
-    for (; position >= 0; position = early.seek(id1, id2, early.after(position))) {
-      const found = early.placeAt(position)
-      const clockMs = early.doubles[(found >> 1) + EARLY_CLOCK]!
-      if (clockMs < fitsFromMs || clockMs >= fitsUntilMs) continue
-      if (lowest < 0 || early.doubles[(found >> 1) + EARLY_OFFSET]! < early.doubles[(lowest >> 1) + EARLY_OFFSET]!) lowest = found
+    const id1 = pending.ring.words[place]!
+    const id2 = pending.ring.words[place + 1]!
+    for (;;) {
+      const met = early.lowest(id1, id2, pending.fitsFromMs(place), pending.fitsUntilMs(place))
+      if (met < 0) return
+      this.settle(place, early.offset(met), early.clockMs(met), early.label(met), early.value(met))
+      early.ring.unlink(met)
     }
-    return lowest
-  }
-
-  private copyMatured(place: number, beforeMs: number, columns: MaturedColumns): void {
-    const { words, doubles } = this.pending
-    const { batch } = columns
-    const row = batch.count++
-    const at = place >> 1
-    const flags = words[place + FLAGS]!
-    const label = (flags >> LABEL_SHIFT) & 3
-    const inTime = label !== NO_OUTCOME && doubles[at + OUTCOME_CLOCK]! < beforeMs
-    batch.model[row] = words[place + MODEL_VERSION]! >> 16
-    batch.version[row] = words[place + MODEL_VERSION]! & 0xffff
-    for (let k = 0; k < batch.dimensions.length; k++) batch.dimensions[k]![row] = words[place + DIMENSIONS + k]!
-    batch.first[row] = flags & 1
-    batch.unitBucket[row] = ((flags >> BUCKET_SHIFT) & 0xff) - 1
-    batch.score[row] = doubles[at + SCORE]!
-    batch.decision[row] = (flags >> DECISION_SHIFT) & 3
-    batch.label[row] = inTime && label !== NO_LABEL ? label - NEGATIVE : Number.NaN
-    batch.value[row] = inTime ? doubles[at + VALUE]! : Number.NaN
   }
 
   /** Halves what waits until it is below the limit; every run not yet matured is thinned out alike. */
@@ -355,12 +297,13 @@ export class Join {
   }
 
   private thinPending(level: number): void {
-    const { pending, runs } = this
+    const { runs } = this
+    const { ring } = this.pending
     const moves = runs.map((run) => ({ run, from: run.ringFrom, to: run.ringTo }))
     let fromIndex = 0
     let toIndex = 0
-    pending.compact(
-      (place) => inSample(pending.words[place + 1]!, level),
+    ring.compact(
+      (place) => inSample(ring.words[place + 1]!, level),
       (arrival, kept) => {
         while (fromIndex < moves.length && moves[fromIndex]!.from === arrival) moves[fromIndex++]!.run.ringFrom = kept
         while (toIndex < moves.length && moves[toIndex]!.to === arrival) moves[toIndex++]!.run.ringTo = kept
@@ -371,22 +314,24 @@ export class Join {
 
   private thinEarly(level: number): void {
     const { early } = this
-    for (let arrival = early.oldest; arrival < early.next; arrival++) {
-      const place = early.placeOf(arrival)
-      if (!early.isLinked(place) || inSample(early.words[place + 1]!, level)) continue
-      const at = place >> 1
-      this.onOutcome('sampled-out', early.doubles[at + EARLY_OFFSET]!, early.doubles[at + EARLY_CLOCK]!, -1)
-      early.unlink(place)
+    const { ring } = early
+    for (let arrival = ring.oldest; arrival < ring.next; arrival++) {
+      const place = ring.placeOf(arrival)
+      if (!ring.isLinked(place) || inSample(ring.words[place + 1]!, level)) continue
+      this.onOutcome('sampled-out', early.offset(place), early.clockMs(place), -1)
+      ring.unlink(place)
     }
-    early.compact(
+    ring.compact(
       () => true,
       () => {},
     )
   }
 
-  private growStatus(rows: number): void {
+  private growRows(rows: number): void {
     this.status = grown(this.status, rows)
     this.first = grown(this.first, rows)
+    const { length } = this.status
+    this.added = { rows: new Int32Array(length), places: new Int32Array(length), count: 0 }
   }
 }
 

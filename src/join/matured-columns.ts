@@ -1,7 +1,7 @@
 /** The columns in which matured predictions leave the join; reused from batch to batch. */
 import type { MaturedBatch } from '../domain.ts'
 
-const ROWS = 4096
+const ROWS = 1024
 
 export class MaturedColumns {
   readonly capacity = ROWS

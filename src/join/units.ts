@@ -51,6 +51,10 @@ export class UnitTable {
     return this.entries
   }
 
+  get bytes(): number {
+    return this.lanes.byteLength + this.offsets.byteLength + this.table.byteLength
+  }
+
   /** Whether the record at this offset is the unit's first; notes it when the unit is new. */
   isFirst(lane1: number, lane2: number, offset: number): boolean {
     const entry = this.find(lane1, lane2)

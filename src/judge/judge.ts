@@ -20,7 +20,7 @@ import { QUARANTINED_KEY, republished, requested, takenOver } from './operator.t
 import { type Rule, ruleFor } from './rules.ts'
 import { isBlind, type Setting, type Situation, situationOf } from './situation.ts'
 import { mute, sourcesAfter } from './sources.ts'
-import { candidateOf, controlOf, type JudgeState, obeyed } from './state.ts'
+import { candidateOf, controlOf, type JudgeState, type Ladder, obeyed } from './state.ts'
 
 export type { JudgeEffect } from './decide.ts'
 
@@ -49,13 +49,18 @@ export interface Step {
 
 export function step(state: JudgeState, event: JudgeEvent, now: Now, model: ModelLayout, layout: Layout): Step {
   // After a restart judge time may begin a little earlier than it had come: timers never run backwards.
-  const nowMs = Math.max(now.judgeTimeMs, state.ladder.judgedAtMs)
+  const nowMs = Math.max(now.judgeTimeMs, toldMs(state.ladder))
   const setting: Setting = { nowMs, wallMs: now.wallMs, model, layout }
   const taken = takeIn({ state, effects: [] }, event, setting)
   if (now.judgeTimeMs === 0) return taken.draft
   const closed = closeLoop(taken.draft, setting)
   const judged = taken.due || nowMs >= state.ladder.judgedAtMs + layout.sliceMs ? judge(closed, setting) : closed
   return event.kind === 'tick' ? heartbeat(judged, setting) : judged
+}
+
+/** The latest judge time that the ladder knows of: acks and observations are written down between two looks of the rules. */
+function toldMs({ judgedAtMs, stageSinceMs, loop }: Ladder): StreamTimeMs {
+  return Math.max(judgedAtMs, stageSinceMs, loop?.issuedAtMs ?? 0, loop?.ackedAtMs ?? 0, loop?.observedAtMs ?? 0)
 }
 
 interface Taken {
@@ -239,8 +244,10 @@ function follow(draft: Draft, rule: Rule, situation: Situation, setting: Setting
 
 function heartbeat(draft: Draft, { wallMs, model }: Setting): Draft {
   const { command, publishedWallMs } = draft.state.ladder
-  if (command === null || !obeyed(model) || wallMs - publishedWallMs < model.plan.heartbeatMs) return draft
-  return republished(draft, wallMs)
+  if (command === null || !obeyed(model)) return draft
+  // A wall clock set back must not silence the heartbeat until it has caught up.
+  const sinceMs = wallMs - publishedWallMs
+  return sinceMs >= 0 && sinceMs < model.plan.heartbeatMs ? draft : republished(draft, wallMs)
 }
 
 function withEvents(draft: Draft, events: readonly FlyballEvent[]): Draft {

@@ -70,7 +70,8 @@ function sameRollout(command: Command, { model }: Setting): boolean {
 
 function adopt(draft: Draft, command: Command, setting: Setting): Draft {
   const { model, wallMs } = setting
-  const nowMs = Math.max(setting.nowMs, command.issuedAtMs)
+  // A person's command bears the wall clock, and the stream may be behind it: judge time follows the stream once it is known.
+  const nowMs = setting.nowMs > 0 ? setting.nowMs : command.issuedAtMs
   const stood = standingOn(draft.state, command, model, nowMs)
   const loop = obeyed(model) ? issuedLoop(nowMs, wallMs) : null
   const next = { ...stood, ladder: { ...stood.ladder, command, loop, publishedWallMs: wallMs } }

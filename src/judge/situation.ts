@@ -45,28 +45,61 @@ export interface Setting {
   readonly layout: Layout
 }
 
+/** Rules look at little of it before one speaks: each part is worked out when it is first looked at. */
 export function situationOf(state: JudgeState, setting: Setting): Situation {
   const { nowMs, model } = setting
   const { ladder } = state
   const climbs = ladder.phase === 'climbing' && ladder.throttledRungs === 0 && ladder.rung + 1 < model.plan.ladder.length
-  const asked = climbs ? proofs(state.evidence, model, model.plan.ladder[ladder.rung + 1]!) : []
+  const asked = once(() => (climbs ? proofs(state.evidence, model, model.plan.ladder[ladder.rung + 1]!) : []))
+  const parts = {
+    harms: once(() => harms(state.evidence, model)),
+    silent: once(() => silentWords(state, setting)),
+    blind: once(() => blindness(state, setting)),
+    assignment: once(() => mismatch(state, model)),
+    coverage: once(() => uncovered(state, model)),
+    notInForce: once(() => notInForce(state, setting)),
+    lacking: once(() => (climbs ? lackingFor(state, setting, asked()) : [])),
+  }
   return {
     nowMs,
     model,
     ladder,
-    harms: harms(state.evidence, model),
-    silent: silentWords(state, setting),
+    get harms() {
+      return parts.harms()
+    },
+    get silent() {
+      return parts.silent()
+    },
     broken: brokenContract(state.contract ?? {}, model),
-    blind: blindness(state, setting),
+    get blind() {
+      return parts.blind()
+    },
     blindForMs: ladder.blindSinceMs === 0 ? 0 : nowMs - ladder.blindSinceMs,
-    assignment: mismatch(state, model),
-    coverage: uncovered(state, model),
-    notInForce: notInForce(state, setting),
+    get assignment() {
+      return parts.assignment()
+    },
+    get coverage() {
+      return parts.coverage()
+    },
+    get notInForce() {
+      return parts.notInForce()
+    },
     calmForMs: nowMs - ladder.calmSinceMs,
-    lacking: climbs ? lackingFor(state, setting, asked) : [],
-    proofs: asked,
-    catchingUp: isCatchingUp(state, setting),
+    get lacking() {
+      return parts.lacking()
+    },
+    get proofs() {
+      return asked()
+    },
+    get catchingUp() {
+      return isCatchingUp(state, setting)
+    },
   }
+}
+
+function once<T>(work: () => T): () => T {
+  let found: { readonly value: T } | null = null
+  return () => (found ??= { value: work() }).value
 }
 
 export function isCatchingUp(state: JudgeState, { model, layout }: Pick<Setting, 'model' | 'layout'>): boolean {

@@ -1,42 +1,52 @@
 /** Which bin a number falls into. Compiled once for each block, then called for every record: no logarithm, no division where one can do without. */
 import type { Block } from '../policy/layout.ts'
 
-const bits = new DataView(new ArrayBuffer(8))
+/** One double and its upper half, which has sign, exponent and the first twenty bits of the mantissa. */
+const double = new Float64Array(1)
+const halves = new Int32Array(double.buffer)
+const UPPER = new Uint8Array(Int32Array.of(1).buffer)[0] === 1 ? 1 : 0
+/** What is left of the upper half: a sixteenth of an octave, more or less. */
+const CELL_SHIFT = 16
+
+function cellOf(value: number): number {
+  double[0] = value
+  return halves[UPPER]! >> CELL_SHIFT
+}
 
 /**
  * Latency bins as the layout defines them: clamp(floor(log2(ms / firstMs) · perOctave + 1e-9), 0, bins - 1).
- * The octave is the exponent of the double; within it the lower edges are compared. The edges are found by asking the definition
- * itself, so both agree to the last bit.
+ * The first bits of the double say in which sixteenth of which octave it lies, and a table in which bin that begins; what is left to do
+ * is, as a rule, one comparison with a lower edge. The edges are found by asking the definition itself, so both agree to the last bit.
  */
 export class LatencyBins {
-  private readonly bins: number
-  private readonly perOctave: number
-  private readonly perMs: number
-  /** edges[k]: the smallest latency of bin k. */
+  private readonly last: number
+  /** edges[k]: the smallest latency of bin k. One more than there are bins, which nothing reaches. */
   private readonly edges: Float64Array
+  /** Bin of the smallest number of each cell, from that of the first edge to that of the last one. */
+  private readonly starts: Int32Array
+  private readonly firstCell: number
 
   constructor(block: Pick<Block, 'bins' | 'firstMs' | 'perOctave'>) {
-    this.bins = block.bins
-    this.perOctave = block.perOctave
-    this.perMs = 1 / block.firstMs
-    this.edges = new Float64Array(block.bins)
+    this.last = block.bins - 1
+    this.edges = new Float64Array(block.bins + 1).fill(Number.NaN)
     for (let k = 1; k < block.bins; k++) this.edges[k] = lowerEdge(k, block)
+    const cells = block.bins === 1 ? [] : [cellOf(this.edges[1]!), cellOf(this.edges[this.last]!)]
+    this.firstCell = cells[0] ?? 0
+    this.starts = new Int32Array(cells.length === 0 ? 0 : cells[1]! - cells[0]! + 1)
+    for (let cell = 0, bin = 0; cell < this.starts.length; cell++) {
+      while (bin < this.last && cellOf(this.edges[bin + 1]!) < this.firstCell + cell) bin++
+      this.starts[cell] = bin
+    }
   }
 
   of(latencyMs: number): number {
-    const edges = this.edges
-    let bin = this.octaveStart(latencyMs)
-    while (bin + 1 < this.bins && latencyMs >= edges[bin + 1]!) bin++
-    while (bin > 0 && latencyMs < edges[bin]!) bin--
+    const { edges, starts } = this
+    const cell = cellOf(latencyMs) - this.firstCell
+    if (cell < 0) return 0
+    if (cell >= starts.length) return this.last
+    let bin = starts[cell]!
+    while (latencyMs >= edges[bin + 1]!) bin++
     return bin
-  }
-
-  private octaveStart(latencyMs: number): number {
-    const ratio = latencyMs * this.perMs
-    if (!(ratio >= 2)) return 0
-    bits.setFloat64(0, ratio)
-    const octave = (bits.getUint32(0) >>> 20) - 1023
-    return Math.min(this.bins - 1, octave * this.perOctave)
   }
 }
 
@@ -53,6 +63,7 @@ function lowerEdge(k: number, block: Pick<Block, 'firstMs' | 'perOctave'>): numb
 }
 
 function neighbour(value: number, step: bigint): number {
+  const bits = new DataView(new ArrayBuffer(8))
   bits.setFloat64(0, value)
   bits.setBigUint64(0, bits.getBigUint64(0) + step)
   return bits.getFloat64(0)
@@ -61,6 +72,7 @@ function neighbour(value: number, step: bigint): number {
 /** Feature slots: 0 under, 1 … n the bins, n + 1 over. */
 export class FeatureBins {
   readonly bins: number
+  /** Lower edges; behind them one that nothing reaches, since the last bin has its upper edge too. */
   private readonly edges: Float64Array
   private readonly low: number
   private readonly high: number
@@ -73,6 +85,7 @@ export class FeatureBins {
     this.low = edges[0]!
     this.high = edges[this.bins]!
     this.perUnit = equallyWide(this.edges) ? this.bins / (this.high - this.low) : 0
+    this.edges[this.bins] = Number.POSITIVE_INFINITY
   }
 
   slotOf(value: number): number {
@@ -82,10 +95,10 @@ export class FeatureBins {
   }
 
   private guessed(value: number): number {
-    const edges = this.edges
-    let bin = Math.min(this.bins - 1, Math.floor((value - this.low) * this.perUnit))
-    while (bin > 0 && value < edges[bin]!) bin--
-    while (bin < this.bins - 1 && value >= edges[bin + 1]!) bin++
+    const { edges } = this
+    let bin = ((value - this.low) * this.perUnit) | 0
+    while (value < edges[bin]!) bin--
+    while (value >= edges[bin + 1]!) bin++
     return bin
   }
 

@@ -1,6 +1,7 @@
 /**
  * Adds the records of a batch to the slots of one block: one function for each kind of block, exactly as the table in
- * `policy/layout.ts` says. Each walks a column, finds the slot once, and adds to all rows the record belongs to.
+ * `policy/layout.ts` says. Each walks a column and notes slot and value of every record; `scatter.ts` adds them to all cells the records
+ * belong to.
  */
 import { FIELD_MISSING, FIELD_NOT_FINITE, FIELD_OK, FIELD_UNSEEN, FIELD_WRONG_TYPE } from '../domain.ts'
 import type { Block, ValueBounds } from '../policy/layout.ts'
@@ -8,6 +9,7 @@ import { FeatureBins, LatencyBins, scoreBin } from './bins.ts'
 import type { CellTable } from './cell-table.ts'
 import { NOT_USABLE, PairCells } from './pair-cells.ts'
 import type { RowTargets } from './row-targets.ts'
+import { countAll, countAndSum, countBits, countSlots, sumRuns, sumSlots } from './scatter.ts'
 
 /** What blocks read. A chain that does not bring a column leaves it empty, and the layout gives it no block that asks for it. */
 export interface ValueColumns {
@@ -30,7 +32,7 @@ export type Filler = (table: CellTable, targets: RowTargets, columns: ValueColum
 export function fillerOf(block: Block): Filler {
   switch (block.kind) {
     case 'requests':
-      return (table, targets) => fillRequests(block, table, targets)
+      return (table, targets) => countAll(block, table, targets)
     case 'errors':
       return (table, targets, columns) => fillErrors(block, table, targets, columns)
     case 'latency': {
@@ -50,14 +52,14 @@ export function fillerOf(block: Block): Filler {
     case 'outcome':
       return (table, targets, columns) => fillOutcome(block, table, targets, columns)
     case 'probability': {
-      const values = new Float64Array(block.sumSlots)
-      return (table, targets, columns) => fillProbability(block, values, table, targets, columns)
+      const runs = new ValueRuns()
+      return (table, targets, columns) => fillProbability(block, runs, table, targets, columns)
     }
     case 'value': {
       const { bounds } = block
       if (bounds === undefined) return (table, targets, columns) => fillValue(block, table, targets, columns)
-      const values = new Float64Array(block.sumSlots)
-      return (table, targets, columns) => fillBoundedValue(block, bounds, values, table, targets, columns)
+      const runs = new ValueRuns()
+      return (table, targets, columns) => fillBoundedValue(block, bounds, runs, table, targets, columns)
     }
     case 'unit-buckets': // in a table of their own
       return () => {}
@@ -70,90 +72,80 @@ export function fillerOf(block: Block): Filler {
   }
 }
 
-function reachOf(block: Block, targets: RowTargets): number {
-  return block.inSegments ? targets.stride : targets.allReach
-}
+/** Several values for each record of a batch, one beside the other. */
+class ValueRuns {
+  private values = new Float64Array(0)
 
-function count(table: CellTable, targets: RowTargets, k: number, reach: number, slot: number): void {
-  const { counts, countWidth } = table
-  const rows = targets.targets
-  const start = k * targets.stride
-  for (let at = start; at < start + reach; at++) {
-    const row = rows[at]!
-    if (row >= 0) counts[row * countWidth + slot]!++
+  reserve(length: number): Float64Array {
+    if (this.values.length < length) this.values = new Float64Array(2 * length)
+    return this.values
   }
 }
 
-/** Adds a number and its square to two neighbouring sums. */
-function sumPair(table: CellTable, targets: RowTargets, k: number, reach: number, slot: number, value: number): void {
-  const { sums, sumWidth } = table
-  const rows = targets.targets
-  const start = k * targets.stride
-  for (let at = start; at < start + reach; at++) {
-    const row = rows[at]!
-    if (row < 0) continue
-    sums[row * sumWidth + slot]! += value
-    sums[row * sumWidth + slot + 1]! += value * value
+function fillErrors(block: Block, table: CellTable, targets: RowTargets, { error }: ValueColumns): void {
+  const { rows, slots, count } = targets
+  let someFailed = false
+  for (let k = 0; k < count; k++) {
+    const failed = error[rows[k]!] === 1
+    slots[k] = failed ? 0 : -1
+    someFailed ||= failed
   }
+  if (someFailed) countSlots(block, table, targets)
 }
 
-function fillRequests(block: Block, table: CellTable, targets: RowTargets): void {
-  const reach = reachOf(block, targets)
-  for (let k = 0; k < targets.count; k++) count(table, targets, k, reach, block.countOffset)
-}
-
-function fillErrors(block: Block, table: CellTable, targets: RowTargets, columns: ValueColumns): void {
-  const reach = reachOf(block, targets)
-  for (let k = 0; k < targets.count; k++) {
-    if (columns.error[targets.rows[k]!] === 1) count(table, targets, k, reach, block.countOffset)
-  }
-}
-
-function fillLatency(block: Block, bins: LatencyBins, table: CellTable, targets: RowTargets, columns: ValueColumns): void {
-  const reach = reachOf(block, targets)
-  const failedWithout = block.countOffset + 2 * block.bins
-  for (let k = 0; k < targets.count; k++) {
-    const row = targets.rows[k]!
-    const latencyMs = columns.latencyMs[row]!
-    const failed = columns.error[row] === 1
-    if (Number.isNaN(latencyMs)) {
-      count(table, targets, k, reach, failed ? failedWithout : failedWithout + 1)
-      continue
+function fillLatency(block: Block, bins: LatencyBins, table: CellTable, targets: RowTargets, { latencyMs, error }: ValueColumns): void {
+  const { rows, slots, values, count } = targets
+  const failedWithout = 2 * block.bins
+  for (let k = 0; k < count; k++) {
+    const row = rows[k]!
+    const value = latencyMs[row]!
+    const failed = error[row] === 1
+    if (Number.isNaN(value)) {
+      slots[k] = failed ? failedWithout : failedWithout + 1
+      values[k] = 0
+    } else {
+      slots[k] = failed ? block.bins + bins.of(value) : bins.of(value)
+      values[k] = value
     }
-    count(table, targets, k, reach, block.countOffset + bins.of(latencyMs) + (failed ? block.bins : 0))
-    sumPair(table, targets, k, reach, block.sumOffset, latencyMs)
   }
+  countAndSum(block, table, targets)
 }
 
 /** A request that failed owes no score: its harm is the error, and must not be counted twice. */
-function fillScore(block: Block, table: CellTable, targets: RowTargets, columns: ValueColumns): void {
-  const reach = reachOf(block, targets)
-  const missing = block.countOffset + block.bins
-  for (let k = 0; k < targets.count; k++) {
-    const row = targets.rows[k]!
-    const score = columns.score[row]!
-    if (score >= 0 && score <= 1) {
-      count(table, targets, k, reach, block.countOffset + scoreBin(score, block.bins))
-      sumPair(table, targets, k, reach, block.sumOffset, score)
-    } else if (columns.error[row] !== 1 || !Number.isNaN(score))
-      count(table, targets, k, reach, Number.isNaN(score) ? missing : missing + 1)
+function fillScore(block: Block, table: CellTable, targets: RowTargets, { score, error }: ValueColumns): void {
+  const { rows, slots, values, count } = targets
+  const missing = block.bins
+  for (let k = 0; k < count; k++) {
+    const row = rows[k]!
+    const value = score[row]!
+    const isUsable = value >= 0 && value <= 1
+    values[k] = isUsable ? value : 0
+    if (isUsable) slots[k] = scoreBin(value, block.bins)
+    else if (!Number.isNaN(value)) slots[k] = missing + 1
+    else slots[k] = error[row] === 1 ? -1 : missing
   }
+  countAndSum(block, table, targets)
 }
 
 function fillFeature(block: Block, bins: FeatureBins, table: CellTable, targets: RowTargets, columns: ValueColumns): void {
-  const reach = reachOf(block, targets)
+  const { rows, slots, values, count } = targets
+  const { error } = columns
   const numbers = columns.numbers[block.slot]!
   const states = columns.numberStates[block.slot]!
-  const missing = block.countOffset + bins.bins + 2
-  for (let k = 0; k < targets.count; k++) {
-    const row = targets.rows[k]!
+  const missing = bins.bins + 2
+  for (let k = 0; k < count; k++) {
+    const row = rows[k]!
     const state = states[row]!
     if (state === FIELD_OK) {
       const value = numbers[row]!
-      count(table, targets, k, reach, block.countOffset + bins.slotOf(value))
-      sumPair(table, targets, k, reach, block.sumOffset, value)
-    } else if (state !== FIELD_MISSING || columns.error[row] !== 1) count(table, targets, k, reach, missing + unusable(state))
+      slots[k] = bins.slotOf(value)
+      values[k] = value
+    } else {
+      slots[k] = state === FIELD_MISSING && error[row] === 1 ? -1 : missing + unusable(state)
+      values[k] = 0
+    }
   }
+  countAndSum(block, table, targets)
 }
 
 /** Order of the slots for numbers that could not be used: missing, wrong type, not finite. */
@@ -163,121 +155,121 @@ function unusable(state: number): number {
 }
 
 function fillCategory(block: Block, table: CellTable, targets: RowTargets, columns: ValueColumns): void {
-  const reach = reachOf(block, targets)
+  const { rows, slots, count } = targets
+  const { error } = columns
   const symbols = columns.symbols[block.slot]!
-  const unseen = block.countOffset + block.countSlots - 3
-  for (let k = 0; k < targets.count; k++) {
-    const row = targets.rows[k]!
+  const unseen = block.countSlots - 3
+  for (let k = 0; k < count; k++) {
+    const row = rows[k]!
     const symbol = symbols[row]!
-    if (symbol === -FIELD_MISSING && columns.error[row] === 1) continue
-    let slot = block.countOffset + symbol
-    if (symbol === -FIELD_UNSEEN) slot = unseen
-    else if (symbol === -FIELD_MISSING) slot = unseen + 1
-    else if (symbol < 0) slot = unseen + 2
-    count(table, targets, k, reach, slot)
+    if (symbol >= 0) slots[k] = symbol
+    else if (symbol === -FIELD_UNSEEN) slots[k] = unseen
+    else if (symbol !== -FIELD_MISSING) slots[k] = unseen + 2
+    else slots[k] = error[row] === 1 ? -1 : unseen + 1
   }
+  countSlots(block, table, targets)
 }
 
-function fillOutcome(block: Block, table: CellTable, targets: RowTargets, columns: ValueColumns): void {
-  const reach = reachOf(block, targets)
-  const matured = block.countOffset
-  for (let k = 0; k < targets.count; k++) {
-    const row = targets.rows[k]!
-    const seen = columns.label[row]!
-    const label = Number.isNaN(seen) ? block.absent : seen
-    const decision = columns.decision[row]!
-    count(table, targets, k, reach, matured)
-    if (!Number.isNaN(seen)) count(table, targets, k, reach, matured + 1)
-    if (decision <= 1 && (label === 0 || label === 1) && decision !== label) count(table, targets, k, reach, matured + 2)
-    if (label === 1) count(table, targets, k, reach, matured + 3)
+/** Noted as bits for each record: with an outcome, wrong, positive. */
+function fillOutcome(block: Block, table: CellTable, targets: RowTargets, { label, decision }: ValueColumns): void {
+  const { rows, slots, count } = targets
+  for (let k = 0; k < count; k++) {
+    const row = rows[k]!
+    const seen = label[row]!
+    const actual = labelOf(block, seen)
+    const isWrong = decision[row]! <= 1 && (actual === 0 || actual === 1) && decision[row] !== actual
+    slots[k] = (Number.isNaN(seen) ? 0 : 1) | (isWrong ? 2 : 0) | (actual === 1 ? 4 : 0)
   }
+  countBits(block, table, targets)
 }
 
-function fillProbability(block: Block, values: Float64Array, table: CellTable, targets: RowTargets, columns: ValueColumns): void {
-  const reach = reachOf(block, targets)
-  for (let k = 0; k < targets.count; k++) {
-    const row = targets.rows[k]!
-    const seen = columns.label[row]!
-    const label = Number.isNaN(seen) ? block.absent : seen
-    const score = columns.score[row]!
-    if (Number.isNaN(label) || !(score >= 0 && score <= 1)) continue
-    const bin = scoreBin(score, block.bins)
-    count(table, targets, k, reach, block.countOffset + bin)
-    if (label === 1) count(table, targets, k, reach, block.countOffset + block.bins + bin)
-    const dense = probabilityValues(block, score, label, values)
-    sumRun(table, targets, k, reach, block.sumOffset, values, dense)
-    sumOne(table, targets, k, reach, block.sumOffset + dense + bin, score)
-  }
+/** NaN: neither told nor said by the policy. */
+function labelOf(block: Block, seen: number): number {
+  return Number.isNaN(seen) ? block.absent : seen
 }
 
-/** Everything before the per-bin sums; returns how many that are. */
-function probabilityValues(block: Block, score: number, label: number, values: Float64Array): number {
+function fillProbability(block: Block, runs: ValueRuns, table: CellTable, targets: RowTargets, { label, score }: ValueColumns): void {
+  const { rows, slots, values, count } = targets
+  const { bins } = block
+  // Everything before the per-bin sums.
+  const dense = 2 * (2 + block.lambdas.length) + 1
+  const sums = runs.reserve(count * dense)
+  const logFloor = Math.log(block.floor)
+  let positives = 0
+  for (let k = 0; k < count; k++) {
+    const row = rows[k]!
+    const actual = labelOf(block, label[row]!)
+    const value = score[row]!
+    if (Number.isNaN(actual) || !(value >= 0 && value <= 1)) {
+      slots[k] = -1
+      continue
+    }
+    if (actual === 1) positives++
+    slots[k] = scoreBin(value, bins)
+    values[k] = value
+    probabilityValues(block, value, actual, logFloor, sums, k * dense)
+  }
+  countSlots(block, table, targets)
+  sumRuns(block, table, targets, sums, dense)
+  sumSlots(block, table, targets, dense)
+  if (positives === 0) return
+  for (let k = 0; k < count; k++) slots[k] = slots[k]! >= 0 && labelOf(block, label[rows[k]!]!) === 1 ? slots[k]! + bins : -1
+  countSlots(block, table, targets)
+}
+
+function probabilityValues(block: Block, score: number, label: number, logFloor: number, values: Float64Array, at: number): void {
   const clipped = Math.min(1 - block.floor, Math.max(block.floor, score))
-  const logScore = Math.log(label === 1 ? clipped : 1 - clipped) / Math.log(block.floor)
+  const logScore = Math.log(label === 1 ? clipped : 1 - clipped) / logFloor
   const residual = label - score
-  let at = boundedValues(block, logScore, values, 0)
-  at = boundedValues(block, residual * residual, values, at)
-  values[at] = residual
-  return at + 1
+  const { length } = block.lambdas
+  boundedValues(block, logScore, values, at)
+  boundedValues(block, residual * residual, values, at + 2 + length)
+  values[at + 2 * (2 + length)] = residual
 }
 
 /** v, v² and e^{λv} for each λ. */
-function boundedValues(block: Block, value: number, values: Float64Array, at: number): number {
-  values[at++] = value
-  values[at++] = value * value
-  for (const lambda of block.lambdas) values[at++] = Math.exp(lambda * value)
-  return at
+function boundedValues({ lambdas }: Block, value: number, values: Float64Array, at: number): void {
+  values[at] = value
+  values[at + 1] = value * value
+  for (let j = 0; j < lambdas.length; j++) values[at + 2 + j] = Math.exp(lambdas[j]! * value)
 }
 
-function sumRun(table: CellTable, targets: RowTargets, k: number, reach: number, slot: number, values: Float64Array, length: number): void {
-  const { sums, sumWidth } = table
-  const start = k * targets.stride
-  for (let at = start; at < start + reach; at++) {
-    const row = targets.targets[at]!
-    if (row < 0) continue
-    const base = row * sumWidth + slot
-    for (let j = 0; j < length; j++) sums[base + j]! += values[j]!
+function fillValue(block: Block, table: CellTable, targets: RowTargets, { value }: ValueColumns): void {
+  const { rows, slots, values, count } = targets
+  for (let k = 0; k < count; k++) {
+    const told = value[rows[k]!]!
+    slots[k] = Number.isNaN(told) ? -1 : 0
+    values[k] = Number.isNaN(told) ? 0 : told
   }
-}
-
-function sumOne(table: CellTable, targets: RowTargets, k: number, reach: number, slot: number, value: number): void {
-  const { sums, sumWidth } = table
-  const start = k * targets.stride
-  for (let at = start; at < start + reach; at++) {
-    const row = targets.targets[at]!
-    if (row >= 0) sums[row * sumWidth + slot]! += value
-  }
-}
-
-function fillValue(block: Block, table: CellTable, targets: RowTargets, columns: ValueColumns): void {
-  const reach = reachOf(block, targets)
-  for (let k = 0; k < targets.count; k++) {
-    const value = columns.value[targets.rows[k]!]!
-    if (Number.isNaN(value)) continue
-    count(table, targets, k, reach, block.countOffset)
-    sumPair(table, targets, k, reach, block.sumOffset, value)
-  }
+  countAndSum(block, table, targets)
 }
 
 function fillBoundedValue(
   block: Block,
   bounds: ValueBounds,
-  values: Float64Array,
+  runs: ValueRuns,
   table: CellTable,
   targets: RowTargets,
-  columns: ValueColumns,
+  { value }: ValueColumns,
 ): void {
-  const reach = reachOf(block, targets)
-  for (let k = 0; k < targets.count; k++) {
-    const value = columns.value[targets.rows[k]!]!
-    if (Number.isNaN(value)) continue
-    count(table, targets, k, reach, block.countOffset)
-    if (value < bounds.low || value > bounds.high) count(table, targets, k, reach, block.countOffset + 1)
-    values[0] = value
-    values[1] = value * value
-    boundedValues(block, costOf(value, bounds), values, 2)
-    sumRun(table, targets, k, reach, block.sumOffset, values, values.length)
+  const { rows, slots, count } = targets
+  const dense = 4 + block.lambdas.length
+  const sums = runs.reserve(count * dense)
+  for (let k = 0; k < count; k++) {
+    const told = value[rows[k]!]!
+    slots[k] = Number.isNaN(told) ? -1 : 0
+    if (slots[k] === -1) continue
+    sums[k * dense] = told
+    sums[k * dense + 1] = told * told
+    boundedValues(block, costOf(told, bounds), sums, k * dense + 2)
   }
+  countSlots(block, table, targets)
+  sumRuns(block, table, targets, sums, dense)
+  for (let k = 0; k < count; k++) {
+    const told = value[rows[k]!]!
+    slots[k] = told < bounds.low || told > bounds.high ? 1 : -1
+  }
+  countSlots(block, table, targets)
 }
 
 /** The value as a cost in [0, 1]: 0 at the good end of its bounds, what lies outside at the end it lies beyond. */
@@ -287,22 +279,23 @@ export function costOf(value: number, { low, high, worse }: ValueBounds): number
 }
 
 /** An event whose own time is told and lies long before its record's. */
-function fillStale(block: Block, table: CellTable, targets: RowTargets, columns: ValueColumns): void {
-  const reach = reachOf(block, targets)
+function fillStale(block: Block, table: CellTable, targets: RowTargets, { recordTimeMs, eventTimeMs }: ValueColumns): void {
+  const { rows, slots, count } = targets
   const { staleAfterMs = Number.POSITIVE_INFINITY } = block
-  for (let k = 0; k < targets.count; k++) {
-    const row = targets.rows[k]!
-    const isStale = columns.recordTimeMs[row]! - columns.eventTimeMs[row]! > staleAfterMs
-    if (isStale) count(table, targets, k, reach, block.countOffset)
+  for (let k = 0; k < count; k++) {
+    const row = rows[k]!
+    slots[k] = recordTimeMs[row]! - eventTimeMs[row]! > staleAfterMs ? 0 : -1
   }
+  countSlots(block, table, targets)
 }
 
 /** A request that failed owes no features: with one of the two unusable it is left out. */
 function fillPair(block: Block, cells: PairCells, table: CellTable, targets: RowTargets, columns: ValueColumns): void {
-  const reach = reachOf(block, targets)
-  for (let k = 0; k < targets.count; k++) {
-    const row = targets.rows[k]!
+  const { rows, slots, count } = targets
+  for (let k = 0; k < count; k++) {
+    const row = rows[k]!
     const cell = cells.of(columns, row)
-    if (cell !== NOT_USABLE || columns.error[row] !== 1) count(table, targets, k, reach, block.countOffset + cell)
+    slots[k] = cell === NOT_USABLE && columns.error[row] === 1 ? -1 : cell
   }
+  countSlots(block, table, targets)
 }

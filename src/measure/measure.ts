@@ -3,19 +3,18 @@
  * it takes batches of columns, and hands over the cells of each model when the slice is closed.
  */
 import type { ChainName, DescribedOutcomeBatch, MaturedBatch, PaneCell, PredictionBatch } from '../domain.ts'
-import { unitBucket } from '../kit/hash.ts'
 import { ALL_SCOPE, type Block, type InputLayout, type ModelLayout } from '../policy/layout.ts'
 import { CellTable } from './cell-table.ts'
 import { type Filler, fillerOf, type ValueColumns } from './fill.ts'
-import { type PlaceColumns, RowTargets } from './row-targets.ts'
-import { UnitBuckets } from './unit-buckets.ts'
+import { type PlaceColumns, RowTargets, wholeDimension } from './row-targets.ts'
+import { UnitBuckets, type UnitColumns } from './unit-buckets.ts'
 
 /** Value of the status column for a record that counts as a request. */
 export const COUNTED = 0
 /** A prediction id seen again: only the `duplicate` block counts it. */
 export const DUPLICATE = 1
 
-type Columns = PlaceColumns & ValueColumns & { readonly model: Int32Array; bucketOf(row: number): number }
+type Columns = PlaceColumns & ValueColumns & UnitColumns & { readonly model: Int32Array }
 
 interface ModelMeasure {
   readonly layout: ModelLayout
@@ -36,10 +35,35 @@ export interface ModelCells {
 
 const NO_BYTES = new Uint8Array(0)
 const NO_NUMBERS = new Float64Array(0)
+const NO_INDICES = new Int32Array(0)
+
+/** What a chain does not bring. */
+const ABSENT: Columns = {
+  model: NO_INDICES,
+  version: NO_INDICES,
+  dimensions: [],
+  first: NO_BYTES,
+  unit1: NO_INDICES,
+  unit2: NO_INDICES,
+  bucket: null,
+  error: NO_BYTES,
+  recordTimeMs: NO_NUMBERS,
+  eventTimeMs: NO_NUMBERS,
+  decision: NO_BYTES,
+  score: NO_NUMBERS,
+  latencyMs: NO_NUMBERS,
+  numbers: [],
+  numberStates: [],
+  symbols: [],
+  label: NO_NUMBERS,
+  value: NO_NUMBERS,
+}
 
 export class ChainMeasure {
   /** By model index; null where the model has no block on this chain. */
   private readonly models: readonly (ModelMeasure | null)[]
+  /** Of the batch at hand. One object for all batches: it is filled anew for each, and always has the same shape. */
+  private readonly columns: { -readonly [Name in keyof Columns]: Columns[Name] } = { ...ABSENT }
 
   /** `chain`: whose unit blocks are counted as well. */
   constructor(
@@ -53,30 +77,29 @@ export class ChainMeasure {
 
   /** Rows [from, to) of a batch of predictions. `status` says which count; `first` which are first exposures of their unit. */
   predictions(batch: PredictionBatch, from: number, to: number, status: Uint8Array, first: Uint8Array): void {
-    this.fill({ ...predictionColumns(batch), first, label: NO_NUMBERS, value: NO_NUMBERS }, from, to, status)
+    this.takeColumns(batch, first)
+    this.fill(from, to, status)
   }
 
   described(batch: DescribedOutcomeBatch, from: number, to: number, status: Uint8Array, first: Uint8Array): void {
-    this.fill({ ...predictionColumns(batch), first, label: batch.label, value: batch.value }, from, to, status)
+    this.takeColumns(batch, first)
+    this.columns.label = batch.label
+    this.columns.value = batch.value
+    this.fill(from, to, status)
   }
 
   matured(batch: MaturedBatch): void {
-    const { model, version, dimensions, first, unitBucket: bucket, score, decision, label, value } = batch
-    const absent = {
-      error: NO_BYTES,
-      recordTimeMs: NO_NUMBERS,
-      eventTimeMs: NO_NUMBERS,
-      latencyMs: NO_NUMBERS,
-      numbers: [],
-      numberStates: [],
-      symbols: [],
-    }
-    this.fill(
-      { model, version, dimensions, first, score, decision, label, value, bucketOf: (row) => bucket[row]!, ...absent },
-      0,
-      batch.count,
-      null,
-    )
+    const { columns } = this
+    columns.model = batch.model
+    columns.version = batch.version
+    columns.dimensions = batch.dimensions
+    columns.first = batch.first
+    columns.bucket = batch.unitBucket
+    columns.score = batch.score
+    columns.decision = batch.decision
+    columns.label = batch.label
+    columns.value = batch.value
+    this.fill(0, batch.count, null)
   }
 
   /** The cells of every model with at least one record, in the order of the layout. Counting starts anew. */
@@ -93,14 +116,33 @@ export class ChainMeasure {
     return taken
   }
 
-  private fill(columns: Columns, from: number, to: number, status: Uint8Array | null): void {
+  private takeColumns(batch: PredictionBatch, first: Uint8Array): void {
+    const { columns } = this
+    columns.model = batch.model
+    columns.version = batch.version
+    columns.dimensions = batch.dimensions
+    columns.first = first
+    columns.unit1 = batch.unit1
+    columns.unit2 = batch.unit2
+    columns.error = batch.error
+    columns.recordTimeMs = batch.recordTimeMs
+    columns.eventTimeMs = batch.eventTimeMs
+    columns.decision = batch.decision
+    columns.score = batch.score
+    columns.latencyMs = batch.latencyMs
+    columns.numbers = batch.numbers
+    columns.numberStates = batch.numberStates
+    columns.symbols = batch.symbols
+  }
+
+  private fill(from: number, to: number, status: Uint8Array | null): void {
+    const { columns } = this
     this.select(columns, from, to, status)
     for (const model of this.models) {
       if (model === null || model.targets.count === 0) continue
       model.targets.resolve(model.table, columns)
       for (const filler of model.fillers) filler(model.table, model.targets, columns)
-      const { rows, count } = model.targets
-      model.units?.add({ rows, count, version: columns.version, bucketOf: columns.bucketOf }, columns)
+      model.units?.add(model.targets.rows, model.targets.count, columns)
       model.targets.clear()
     }
   }
@@ -124,7 +166,7 @@ function modelMeasure(
   if (blocks.length === 0) return null
   return {
     layout,
-    table: new CellTable(layout, blocks),
+    table: new CellTable(layout, blocks, wholeDimension(layout, input)),
     targets: new RowTargets(layout, input),
     fillers: blocks.filter((block) => block.kind !== 'duplicate').map(fillerOf),
     duplicateBlock: blocks.find((block) => block.kind === 'duplicate') ?? null,
@@ -140,25 +182,4 @@ function countDuplicate(model: ModelMeasure, version: number): void {
   const allScope = model.layout.scopes.findIndex((scope) => scope.name === ALL_SCOPE)
   const row = model.table.row(version, allScope, 0)
   model.table.counts[row * model.table.countWidth + block.countOffset]!++
-}
-
-function predictionColumns(batch: PredictionBatch): Omit<Columns, 'first' | 'label' | 'value'> {
-  const { model, version, dimensions, unit1, unit2, error, decision, score, latencyMs, numbers, numberStates, symbols } = batch
-  const bucketOf = (row: number) => unitBucket(unit1[row]!, unit2[row]!)
-  const { recordTimeMs, eventTimeMs } = batch
-  return {
-    model,
-    version,
-    dimensions,
-    bucketOf,
-    error,
-    recordTimeMs,
-    eventTimeMs,
-    decision,
-    score,
-    latencyMs,
-    numbers,
-    numberStates,
-    symbols,
-  }
 }

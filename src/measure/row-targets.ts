@@ -1,6 +1,6 @@
 /**
- * For each record of one model in a batch: the rows of the cell table it adds to.
- * Found once for each record, used by every block: `__all__`, then one row for each dimension, each with its `first` twin beside it
+ * For each record of one model in a batch: the rows of the cell table it adds to, as columns.
+ * Found once for each record, used by every block: `__all__`, then one column for each dimension, each with its `first` twin beside it
  * when the model has units.
  */
 import { ALL_SCOPE, type InputLayout, type ModelLayout } from '../policy/layout.ts'
@@ -13,27 +13,40 @@ export interface PlaceColumns {
   readonly first: Uint8Array
 }
 
+/** Scope of each value of one dimension slot; -1: none. */
+export interface DimensionScopes {
+  readonly slot: number
+  readonly scopeOf: Int32Array
+}
+
 export class RowTargets {
   /** Indices into the batch. */
   rows = new Int32Array(1024)
-  /** `stride` table rows for each record; -1: none there. */
-  targets: Int32Array
+  /** Table rows of each record; -1: none there. */
+  columns: Int32Array[]
+  /** What the block at hand finds for each record: a slot (-1: none), and a number to add to a sum (0: none). */
+  slots = new Int32Array(1024)
+  values = new Float64Array(1024)
   count = 0
-  readonly stride: number
-  /** How many of the targets blocks outside segments fill. */
+  /** How many of the columns blocks outside segments fill. */
   readonly allReach: number
+  /**
+   * The first column that counts are added to where a block is in segments: behind those of `__all__` when one dimension has a scope
+   * for each of its values. Then `__all__` is their sum, and the table finds it when the pane is made. Sums of numbers are added
+   * record by record all the same: their last bits depend on the order.
+   */
+  readonly countsFrom: number
   private readonly populations: number
   private readonly allScope: number
-  /** Per dimension slot of the input that this model is cut by: scope of each value, -1 when there is none. */
-  private readonly dimensions: readonly { readonly slot: number; readonly scopeOf: Int32Array }[]
+  private readonly dimensions: readonly DimensionScopes[]
 
   constructor(model: ModelLayout, input: Pick<InputLayout, 'dimensions'>) {
     this.populations = model.hasUnits ? 2 : 1
     this.allScope = model.scopes.findIndex((scope) => scope.name === ALL_SCOPE)
     this.dimensions = scopesByDimension(model, input)
     this.allReach = this.populations
-    this.stride = this.populations * (1 + this.dimensions.length)
-    this.targets = new Int32Array(this.rows.length * this.stride)
+    this.countsFrom = wholeDimension(model, input) === null ? 0 : this.populations
+    this.columns = Array.from({ length: this.populations * (1 + this.dimensions.length) }, () => new Int32Array(this.rows.length))
   }
 
   add(row: number): void {
@@ -43,41 +56,51 @@ export class RowTargets {
 
   /** Looks up the rows of the records added since the last `clear`. */
   resolve(table: CellTable, columns: PlaceColumns): void {
-    for (let k = 0; k < this.count; k++) this.resolveRow(k, table, columns)
+    const { populations } = this
+    for (let population = 0; population < populations; population++) {
+      this.resolveAll(table, columns, population)
+      for (let d = 0; d < this.dimensions.length; d++) this.resolveDimension(table, columns, d, population)
+    }
   }
 
   clear(): void {
     this.count = 0
   }
 
-  private resolveRow(k: number, table: CellTable, columns: PlaceColumns): void {
-    const row = this.rows[k]!
-    const version = columns.version[row]!
-    const first = columns.first[row]!
-    let at = this.place(k * this.stride, table, version, this.allScope, first)
-    for (const dimension of this.dimensions) {
-      const value = columns.dimensions[dimension.slot]![row]!
-      at = this.place(at, table, version, dimension.scopeOf[value]!, first)
+  private resolveAll(table: CellTable, { version, first }: PlaceColumns, population: number): void {
+    const { rows, count, allScope } = this
+    const into = this.columns[population]!
+    for (let k = 0; k < count; k++) {
+      const row = rows[k]!
+      into[k] = population === 0 || first[row] === 1 ? table.row(version[row]!, allScope, population) : -1
     }
   }
 
-  private place(at: number, table: CellTable, version: number, scope: number, first: number): number {
-    this.targets[at] = scope >= 0 ? table.row(version, scope, 0) : -1
-    if (this.populations === 1) return at + 1
-    this.targets[at + 1] = scope >= 0 && first === 1 ? table.row(version, scope, 1) : -1
-    return at + 2
+  private resolveDimension(table: CellTable, { version, first, dimensions }: PlaceColumns, d: number, population: number): void {
+    const { rows, count } = this
+    const { slot, scopeOf } = this.dimensions[d]!
+    const values = dimensions[slot]!
+    const into = this.columns[(1 + d) * this.populations + population]!
+    for (let k = 0; k < count; k++) {
+      const row = rows[k]!
+      const scope = scopeOf[values[row]!]!
+      into[k] = scope >= 0 && (population === 0 || first[row] === 1) ? table.row(version[row]!, scope, population) : -1
+    }
   }
 
   private grow(): void {
     const { rows } = this
-    this.rows = new Int32Array(rows.length * 2)
+    const capacity = rows.length * 2
+    this.rows = new Int32Array(capacity)
     this.rows.set(rows)
-    this.targets = new Int32Array(this.rows.length * this.stride)
+    this.columns = this.columns.map(() => new Int32Array(capacity))
+    this.slots = new Int32Array(capacity)
+    this.values = new Float64Array(capacity)
   }
 }
 
 /** Scopes are found by name, since each input numbers its dimension slots for itself. */
-function scopesByDimension(model: ModelLayout, input: Pick<InputLayout, 'dimensions'>): { slot: number; scopeOf: Int32Array }[] {
+function scopesByDimension(model: ModelLayout, input: Pick<InputLayout, 'dimensions'>): DimensionScopes[] {
   const scopeByName = new Map(model.scopes.map((scope, index) => [scope.name, index]))
   return input.dimensions
     .map((dimension, slot) => ({
@@ -85,4 +108,10 @@ function scopesByDimension(model: ModelLayout, input: Pick<InputLayout, 'dimensi
       scopeOf: Int32Array.from(dimension.values, (value) => scopeByName.get(`${dimension.name}=${value}`) ?? -1),
     }))
     .filter((dimension) => dimension.scopeOf.some((scope) => scope >= 0))
+}
+
+/** The scopes of a dimension that has one for every record; null: there is no such dimension. */
+export function wholeDimension(model: ModelLayout, input: Pick<InputLayout, 'dimensions'>): Int32Array | null {
+  const whole = scopesByDimension(model, input).find((dimension) => dimension.scopeOf.every((scope) => scope >= 0))
+  return whole === undefined ? null : whole.scopeOf
 }

@@ -5,7 +5,7 @@
  * A request without a unit is in no bucket.
  */
 import { FIELD_MISSING, FIELD_OK, FIELD_UNSEEN, type PaneCell } from '../domain.ts'
-import { UNIT_BUCKETS } from '../kit/hash.ts'
+import { UNIT_BUCKETS, unitBucket } from '../kit/hash.ts'
 import { ALL_SCOPE, type Block, type ModelLayout } from '../policy/layout.ts'
 import { FeatureBins, LatencyBins, scoreBin } from './bins.ts'
 import type { ValueColumns } from './fill.ts'
@@ -13,12 +13,13 @@ import type { ValueColumns } from './fill.ts'
 /** Writes the judged value of each row; NaN: the row has none, and is left out. A column at a time: most of a model are features. */
 type Reader = (rows: Int32Array, count: number, columns: ValueColumns, values: Float64Array) => void
 
-/** Rows of a batch, with the bucket of each; buckets below zero are not counted. */
-export interface BucketRows {
-  readonly rows: Int32Array
-  readonly count: number
+/** Who a record's unit is: its bucket where that is known already, else the two lanes of its hash. */
+export interface UnitColumns {
   readonly version: Int32Array
-  bucketOf(row: number): number
+  readonly unit1: Int32Array
+  readonly unit2: Int32Array
+  /** Below zero: none. */
+  readonly bucket: Int16Array | null
 }
 
 export class UnitBuckets {
@@ -44,8 +45,9 @@ export class UnitBuckets {
     this.sums = new Float64Array(blocks.reduce((slots, block) => slots + block.sumSlots, 0))
   }
 
-  add(given: BucketRows, columns: ValueColumns): void {
-    const chosen = this.choose(given)
+  /** The first `count` of these rows of the batch. */
+  add(rows: Int32Array, count: number, columns: UnitColumns & ValueColumns): void {
+    const chosen = this.choose(rows, count, columns)
     if (chosen === 0) return
     this.isEmpty = false
     this.blocks.forEach((block, index) => {
@@ -86,7 +88,7 @@ export class UnitBuckets {
     return blocks.size === 0 ? [] : [{ version: this.version, scope: ALL_SCOPE, population: 'units', blocks }]
   }
 
-  private choose({ rows, count, version, bucketOf }: BucketRows): number {
+  private choose(rows: Int32Array, count: number, { version, unit1, unit2, bucket: known }: UnitColumns): number {
     if (this.rows.length < count) {
       this.rows = new Int32Array(2 * count)
       this.buckets = new Uint8Array(2 * count)
@@ -96,7 +98,7 @@ export class UnitBuckets {
     for (let k = 0; k < count; k++) {
       const row = rows[k]!
       if (version[row] !== this.control) continue
-      const bucket = bucketOf(row)
+      const bucket = known === null ? unitBucket(unit1[row]!, unit2[row]!) : known[row]!
       if (bucket < 0) continue
       this.rows[chosen] = row
       this.buckets[chosen++] = bucket
@@ -108,11 +110,11 @@ export class UnitBuckets {
 function readerOf(block: Block, beside: readonly Block[]): Reader {
   switch (block.judged) {
     case 'errors':
-      return each((row, columns) => columns.error[row]!)
+      return readErrors
     case 'latency':
       return latencyReader(block)
     case 'score':
-      return each((row, columns) => scoreSlot(block, row, columns))
+      return (rows, count, columns, values) => readScore(block.bins, rows, count, columns, values)
     case 'feature':
       return featureReader(block)
     case 'category':
@@ -120,37 +122,42 @@ function readerOf(block: Block, beside: readonly Block[]): Reader {
     case 'missing':
       return missingReader(beside)
     case 'wrong':
-      return each((row, columns) => wrong(block, row, columns))
+      return (rows, count, columns, values) => readWrong(block.absent, rows, count, columns, values)
     case 'log-score':
     case 'brier':
-      return each((row, columns) => probabilityValue(block, row, columns))
+      return (rows, count, columns, values) => readProbability(block, rows, count, columns, values)
     case 'value':
-      return valueReader(block)
+      return (rows, count, columns, values) => readValue(block, rows, count, columns, values)
     default:
       throw new Error(`block ${block.id} does not say what it sums`)
   }
 }
 
-function each(judged: (row: number, columns: ValueColumns) => number): Reader {
-  return (rows, count, columns, values) => {
-    for (let k = 0; k < count; k++) values[k] = judged(rows[k]!, columns)
-  }
+function readErrors(rows: Int32Array, count: number, { error }: ValueColumns, values: Float64Array): void {
+  for (let k = 0; k < count; k++) values[k] = error[rows[k]!]!
 }
 
 /** Failed: the last bin, however soon it failed. */
 function latencyReader(block: Block): Reader {
   const bins = new LatencyBins(block)
-  return each((row, { latencyMs, error }) => {
-    if (error[row] === 1) return block.bins - 1
-    return Number.isNaN(latencyMs[row]!) ? Number.NaN : bins.of(latencyMs[row]!)
-  })
+  const last = block.bins - 1
+  return (rows, count, { latencyMs, error }, values) => {
+    for (let k = 0; k < count; k++) {
+      const row = rows[k]!
+      if (error[row] === 1) values[k] = last
+      else values[k] = Number.isNaN(latencyMs[row]!) ? Number.NaN : bins.of(latencyMs[row]!)
+    }
+  }
 }
 
-function scoreSlot(block: Block, row: number, { score, error }: ValueColumns): number {
-  const value = score[row]!
-  if (value >= 0 && value <= 1) return scoreBin(value, block.bins)
-  if (!Number.isNaN(value)) return block.bins + 1
-  return error[row] === 1 ? Number.NaN : block.bins
+function readScore(bins: number, rows: Int32Array, count: number, { score, error }: ValueColumns, values: Float64Array): void {
+  for (let k = 0; k < count; k++) {
+    const row = rows[k]!
+    const value = score[row]!
+    if (value >= 0 && value <= 1) values[k] = scoreBin(value, bins)
+    else if (!Number.isNaN(value)) values[k] = bins + 1
+    else values[k] = error[row] === 1 ? Number.NaN : bins
+  }
 }
 
 /** Slots as in the feature's own block. A failed request owes no features. */
@@ -173,13 +180,17 @@ function categoryReader(block: Block, beside: readonly Block[]): Reader {
   const own = beside.find((each) => `units:${each.id}` === block.id)
   if (own === undefined) throw new Error(`block ${block.id} has no block to stand beside`)
   const unseen = own.countSlots - 3
-  return each((row, columns) => {
-    const symbol = columns.symbols[block.slot]![row]!
-    if (symbol >= 0) return symbol
-    if (symbol === -FIELD_UNSEEN) return unseen
-    if (symbol !== -FIELD_MISSING) return unseen + 2
-    return columns.error[row] === 1 ? Number.NaN : unseen + 1
-  })
+  return (rows, count, { symbols, error }, values) => {
+    const column = symbols[block.slot]!
+    for (let k = 0; k < count; k++) {
+      const row = rows[k]!
+      const symbol = column[row]!
+      if (symbol >= 0) values[k] = symbol
+      else if (symbol === -FIELD_UNSEEN) values[k] = unseen
+      else if (symbol !== -FIELD_MISSING) values[k] = unseen + 2
+      else values[k] = error[row] === 1 ? Number.NaN : unseen + 1
+    }
+  }
 }
 
 /** 1 when any input of a request that did not fail is missing, of another type or not finite. */
@@ -187,33 +198,50 @@ function missingReader(beside: readonly Block[]): Reader {
   const numbers = beside.filter((block) => block.kind === 'feature').map((block) => block.slot)
   const symbols = beside.filter((block) => block.kind === 'category').map((block) => block.slot)
   const hasScore = beside.some((block) => block.kind === 'score')
-  return each((row, columns) => {
-    if (columns.error[row] === 1) return Number.NaN
-    if (hasScore && Number.isNaN(columns.score[row]!)) return 1
-    for (const slot of numbers) if (columns.numberStates[slot]![row] !== FIELD_OK) return 1
-    for (const slot of symbols) if (columns.symbols[slot]![row]! < 0 && columns.symbols[slot]![row] !== -FIELD_UNSEEN) return 1
-    return 0
-  })
+  return (rows, count, columns, values) => {
+    for (let k = 0; k < count; k++) values[k] = hasScore && Number.isNaN(columns.score[rows[k]!]!) ? 1 : 0
+    for (const slot of numbers) {
+      const states = columns.numberStates[slot]!
+      for (let k = 0; k < count; k++) if (states[rows[k]!] !== FIELD_OK) values[k] = 1
+    }
+    for (const slot of symbols) {
+      const column = columns.symbols[slot]!
+      for (let k = 0; k < count; k++) if (column[rows[k]!]! < 0 && column[rows[k]!] !== -FIELD_UNSEEN) values[k] = 1
+    }
+    for (let k = 0; k < count; k++) if (columns.error[rows[k]!] === 1) values[k] = Number.NaN
+  }
 }
 
 /** Over the rows that the wrong-outcome guardrail counts: those with a label, or all where the policy says what absence means. */
-function wrong(block: Block, row: number, { label, decision }: ValueColumns): number {
-  const actual = Number.isNaN(label[row]!) ? block.absent : label[row]!
-  if (Number.isNaN(actual)) return Number.NaN
-  return decision[row]! <= 1 && decision[row] !== actual ? 1 : 0
+function readWrong(absent: number, rows: Int32Array, count: number, { label, decision }: ValueColumns, values: Float64Array): void {
+  for (let k = 0; k < count; k++) {
+    const row = rows[k]!
+    const actual = Number.isNaN(label[row]!) ? absent : label[row]!
+    if (Number.isNaN(actual)) values[k] = Number.NaN
+    else values[k] = decision[row]! <= 1 && decision[row] !== actual ? 1 : 0
+  }
 }
 
-function probabilityValue(block: Block, row: number, { label, score }: ValueColumns): number {
-  const actual = Number.isNaN(label[row]!) ? block.absent : label[row]!
-  const value = score[row]!
-  if (Number.isNaN(actual) || !(value >= 0 && value <= 1)) return Number.NaN
-  if (block.judged === 'brier') return (actual - value) ** 2
-  const clipped = Math.min(1 - block.floor, Math.max(block.floor, value))
-  return Math.log(actual === 1 ? clipped : 1 - clipped) / Math.log(block.floor)
+function readProbability(block: Block, rows: Int32Array, count: number, { label, score }: ValueColumns, values: Float64Array): void {
+  const { absent, floor, judged } = block
+  const logFloor = Math.log(floor)
+  for (let k = 0; k < count; k++) {
+    const row = rows[k]!
+    const actual = Number.isNaN(label[row]!) ? absent : label[row]!
+    const value = score[row]!
+    if (Number.isNaN(actual) || !(value >= 0 && value <= 1)) {
+      values[k] = Number.NaN
+    } else if (judged === 'brier') {
+      values[k] = (actual - value) ** 2
+    } else {
+      const clipped = Math.min(1 - floor, Math.max(floor, value))
+      values[k] = Math.log(actual === 1 ? clipped : 1 - clipped) / logFloor
+    }
+  }
 }
 
 /** Within its bounds, where the policy gives some. */
-function valueReader({ bounds }: Block): Reader {
-  if (bounds === undefined) return each((row, { value }) => value[row]!)
-  return each((row, { value }) => Math.min(bounds.high, Math.max(bounds.low, value[row]!)))
+function readValue({ bounds }: Block, rows: Int32Array, count: number, { value }: ValueColumns, values: Float64Array): void {
+  if (bounds === undefined) for (let k = 0; k < count; k++) values[k] = value[rows[k]!]!
+  else for (let k = 0; k < count; k++) values[k] = Math.min(bounds.high, Math.max(bounds.low, value[rows[k]!]!))
 }

@@ -6,6 +6,7 @@ const NUMBER_BYTES = 8
 export class PackedWriter {
   private counts: Buffer = Buffer.allocUnsafe(1 << 16)
   private sums: Buffer = Buffer.allocUnsafe(1 << 16)
+  private doubles = viewOf(this.sums)
   private countsAt = 0
   private sumsAt = 0
   private cellCounts = 0
@@ -42,15 +43,24 @@ export class PackedWriter {
 
   private writeCounts(counts: Float64Array, usedSlots: number): void {
     this.number(usedSlots)
-    let previous = -1
+    const bytes = this.counts
+    let at = this.countsAt
+    let gap = 0
     for (let slot = 0; slot < counts.length; slot++) {
       const count = counts[slot]!
-      if (count === 0) continue
+      if (count === 0) {
+        gap++
+        continue
+      }
       if (!(count > 0) || !Number.isSafeInteger(count)) throw new Error(`slot ${slot} is not a count: ${count}`)
-      this.number(slot - previous - 1)
-      this.number(count)
-      previous = slot
+      // Nearly all are below 128: one byte each.
+      if (gap < 128) bytes[at++] = gap
+      else at = writeLong(bytes, at, gap)
+      if (count < 128) bytes[at++] = count
+      else at = writeLong(bytes, at, count)
+      gap = 0
     }
+    this.countsAt = at
   }
 
   private writeSums(sums: Float64Array, usedSlots: number): void {
@@ -59,25 +69,40 @@ export class PackedWriter {
     for (let slot = 0; slot < sums.length; slot++) {
       if (sums[slot] === 0) continue
       this.number(slot - previous - 1)
-      this.sumsAt = this.sums.writeDoubleLE(sums[slot]!, this.sumsAt)
+      this.doubles.setFloat64(this.sumsAt, sums[slot]!, true)
+      this.sumsAt += 8
       previous = slot
     }
   }
 
   private number(value: number): void {
-    let rest = value
-    while (rest >= 128) {
-      this.counts[this.countsAt++] = (rest % 128) | 128
-      rest = Math.floor(rest / 128)
-    }
-    this.counts[this.countsAt++] = rest
+    if (value < 128) this.counts[this.countsAt++] = value
+    else this.countsAt = writeLong(this.counts, this.countsAt, value)
   }
 
   /** Buffers handed out keep the old memory alive; it is not written again. */
   private makeRoom(countBytes: number, sumBytes: number): void {
     this.counts = grown(this.counts, this.countsAt, countBytes)
+    if (this.sums.length - this.sumsAt >= sumBytes) return
     this.sums = grown(this.sums, this.sumsAt, sumBytes)
+    this.doubles = viewOf(this.sums)
   }
+}
+
+/** LEB128; returns where the next number goes. */
+function writeLong(bytes: Buffer, from: number, value: number): number {
+  let at = from
+  let rest = value
+  while (rest >= 128) {
+    bytes[at++] = (rest % 128) | 128
+    rest = Math.floor(rest / 128)
+  }
+  bytes[at++] = rest
+  return at
+}
+
+function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 function used(slots: Float64Array): number {

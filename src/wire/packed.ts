@@ -46,7 +46,7 @@ export class VarintReader {
 }
 
 /** Fills one block of zeros from the reader; returns where the next sum lies. */
-export function readPacked(reader: VarintReader, block: BlockCounts, sums: Buffer, sumsAt: number): number {
+export function readPacked(reader: VarintReader, block: BlockCounts, sums: DataView, sumsAt: number): number {
   let slot = -1
   for (let left = reader.next(); left > 0; left--) {
     slot += 1 + reader.next()
@@ -58,7 +58,7 @@ export function readPacked(reader: VarintReader, block: BlockCounts, sums: Buffe
   for (let left = reader.next(); left > 0; left--) {
     slot += 1 + reader.next()
     if (slot >= block.sums.length) throw new Error(`sum slot ${slot} is outside its block`)
-    block.sums[slot] = sums.readDoubleLE(at)
+    block.sums[slot] = sums.getFloat64(at, true)
     at += 8
   }
   return at

@@ -7,7 +7,7 @@
 import type { BlockCounts, Pane, PaneCell, Population, Pulse, Stamp } from '../domain.ts'
 import { readPacked, VarintReader } from './packed.ts'
 import { PackedWriter } from './packed-writer.ts'
-import { branchOf, plain } from './plain.ts'
+import { branchOf } from './plain.ts'
 import { avroCodec, undecodableAs } from './schema.ts'
 
 /** Slots of all blocks present in all cells of one pane: 64 MB of doubles. */
@@ -56,11 +56,27 @@ export function encodePulse(pulse: Pulse): Buffer {
   return codec.encode({ 'flyball.Pulse': pulse })
 }
 
+/**
+ * Which blocks of a cell are wanted; null: all of them. What is not wanted is passed over: of a pane with every block in every segment a
+ * judge reads a fourth.
+ */
+export type WantedBlocks = (model: string, chain: string, scope: string) => ReadonlySet<string> | null
+
 /** The records of the panes topic. Cells of one pane share one stretch of memory. */
-export function decodePane(bytes: Uint8Array): Pane | Pulse {
+export function decodePane(bytes: Uint8Array, wanted: WantedBlocks = everything): Pane | Pulse {
   const { kind, body } = branchOf(codec.decode(bytes))
-  if (kind === 'flyball.Pulse') return { kind: 'pulse', ...plain<Omit<Pulse, 'kind'>>(body) }
-  return undecodableAs('panes', () => fromWire(body as WirePane))
+  if (kind === 'flyball.Pulse') return pulseOf(body as Omit<Pulse, 'kind'>)
+  return undecodableAs('panes', () => fromWire(body as WirePane, wanted))
+}
+
+const everything: WantedBlocks = () => null
+
+function pulseOf(body: Omit<Pulse, 'kind'>): Pulse {
+  return { kind: 'pulse', ...body, stamp: stampOf(body.stamp), base: stampOf(body.base), models: [...body.models] }
+}
+
+function stampOf({ epoch, sequence }: Stamp): Stamp {
+  return { epoch, sequence }
 }
 
 /** Lengths are those of the first cell that has the block; the layout makes them equal. */
@@ -108,26 +124,46 @@ function blocksSize(blocks: readonly BlockEntry[], text: (list: readonly string[
   return blocks.reduce((sum, block) => sum + text([block.id, block.hash]) + 20, 0)
 }
 
-function fromWire(wire: WirePane): Pane {
+function fromWire(wire: WirePane, wanted: WantedBlocks): Pane {
   checkTable(wire)
-  const slots = slotsWanted(wire)
-  if (slots > SLOTS_MAX) throw new Error(`${slots} slots are more than ${SLOTS_MAX}`)
-  const memory = new Float64Array(slots)
-  let used = 0
-  const take = (count: number) => memory.subarray(used, (used += count))
   const { blocks, versions, scopes, cells, stamp, base, ...rest } = wire
+  const ofScope = scopes.map((scope) => wantedIn(blocks, wanted(wire.model, wire.chain, scope)))
+  const slots = slotsWanted(wire, ofScope)
+  if (slots > SLOTS_MAX) throw new Error(`${slots} slots are more than ${SLOTS_MAX}`)
+  const memory = new SlotMemory(slots)
   return {
     kind: 'pane',
     ...rest,
-    stamp: plain<Stamp>(stamp),
-    base: plain<Stamp>(base),
+    stamp: stampOf(stamp),
+    base: stampOf(base),
     blockHashes: new Map(blocks.map((block) => [block.id, block.hash])),
     cells: cells.map((cell) => ({
       version: named(versions, cell.version),
       scope: named(scopes, cell.scope),
       population: cell.population,
-      blocks: unpackCell(cell, blocks, take),
+      blocks: unpackCell(cell, blocks, ofScope[cell.scope]!, memory),
     })),
+  }
+}
+
+/** By index into the table: whether a block is wanted. */
+function wantedIn(blocks: readonly BlockEntry[], ids: ReadonlySet<string> | null): readonly boolean[] {
+  return blocks.map(({ id }) => ids === null || ids.has(id))
+}
+
+const NO_SLOTS = new Float64Array(0)
+
+/** One stretch of zeros, handed out piece by piece. */
+class SlotMemory {
+  readonly #all: Float64Array
+  #used = 0
+
+  constructor(slots: number) {
+    this.#all = new Float64Array(slots)
+  }
+
+  take(count: number): Float64Array {
+    return count === 0 ? NO_SLOTS : this.#all.subarray(this.#used, (this.#used += count))
   }
 }
 
@@ -137,15 +173,16 @@ function checkTable(wire: WirePane): void {
   }
 }
 
-function slotsWanted(wire: WirePane): number {
+function slotsWanted(wire: WirePane, ofScope: readonly (readonly boolean[])[]): number {
   let slots = 0
   for (const cell of wire.cells) {
     const reader = new VarintReader(cell.counts)
+    const isWanted = ofScope[cell.scope]
     for (let index = -1; !reader.atEnd; ) {
       index += 1 + reader.next()
       const entry = wire.blocks[index]
       if (entry === undefined) throw new Error(`block ${index} is not in the table`)
-      slots += entry.countSlots + entry.sumSlots
+      if (isWanted === undefined || isWanted[index]) slots += entry.countSlots + entry.sumSlots
       reader.skip(2 * reader.next())
       reader.skip(reader.next())
     }
@@ -159,15 +196,28 @@ function named(table: readonly string[], index: number): string {
   return name
 }
 
-function unpackCell(cell: WireCell, blocks: readonly BlockEntry[], take: (count: number) => Float64Array): Map<string, BlockCounts> {
+function unpackCell(
+  cell: WireCell,
+  blocks: readonly BlockEntry[],
+  isWanted: readonly boolean[],
+  memory: SlotMemory,
+): ReadonlyMap<string, BlockCounts> {
   const unpacked = new Map<string, BlockCounts>()
   const reader = new VarintReader(cell.counts)
+  const sums = new DataView(cell.sums.buffer, cell.sums.byteOffset, cell.sums.length)
   let sumsAt = 0
   for (let index = -1; !reader.atEnd; ) {
     index += 1 + reader.next()
+    if (!isWanted[index]) {
+      reader.skip(2 * reader.next())
+      const named = reader.next()
+      reader.skip(named)
+      sumsAt += 8 * named
+      continue
+    }
     const entry = blocks[index]!
-    const block = { counts: take(entry.countSlots), sums: take(entry.sumSlots) }
-    sumsAt = readPacked(reader, block, cell.sums, sumsAt)
+    const block = { counts: memory.take(entry.countSlots), sums: memory.take(entry.sumSlots) }
+    sumsAt = readPacked(reader, block, sums, sumsAt)
     unpacked.set(entry.id, block)
   }
   if (sumsAt !== cell.sums.length) throw new Error('more sums than slots named')

@@ -20,15 +20,35 @@ export interface AvroCodec {
   encodeWithin(value: object, bytesMax: number): Buffer
 }
 
+/** The schema is read and compiled when the first record of it is met: most programs meet few of them. */
 export function avroCodec(name: SchemaName): AvroCodec {
+  let known: Compiled | null = null
+  const compiled = (): Compiled => (known ??= compile(name))
+  return {
+    encode: (value) => {
+      const { type } = compiled()
+      return explained(name, type, value, () => type.toBuffer(value))
+    },
+    encodeWithin: (value, bytesMax) => {
+      const { type } = compiled()
+      return explained(name, type, value, () => encodeWithin(type, value, bytesMax))
+    },
+    decode: (bytes) => {
+      const { type, check } = compiled()
+      return undecodableAs(name, () => decodeChecked(type, check, bytes))
+    },
+  }
+}
+
+interface Compiled {
+  readonly type: avro.Type
+  readonly check: (bytes: Uint8Array) => void
+}
+
+function compile(name: SchemaName): Compiled {
   const schema = JSON.parse(readFileSync(join(schemaFolder(), `${name}.avsc`), 'utf8')) as SchemaJson
   const type = avro.Type.forSchema(schema as avro.Schema, { wrapUnions: Array.isArray(schema) ? 'always' : 'never' })
-  const check = boundsCheck(schema)
-  return {
-    encode: (value) => explained(name, type, value, () => type.toBuffer(value)),
-    encodeWithin: (value, bytesMax) => explained(name, type, value, () => encodeWithin(type, value, bytesMax)),
-    decode: (bytes) => undecodableAs(name, () => decodeChecked(type, check, bytes)),
-  }
+  return { type, check: boundsCheck(schema) }
 }
 
 /** Runs a decoding step; whatever goes wrong in it is the record's fault. */

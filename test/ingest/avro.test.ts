@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { after } from 'node:test'
 import avro from 'avsc'
+import { at, batchOf, inputOf, layoutOf, PLAIN_FIELDS, TEST_TIME_MS, WORKLOAD } from '../../scripts/fuzz/batches.ts'
 import { predictionIngest } from '../../src/ingest/ingest.ts'
 import { hashLanes } from '../../src/kit/hash.ts'
 import { seededRandom } from '../../src/kit/random.ts'
 import type { InputLayout } from '../../src/policy/layout.ts'
-import { at, batchOf, inputOf, layoutOf, PLAIN_FIELDS, TEST_TIME_MS, WORKLOAD } from './batches.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'flyball-avro-'))
 after(() => rmSync(folder, { recursive: true }))

@@ -1,9 +1,9 @@
 /** Nothing unaccounted, seen from this room: every broken record has its reason, every row is used or refused, and the rest is read. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { at, batchOf, inputOf, layoutOf, TEST_TIME_MS, type TestRecord } from '../../scripts/fuzz/batches.ts'
 import type { DropReason } from '../../src/domain.ts'
 import { outcomeIngest, predictionIngest } from '../../src/ingest/ingest.ts'
-import { at, batchOf, inputOf, layoutOf, TEST_TIME_MS, type TestRecord } from './batches.ts'
 
 const good = (id: number) => ({ id: `p${id}`, ts: TEST_TIME_MS, model: 'fraud', version: 'v1', score: 0.5, features: { f1: 1 } })
 const text = (id: number, score: string) => JSON.stringify(good(id)).replace('0.5', score)

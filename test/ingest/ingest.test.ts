@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { at, batchOf, inputOf, layoutOf, PLAIN_FIELDS, TEST_TIME_MS, type TestRecord, WORKLOAD } from '../../scripts/fuzz/batches.ts'
 import type { Rejected } from '../../src/domain.ts'
 import { describedIngest, outcomeIngest, predictionIngest } from '../../src/ingest/ingest.ts'
 import { hashLanes, partitionOf } from '../../src/kit/hash.ts'
 import type { InputLayout } from '../../src/policy/layout.ts'
-import { at, batchOf, inputOf, layoutOf, PLAIN_FIELDS, TEST_TIME_MS, type TestRecord, WORKLOAD } from './batches.ts'
 
 const GOOD = { id: 'a', ts: TEST_TIME_MS, model: 'fraud', version: 'v1' }
 

@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
 import avro from 'avsc'
+import { batchOf, layoutOf, WORKLOAD } from '../../scripts/fuzz/batches.ts'
 import type { RecordBatch } from '../../src/domain.ts'
 import { type Ingest, predictionIngest } from '../../src/ingest/ingest.ts'
 import type { Clock } from '../../src/kit/clock.ts'
 import type { InputLayout } from '../../src/policy/layout.ts'
-import { batchOf, layoutOf, WORKLOAD } from './batches.ts'
 
 const fields = (names: readonly string[]) => names.map((name) => ({ name, type: name === 'score' ? 'double' : 'string' }))
 const FIRST = { type: 'record', name: 'P', fields: fields(['id', 'model', 'version', 'score']) }

@@ -269,7 +269,7 @@ function record(
   label: number,
   value: number,
 ): void {
-  const scopes = ['__all__', `region=${input.dimensions[0]!.values[event.region]}`].filter((name) =>
+  const scopes = ['__all__', `${input.dimensions[0]?.name}=${input.dimensions[0]?.values[event.region]}`].filter((name) =>
     model.scopes.some((scope) => scope.name === name),
   )
   const chain = pane.slice(0, pane.indexOf('|'))

@@ -21,6 +21,19 @@ test('what measure counted is what the judge reads, for panes of every thickness
   }
 })
 
+test('blocks that are not wanted are passed over, and what is wanted is the same without them', () => {
+  const random = seededRandom(6)
+  const cells = Array.from({ length: 60 }, (_, index) => cellOf(index, 0.3, random))
+  const whole: Pane = { ...pane, blockHashes: new Map(BLOCKS.map(([id]) => [id, `hash of ${id}`])), cells }
+  const ids = new Set(['requests', 'probability:delayed'])
+  const wanted = (_model: string, _chain: string, scope: string) => (scope === 'segment=0' ? null : ids)
+  const expected = cells.map(withoutEmptyBlocks).map((cell) => {
+    const blocks = new Map([...cell.blocks].filter(([id]) => cell.scope === 'segment=0' || ids.has(id)))
+    return { ...cell, blocks }
+  })
+  assert.deepEqual(decodePane(encodePane(whole), wanted), { ...whole, cells: expected })
+})
+
 test('a second pane does not disturb the bytes of the first', () => {
   const first = encodePane(pane)
   const before = first.toString('hex')

@@ -4,8 +4,9 @@
  */
 import type { Reading } from '../../domain.ts'
 import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
+import { alphaOf, weightOf } from './asked.ts'
 import { eventNames, featureName, isFewerHarm, isTwoSided, scopesOf } from './events.ts'
-import { alphaOf, evidenceIn, scoreEffectNow, seriesIn, weightOf } from './readings.ts'
+import { evidenceIn, scoreEffectNow, seriesIn } from './readings.ts'
 import { logEvidenceOfEvent, logEvidenceOfShape } from './series.ts'
 import type { EventEvidence, EventSeries, EvidenceState, ScoreSeries, Series, ShapeEvidence, ShapeSeries } from './state.ts'
 import { biasInWords, brief, percent, shapeInWords } from './words.ts'

@@ -22,8 +22,14 @@ const BLOCKS_READ = new WeakMap<Guardrail, { readonly model: ModelLayout; readon
 
 /** `__all__` first, then the segments the policy named. */
 export function scopesOf(guardrail: Guardrail): readonly string[] {
-  return [ALL_SCOPE, ...guardrail.scopes.filter((scope) => scope !== ALL_SCOPE)]
+  const known = SCOPES.get(guardrail)
+  if (known !== undefined) return known
+  const scopes = [ALL_SCOPE, ...guardrail.scopes.filter((scope) => scope !== ALL_SCOPE)]
+  SCOPES.set(guardrail, scopes)
+  return scopes
 }
+
+const SCOPES = new WeakMap<Guardrail, readonly string[]>()
 
 /** Numbers of another digest are another series: block contents, margin and kind give the evidence its meaning. */
 export function digestOf(guardrail: Guardrail, model: ModelLayout): string {
@@ -75,30 +81,76 @@ export function armsOf(
   rows: readonly [SlotRow, SlotRow],
   bins: readonly number[],
 ): readonly Arms[] {
+  const blocks = countedBlocks(guardrail, model)
+  const candidate = rows[CANDIDATE].counts
+  const control = rows[CONTROL].counts
   switch (guardrail.kind) {
     case 'error-rate':
-      return [errorArms(guardrail, model, rows)]
-    case 'latency': {
-      const block = latencyBlock(guardrail, model)
-      return block ? bins.map((bin) => bothArms(rows, (row) => overThreshold(block, latencyCounts(block, row), bin))) : []
-    }
+      return [
+        armsFrom(
+          first(blocks.requests, candidate),
+          first(blocks.requests, control),
+          first(blocks.errors, candidate),
+          first(blocks.errors, control),
+        ),
+      ]
+    case 'latency':
+      return blocks.latency ? latencyArms(blocks.latency, candidate, control, bins) : []
     case 'wrong-outcome':
-      return blocksRead(guardrail, model)
-        .filter((block) => block.kind === 'outcome')
-        .map((block) => bothArms(rows, (row) => wrongOutcomes(block, row)))
+      return blocks.outcomes.map((block) => wrongOutcomes(block, candidate, control))
     case 'stale':
       return [
-        bothArms(rows, (row) => ({ events: countOf('stale', guardrail, model, row), rows: countOf('requests', guardrail, model, row) })),
+        armsFrom(
+          first(blocks.requests, candidate),
+          first(blocks.requests, control),
+          first(blocks.stale, candidate),
+          first(blocks.stale, control),
+        ),
       ]
     case 'duplicate':
-      return [bothArms(rows, (row) => repeatedIds(guardrail, model, row))]
+      return [repeatedIds(blocks, candidate, control)]
     default:
-      return dataBlocks(guardrail, model).map((block) => bothArms(rows, (row) => unusable(block, row, guardrail.kind === 'unseen')))
+      return blocks.data.map((block) => unusable(block, candidate, control, guardrail.kind === 'unseen'))
   }
 }
 
+/** The blocks an event guardrail counts in. */
+interface CountedBlocks {
+  readonly model: ModelLayout
+  readonly requests: Block | undefined
+  readonly errors: Block | undefined
+  readonly latency: Block | undefined
+  readonly stale: Block | undefined
+  readonly duplicate: Block | undefined
+  readonly outcomes: readonly Block[]
+  readonly data: readonly Block[]
+}
+
+function countedBlocks(guardrail: Guardrail, model: ModelLayout): CountedBlocks {
+  const known = COUNTED.get(guardrail)
+  if (known?.model === model) return known
+  const own = blocksRead(guardrail, model)
+  // Errors are counted among all requests of the chain, whatever the guardrail lists.
+  const listed = guardrail.kind === 'error-rate' ? blocksOf(model, guardrail.chain) : own
+  const one = (kind: Block['kind']) => listed.find((block) => block.kind === kind)
+  const counted = {
+    model,
+    requests: one('requests'),
+    errors: one('errors'),
+    latency: one('latency'),
+    stale: one('stale'),
+    duplicate: one('duplicate'),
+    outcomes: own.filter((block) => block.kind === 'outcome'),
+    data: own.filter((block) => block.kind === 'feature' || block.kind === 'category' || block.kind === 'score'),
+  }
+  COUNTED.set(guardrail, counted)
+  return counted
+}
+
+const COUNTED = new WeakMap<Guardrail, CountedBlocks>()
+
 export function latencyBlock(guardrail: Guardrail, model: ModelLayout): Block | undefined {
-  return blocksRead(guardrail, model).find((block) => block.kind === 'latency')
+  return countedBlocks(guardrail, model).latency
 }
 
 /** Where the control's counts of a latency block are kept. */
@@ -117,13 +169,8 @@ export function edgeMs(block: Block, bin: number): number {
 
 /** Requests whose latency is at or over a bin's lower edge; failed ones count as over, those without a latency are left out. */
 export function overThreshold(block: Block, counts: Float64Array, bin: number): Share {
-  let under = 0
-  let rows = 0
-  for (let slot = 0; slot <= 2 * block.bins; slot += 1) {
-    rows += counts[slot]!
-    if (slot < bin) under += counts[slot]!
-  }
-  return { events: rows - under, rows }
+  const rows = sumOf(counts, 0, 2 * block.bins + 1)
+  return { events: rows - sumOf(counts, 0, bin), rows }
 }
 
 /** Bins of a latency guardrail's thresholds: the policy's own, or the control's quantiles among successful requests. */
@@ -160,60 +207,59 @@ interface Share {
   readonly rows: number
 }
 
-function bothArms(rows: readonly [SlotRow, SlotRow], count: (row: SlotRow) => Share): Arms {
-  const candidate = count(rows[CANDIDATE])
-  const control = count(rows[CONTROL])
-  return {
-    candidateRequests: candidate.rows,
-    controlRequests: control.rows,
-    candidateEvents: candidate.events,
-    controlEvents: control.events,
-  }
+function armsFrom(candidateRequests: number, controlRequests: number, candidateEvents: number, controlEvents: number): Arms {
+  return { candidateRequests, controlRequests, candidateEvents, controlEvents }
 }
 
-function errorArms(guardrail: Guardrail, model: ModelLayout, rows: readonly [SlotRow, SlotRow]): Arms {
-  const blocks = blocksOf(model, guardrail.chain)
-  const requests = blocks.find((block) => block.kind === 'requests')
-  const errors = blocks.find((block) => block.kind === 'errors')
-  const count = (row: SlotRow) => ({
-    events: errors ? row.counts[errors.countOffset]! : 0,
-    rows: requests ? row.counts[requests.countOffset]! : 0,
-  })
-  return bothArms(rows, count)
+/** Of a block with a single slot. */
+function first(block: Block | undefined, counts: Float64Array): number {
+  return block ? counts[block.countOffset]! : 0
 }
 
-function countOf(kind: Block['kind'], guardrail: Guardrail, model: ModelLayout, row: SlotRow): number {
-  const block = blocksRead(guardrail, model).find((each) => each.kind === kind)
-  return block ? row.counts[block.countOffset]! : 0
+function latencyArms(block: Block, candidate: Float64Array, control: Float64Array, bins: readonly number[]): readonly Arms[] {
+  const at = block.countOffset
+  const ours = sumOf(candidate, at, at + 2 * block.bins + 1)
+  const theirs = sumOf(control, at, at + 2 * block.bins + 1)
+  return bins.map((bin) => armsFrom(ours, theirs, ours - sumOf(candidate, at, at + bin), theirs - sumOf(control, at, at + bin)))
+}
+
+export function sumOf(counts: Float64Array, from: number, to: number): number {
+  let sum = 0
+  for (let slot = from; slot < to; slot += 1) sum += counts[slot]!
+  return sum
 }
 
 /** Among all records: a repeated id is no request, so it is not among the requests already. */
-function repeatedIds(guardrail: Guardrail, model: ModelLayout, row: SlotRow): Share {
-  const events = countOf('duplicate', guardrail, model, row)
-  return { events, rows: countOf('requests', guardrail, model, row) + events }
+function repeatedIds({ duplicate, requests }: CountedBlocks, candidate: Float64Array, control: Float64Array): Arms {
+  const [ours, theirs] = [first(duplicate, candidate), first(duplicate, control)]
+  return armsFrom(first(requests, candidate) + ours, first(requests, control) + theirs, ours, theirs)
 }
 
 /** [matured, with outcome, wrong, positive]: those without an outcome are left out unless the policy says what absence means. */
-function wrongOutcomes(block: Block, row: SlotRow): Share {
-  const known = Number.isNaN(block.absent) ? 1 : 0
-  return { events: row.counts[block.countOffset + 2]!, rows: row.counts[block.countOffset + known]! }
+function wrongOutcomes({ countOffset, absent }: Block, candidate: Float64Array, control: Float64Array): Arms {
+  const rows = countOffset + (Number.isNaN(absent) ? 1 : 0)
+  const wrong = countOffset + 2
+  return armsFrom(candidate[rows]!, control[rows]!, candidate[wrong]!, control[wrong]!)
 }
 
 function dataBlocks(guardrail: Guardrail, model: ModelLayout): readonly Block[] {
-  return blocksRead(guardrail, model).filter((block) => block.kind === 'feature' || block.kind === 'category' || block.kind === 'score')
+  return countedBlocks(guardrail, model).data
 }
 
 /**
  * Missing: not there, of another type, not finite. Unseen: an unknown label, a number outside the reference range, a score outside [0, 1].
  */
-function unusable(block: Block, row: SlotRow, unseen: boolean): Share {
-  const counts = row.counts.subarray(block.countOffset, block.countOffset + block.countSlots)
+function unusable(block: Block, candidate: Float64Array, control: Float64Array, unseen: boolean): Arms {
+  const from = block.countOffset
+  const to = from + block.countSlots
   const slots = unseen ? unseenSlots(block) : missingSlots(block)
-  let events = 0
-  let rows = 0
-  for (const count of counts) rows += count
-  for (const slot of slots) events += counts[slot]!
-  return { events, rows }
+  let ours = 0
+  let theirs = 0
+  for (const slot of slots) {
+    ours += candidate[from + slot]!
+    theirs += control[from + slot]!
+  }
+  return armsFrom(sumOf(candidate, from, to), sumOf(control, from, to), ours, theirs)
 }
 
 /** Not there, of another type, not finite. */

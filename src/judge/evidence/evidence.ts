@@ -9,6 +9,7 @@ import { logEvidenceSampleRatio } from '../../../detectors/sample-ratio.ts'
 import { logEvidenceSilence } from '../../../detectors/silence.ts'
 import type { ChainName, NonInferiority, Pane, Reading, StreamTimeMs } from '../../domain.ts'
 import type { ModelLayout } from '../../policy/layout.ts'
+import { readNow, readsOf } from './asked.ts'
 import { causeBehind } from './cause.ts'
 import type { Decided, Rewind } from './chains.ts'
 import { addStratum } from './closing.ts'
@@ -116,6 +117,7 @@ export function emptyEvidence(model: ModelLayout): EvidenceState {
   return {
     model: model.name,
     blockHashes: hashesOf(model),
+    segmentReads: readNow(model),
     stageStarts: [],
     stagesBefore: 0,
     chains: {},
@@ -150,12 +152,13 @@ export function observePane(state: EvidenceState, pane: Pane, model: ModelLayout
   if (blocks.length === 0) return { state, closed: [], decided: [{ source: pane.source, chain: pane.chain, to: pane.to }] }
   const stage = stageOf(state, pane.sliceStartMs)
   const rule = { requests: model.plan.stratumRequests, maxAgeMs: context.maxStratumAgeMs, currentStage: currentStage(state) }
-  const filled = fill(state.chains[pane.chain] ?? EMPTY_STRATA, openPane(pane, model, blocks), stage, pane.chain, rule)
+  const reads = readsOf(model, pane.chain)
+  const filled = fill(state.chains[pane.chain] ?? EMPTY_STRATA, openPane(pane, model, blocks, reads), stage, pane.chain, rule)
   const gates = pane.chain === 'exposure' ? awaitSlice(state.gates, pane, model, stage, context.commandedShare) : state.gates
   const steady = decideSteady(noteSteady(state.steady, pane, model, context.settlingUntilMs), filled.decided, model)
   let next: EvidenceState = { ...state, gates, steady, chains: { ...state.chains, [pane.chain]: filled.strata } }
   for (const stratum of filled.closed)
-    next = addStratum(next, pane.chain, sumUp(stratum, blocks, unitBlocksIn(model, pane.chain)), model, context.settlingUntilMs)
+    next = addStratum(next, pane.chain, sumUp(stratum, reads, unitBlocksIn(model, pane.chain)), model, context.settlingUntilMs)
   return { state: next, closed: filled.closed.length > 0 ? [pane.chain] : [], decided: filled.decided }
 }
 

@@ -5,10 +5,10 @@
 import { promotionProof } from '../../../detectors/risk-budget.ts'
 import type { NonInferiority } from '../../domain.ts'
 import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
+import { alphaOf, weightOf } from './asked.ts'
 import { coverageNow } from './coverage.ts'
 import { eventBlock, isDataQuality, latencyBlock, latencyKey, scopesOf } from './events.ts'
 import {
-  alphaOf,
   type Effect,
   eventEffect,
   evidenceIn,
@@ -18,7 +18,6 @@ import {
   scoreEffectNow,
   scoreUnit,
   seriesIn,
-  weightOf,
 } from './readings.ts'
 import { isScore, isShape } from './series.ts'
 import type { EvidenceState } from './state.ts'

@@ -10,11 +10,21 @@ import { effectInterval, type Interval, rareEventInterval } from '../../../detec
 import { meanDifference, riskDifference } from '../../../detectors/effects.ts'
 import { rowsNeeded } from '../../../detectors/risk-budget.ts'
 import type { Reading } from '../../domain.ts'
-import { ALL_SCOPE, type Guardrail, type ModelLayout, type Plan } from '../../policy/layout.ts'
+import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
+import { alphaOf, type Place, placesOf } from './asked.ts'
 import { calibrationInWords, performanceInWords } from './calibration.ts'
 import { distancesInWords } from './distances.ts'
-import { blocksRead, eventBlock, eventNames, featureName, scopesOf } from './events.ts'
-import { emptySeries, logEvidenceOf, logEvidenceOfEvent, logEvidenceOfShape, logMeanOf, probabilityBlock, unitOfScore } from './series.ts'
+import { blocksRead, eventBlock, eventNames, featureName } from './events.ts'
+import {
+  emptySeries,
+  isScore,
+  logEvidenceOf,
+  logEvidenceOfEvent,
+  logEvidenceOfShape,
+  logMeanOf,
+  probabilityBlock,
+  unitOfScore,
+} from './series.ts'
 import {
   CANDIDATE,
   type CalibrationSeries,
@@ -84,8 +94,11 @@ export function seriesIn(state: EvidenceState, guardrail: Guardrail, scope: stri
 
 /** ln of the e-value for harm. With units: the mean of first exposures and of all requests, tempered; of the first alone after a placebo. */
 export function evidenceIn(state: EvidenceState, guardrail: Guardrail, scope: string, model: ModelLayout): number {
-  const key = seriesKey(guardrail.name, scope)
-  const lambdas = lambdasOf(guardrail, model)
+  return evidenceAt(state, guardrail, { scope, key: seriesKey(guardrail.name, scope) }, model)
+}
+
+function evidenceAt(state: EvidenceState, guardrail: Guardrail, { scope, key }: Pick<Place, 'scope' | 'key'>, model: ModelLayout): number {
+  const lambdas = isScore(guardrail) ? lambdasOf(guardrail, model) : NO_LAMBDAS
   const plain = logEvidenceOf(state.series[key] ?? emptySeries(guardrail, scope, model), lambdas)
   const tempered = state.tempered[key]
   if (tempered === undefined) return plain
@@ -93,32 +106,37 @@ export function evidenceIn(state: EvidenceState, guardrail: Guardrail, scope: st
   return logMeanOf([plain, logEvidenceOf(tempered, lambdas)])
 }
 
+const NO_LAMBDAS: readonly number[] = []
+
 export function lambdasOf(guardrail: Guardrail, model: ModelLayout): readonly number[] {
   return probabilityBlock(guardrail, model)?.lambdas ?? []
 }
 
-/** Level of an action's whole budget. */
-export function alphaOf(action: Guardrail['action'], plan: Plan): number {
-  if (action === 'rollback') return plan.rollbackAlpha
-  // A lift begins the evidence of throttles anew: their budget is shared by all the beginnings there may be.
-  return action === 'throttle' ? plan.throttleAlpha / (plan.maxLifts + 1) : plan.throttleAlpha
-}
-
-/** Share of the action's budget that one guardrail has in one scope. */
-export function weightOf(guardrail: Guardrail, scope: string, plan: Plan): number {
-  const heft = (each: Guardrail) => (each.class === 'critical' ? 2 : 1)
-  const rivals = plan.guardrails.filter((each) => each.action === guardrail.action)
-  const mine = heft(guardrail) / rivals.reduce((sum, each) => sum + heft(each), 0)
-  const segments = scopesOf(guardrail).length - 1
-  if (segments === 0) return mine
-  return scope === ALL_SCOPE ? mine / 2 : mine / 2 / segments
-}
-
 /** Those that fired alone; else, when together they cross the limit, the one that carries most. */
 function callsFor(action: 'rollback' | 'throttle' | 'hold', state: EvidenceState, model: ModelLayout): readonly Reading[] {
+  if (isQuiet(action, state, model)) return NO_CALLS
   const mine = model.plan.guardrails.flatMap((each) => (each.action === action ? strengthsOf(each, state, model) : []))
   return strongest(mine, alphaOf(action, model.plan)).map((strength) => readingOf(strength, state, model))
 }
+
+const NO_CALLS: readonly Reading[] = []
+
+/** Nothing near its limit, alone or together: so it is after nearly every stratum, and then nothing is gathered. */
+function isQuiet(action: Guardrail['action'], state: EvidenceState, model: ModelLayout): boolean {
+  let together = 0
+  for (const guardrail of model.plan.guardrails) {
+    if (guardrail.action !== action) continue
+    for (const place of placesOf(guardrail, model)) {
+      const logEvidence = evidenceAt(state, guardrail, place, model)
+      if (!(logEvidence < place.logLimit)) return false
+      together += place.weight * Math.exp(logEvidence)
+    }
+  }
+  return together * alphaOf(action, model.plan) < ALMOST
+}
+
+/** Of the budget: what comes nearer is looked at closely. */
+const ALMOST = 0.99
 
 function strongest(mine: readonly Strength[], alpha: number): readonly Strength[] {
   const excess = (strength: Strength) => strength.logEvidence - strength.logLimit
@@ -129,11 +147,10 @@ function strongest(mine: readonly Strength[], alpha: number): readonly Strength[
 }
 
 function strengthsOf(guardrail: Guardrail, state: EvidenceState, model: ModelLayout): readonly Strength[] {
-  const alpha = alphaOf(guardrail.action, model.plan)
-  return scopesOf(guardrail).map((scope) => {
-    const series = seriesIn(state, guardrail, scope, model)
-    const weight = weightOf(guardrail, scope, model.plan)
-    return { guardrail, series, logEvidence: evidenceIn(state, guardrail, scope, model), logLimit: -Math.log(alpha * weight), weight }
+  return placesOf(guardrail, model).map((place) => {
+    const series = seriesIn(state, guardrail, place.scope, model)
+    const { logLimit, weight } = place
+    return { guardrail, series, logEvidence: evidenceAt(state, guardrail, place, model), logLimit, weight }
   })
 }
 

@@ -12,10 +12,10 @@
  */
 import { type BoundedArms, emptyBounded, logEvidenceBounded, observeBounded } from '../../../detectors/bounded-mean.ts'
 import { emptyCalibration, logEvidenceCalibration, observeCalibration } from '../../../detectors/calibration-residual.ts'
-import { emptyDistribution, observeDistribution } from '../../../detectors/distribution.ts'
+import { emptyDistribution, logMeanOfCapitals, observeDistribution } from '../../../detectors/distribution.ts'
 import { emptyMeanDifference, emptyRiskDifference, observeMeanDifference, observeRiskDifference } from '../../../detectors/effects.ts'
 import { logMarginFromPoints, logMarginFromPointsFewer } from '../../../detectors/margin.ts'
-import { logMean, logSumExp } from '../../../detectors/math/log-sum-exp.ts'
+import { logMean } from '../../../detectors/math/log-sum-exp.ts'
 import { deviationOfRate } from '../../../detectors/risk-budget.ts'
 import { retempered } from '../../../detectors/tempering.ts'
 import { type Arms, DEFAULT_GRID, EVEN_GRID, emptyTwoArm, logEvidenceTwoArm, observeTwoArm } from '../../../detectors/two-arm.ts'
@@ -31,7 +31,7 @@ import {
   latencyBlock,
   latencyKey,
   orderedBins,
-  overThreshold,
+  sumOf,
 } from './events.ts'
 import {
   CANDIDATE,
@@ -147,63 +147,67 @@ function evidenceOnly(isFewerHarm: boolean) {
 }
 
 function observeEvents(series: EventSeries, guardrail: Guardrail, rows: readonly [SlotRow, SlotRow], around: Surroundings): Series {
-  const bins = around.state.thresholdBins[guardrail.name] ?? []
+  const bins = around.state.thresholdBins[guardrail.name] ?? NO_BINS
   if (guardrail.kind === 'latency' && (!around.settled || bins.length === 0)) return series
   const counts = armsOf(guardrail, around.model, rows, bins)
-  const before = controlBefore(series, guardrail, bins, around)
+  const before = guardrail.kind === 'latency' ? latencyBefore(series, guardrail, bins, around) : null
   const events = series.events.map((event, index) => {
     const arms = counts[index]
-    if (!arms || arms.candidateRequests === 0 || arms.controlRequests === 0) return arms ? learn(event, arms) : event
+    if (arms === undefined) return event
+    if (arms.candidateRequests === 0 || arms.controlRequests === 0) return learn(event, arms)
     const temper = around.temper?.(eventBlock(guardrail, around.model, index)) ?? 1
-    return observeEvent(event, arms, before[index]!, guardrail, around.inStage, temper)
+    const eventsBefore = before === null ? event.whole.controlEvents : before.events[index]!
+    const rowsBefore = before === null ? event.whole.controlRequests : before.rows
+    return observeEvent(event, arms, eventsBefore, rowsBefore, guardrail, around.inStage, temper)
   })
   return { ...series, strata: series.strata + 1, events }
 }
 
-interface Rate {
-  readonly events: number
-  readonly rows: number
-}
+const NO_BINS: readonly number[] = []
 
-/** The control's events and rows in the strata before; for latency read off its counts, since thresholds move with the stage. */
-function controlBefore(series: EventSeries, guardrail: Guardrail, bins: readonly number[], around: Surroundings): readonly Rate[] {
-  const block = guardrail.kind === 'latency' ? latencyBlock(guardrail, around.model) : undefined
-  const counts = block && around.state.controlLatency[latencyKey(block, series.scope)]
-  return series.events.map((event, index) => {
-    if (block) return counts ? overThreshold(block, counts, bins[index]!) : { events: 0, rows: 0 }
-    return { events: event.whole.controlEvents, rows: event.whole.controlRequests }
-  })
+/** The control's rows and events in the strata before, read off its latency counts, since thresholds move with the stage. */
+function latencyBefore({ events, scope }: EventSeries, guardrail: Guardrail, bins: readonly number[], { state, model }: Surroundings) {
+  const block = latencyBlock(guardrail, model)
+  if (block === undefined) return null
+  const counts = state.controlLatency[latencyKey(block, scope)]
+  if (counts === undefined) return { rows: 0, events: events.map(() => 0) }
+  const rows = sumOf(counts, 0, 2 * block.bins + 1)
+  return { rows, events: events.map((_, index) => rows - sumOf(counts, 0, bins[index]!)) }
 }
 
 function observeEvent(
   event: EventEvidence,
   arms: Arms,
-  before: Rate,
+  eventsBefore: number,
+  rowsBefore: number,
   guardrail: Guardrail,
   inStage: boolean,
   temper: number,
 ): EventEvidence {
-  const learnt = learn(event, arms)
-  const effect = inStage ? stageEffect(event, arms, temper) : {}
-  const isUnknown = guardrail.margin > 0 && before.rows < CONTROL_ROWS_FOR_MARGIN
-  if (isUnknown || !Number.isFinite(temper)) return { ...learnt, ...effect }
-  const held = heldAt({ ...learnt, ...effect }, temper)
-  const logMore = logMarginFromPoints(guardrail.margin, before.events, before.rows)
+  const learnt = inStage ? stageEffect(event, arms, temper) : learn(event, arms)
+  const isUnknown = guardrail.margin > 0 && rowsBefore < CONTROL_ROWS_FOR_MARGIN
+  if (isUnknown || !Number.isFinite(temper)) return learnt
+  const held = heldAt(learnt, temper)
+  const logMore = logMarginFromPoints(guardrail.margin, eventsBefore, rowsBefore)
   const more = observeTwoArm(held.more, arms, logMore, 'more', DEFAULT_GRID, temper)
-  if (!held.fewer) return { ...held, more }
-  const logFewer = logMarginFromPointsFewer(guardrail.margin, before.events, before.rows)
-  return { ...held, more, fewer: observeTwoArm(held.fewer, arms, logFewer, 'fewer', DEFAULT_GRID, temper) }
+  const logFewer = held.fewer === null ? 0 : logMarginFromPointsFewer(guardrail.margin, eventsBefore, rowsBefore)
+  const fewer = held.fewer === null ? null : observeTwoArm(held.fewer, arms, logFewer, 'fewer', DEFAULT_GRID, temper)
+  const { whole, stage, effect, deviation } = held
+  return { more, fewer, temper: held.temper ?? 1, whole, stage, effect, deviation }
 }
 
-function learn(event: EventEvidence, arms: Arms): EventEvidence {
-  return { ...event, whole: plus(event.whole, arms) }
+/** Written out field by field, here and below: this is done for every event of every scope of every stratum. */
+function learn({ more, fewer, temper = 1, whole, stage, effect, deviation }: EventEvidence, arms: Arms): EventEvidence {
+  return { more, fewer, temper, whole: plus(whole, arms), stage, effect, deviation }
 }
 
-function stageEffect(event: EventEvidence, arms: Arms, temper: number): Pick<EventEvidence, 'stage' | 'effect' | 'deviation'> {
+function stageEffect(event: EventEvidence, arms: Arms, temper: number): EventEvidence {
+  const { more, fewer, temper: stands = 1, deviation: found } = event
   const whole = plus(event.whole, arms)
   const rate = (whole.controlEvents + 0.5) / (whole.controlRequests + 1)
-  const deviation = event.deviation > 0 ? event.deviation : deviationOfRate(rate, shareOf(arms)) * widening(temper)
-  return { stage: plus(event.stage, arms), effect: observeRiskDifference(event.effect, arms), deviation }
+  const deviation = found > 0 ? found : deviationOfRate(rate, shareOf(arms)) * widening(temper)
+  const effect = observeRiskDifference(event.effect, arms)
+  return { more, fewer, temper: stands, whole, stage: plus(event.stage, arms), effect, deviation }
 }
 
 /** How much wider than that of independent requests a deviation is; while that is not known, an interval is tuned as if it were not. */
@@ -359,21 +363,22 @@ function observeShape(series: ShapeSeries, guardrail: Guardrail, rows: readonly 
   return { ...series, strata: series.strata + 1, blocks }
 }
 
-/** All bets of the even grid weigh the same, so `logEvidenceDistribution` is the mean over them all: one pass, ten times as fast. */
+/** All bets of the even grid weigh the same, so the evidence is the mean over them all: one pass, ten times as fast. */
 function observeBlock(shape: ShapeEvidence, block: Block, rows: readonly [SlotRow, SlotRow], temper: number): ShapeEvidence {
-  const slots = (row: SlotRow) => row.counts.subarray(block.countOffset, block.countOffset + block.countSlots)
-  const candidate = slots(rows[CANDIDATE])
-  const control = slots(rows[CONTROL])
+  const [from, to] = [block.countOffset, block.countOffset + block.countSlots]
+  const candidate = rows[CANDIDATE].counts.subarray(from, to)
+  const control = rows[CONTROL].counts.subarray(from, to)
   const candidateRequests = total(candidate)
   const controlRequests = total(control)
   if (candidateRequests === 0 || controlRequests === 0) return shape
-  const learnt = { ...shape, candidate: added(shape.candidate, candidate), control: added(shape.control, control) }
-  if (!Number.isFinite(temper)) return learnt
+  const sums = { candidate: added(shape.candidate, candidate), control: added(shape.control, control) }
+  if (!Number.isFinite(temper)) return { ...shape, ...sums }
   const arms = { candidate, control, orderedBins: orderedBins(block), candidateRequests, controlRequests }
-  const stands = Math.max(temper, shape.temper ?? 1)
-  const held = { ...shape.evidence, logMixture: retempered(shape.evidence.logMixture, shape.temper ?? 1, stands) }
+  const stood = shape.temper ?? 1
+  const stands = Math.max(temper, stood)
+  const held = stands > stood ? { ...shape.evidence, logMixture: retempered(shape.evidence.logMixture, stood, stands) } : shape.evidence
   const evidence = observeDistribution(held, arms, EVEN_GRID, temper)
-  return { ...learnt, evidence, logEvidence: logSumExp(evidence.logMixture) - Math.log(evidence.logMixture.length), temper: stands }
+  return { block: shape.block, evidence, logEvidence: logMeanOfCapitals(evidence.logMixture), ...sums, temper: stands }
 }
 
 function total(counts: Float64Array): number {

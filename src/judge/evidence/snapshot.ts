@@ -5,7 +5,7 @@
  * Evidence whose meaning has changed since (another digest, another block hash) is left out when it is read.
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
-import type { Guardrail, ModelLayout } from '../../policy/layout.ts'
+import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
 import { latencyKey } from './events.ts'
 import type { ChainStrata, EvidenceState, OpenPane, OpenStratum, Series } from './state.ts'
 import { steadyStillMeant } from './steady/steady.ts'
@@ -45,6 +45,7 @@ function stillMeant(state: EvidenceState, fresh: EvidenceState, model: ModelLayo
   return {
     ...state,
     blockHashes: fresh.blockHashes,
+    segmentReads: fresh.segmentReads ?? {},
     series,
     tempered: sameMeaning(state.tempered ?? {}, fresh.tempered),
     units: unitsMeant(state.units ?? {}, model),
@@ -82,17 +83,24 @@ function latencyKeys(model: ModelLayout): readonly string[] {
   return blocks.map((block) => latencyKey(block, ''))
 }
 
-/** Open panes keep the blocks whose hash is still the layout's. */
+/**
+ * Open panes keep the blocks whose hash is still the layout's. Where more of a segment is read now than they kept of it, they say nothing of
+ * that segment: counts of a part of a stratum's requests would be compared with those of all.
+ */
 function chainsMeant(state: EvidenceState, fresh: EvidenceState): EvidenceState['chains'] {
   const chains: Record<string, ChainStrata> = {}
   for (const [chain, strata] of Object.entries(state.chains)) {
     const isSame = (id: string) => state.blockHashes[`${chain}|${id}`] === fresh.blockHashes[`${chain}|${id}`]
+    const isWhole = (scope: string) => {
+      const kept = scope === ALL_SCOPE ? undefined : (state.segmentReads?.[`${chain}|${scope}`] ?? (state.segmentReads && []))
+      return kept === undefined || (fresh.segmentReads?.[`${chain}|${scope}`] ?? []).every((id) => kept.includes(id))
+    }
     const ofPane = (pane: OpenPane): OpenPane => ({
       ...pane,
       cells: pane.cells.map((cell) => ({
         ...cell,
         population: cell.population ?? 'all',
-        blocks: cell.blocks.filter(([id]) => isSame(id)),
+        blocks: isWhole(cell.scope) ? cell.blocks.filter(([id]) => isSame(id)) : [],
       })),
     })
     const ofStratum = (stratum: OpenStratum): OpenStratum => ({ ...stratum, panes: stratum.panes.map(ofPane) })

@@ -22,6 +22,8 @@ export interface EvidenceState {
   readonly model: string
   /** Hash of each block of the layout, by `<chain>|<block>`: what open panes were read with. */
   readonly blockHashes: Readonly<Record<string, string>>
+  /** Blocks that open panes hold of each segment, by `<chain>|<scope>`; absent in states of an earlier version: all. */
+  readonly segmentReads?: Readonly<Record<string, readonly string[]>>
   /** When each stage began, ascending; a slice belongs to the last stage that began at or before it. */
   readonly stageStarts: readonly StreamTimeMs[]
   /** Stages begun before the oldest of those. */

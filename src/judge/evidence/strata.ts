@@ -3,7 +3,7 @@
  * One is filled from one source until it holds enough requests and both arms. A source too thin to fill one in time hands its panes
  * to a pool shared by such sources. No stratum spans a change of command: what is open then goes to the pool of its own stage.
  */
-import type { ChainName, Pane, PaneCell, Population, StreamTimeMs } from '../../domain.ts'
+import type { BlockCounts, ChainName, Pane, PaneCell, StreamTimeMs } from '../../domain.ts'
 import { ALL_SCOPE, type Block, type ModelLayout } from '../../policy/layout.ts'
 import type { Decided } from './chains.ts'
 import { CANDIDATE, type ChainStrata, CONTROL, type OpenCell, type OpenPane, type OpenStratum } from './state.ts'
@@ -26,6 +26,28 @@ export interface Filled {
 
 export const EMPTY_STRATA: ChainStrata = { open: {}, pools: [], closed: 0, thin: {}, letGoUntilMs: 0 }
 
+/** What is read of one scope of a chain: its blocks, and the slots up to the end of the last of them. */
+export interface ScopeRead {
+  readonly blocks: readonly Block[]
+  readonly ids: ReadonlySet<string>
+  readonly countSlots: number
+  readonly sumSlots: number
+}
+
+/** By scope; of one that is not listed nothing is read. */
+export type Reads = ReadonlyMap<string, ScopeRead>
+
+export function slotsOf(blocks: readonly Block[]): Pick<ScopeRead, 'countSlots' | 'sumSlots'> {
+  const summed = blocks.filter((block) => SUMMED.includes(block.kind))
+  return {
+    countSlots: blocks.reduce((most, block) => Math.max(most, block.countOffset + block.countSlots), 0),
+    sumSlots: summed.reduce((most, block) => Math.max(most, block.sumOffset + block.sumSlots), 0),
+  }
+}
+
+/** Of other blocks evidence reads counts alone. */
+const SUMMED: readonly Block['kind'][] = ['probability', 'value', 'unit-buckets']
+
 /** Blocks that arrive on a chain; none when the model knows no such chain. */
 export function blocksOf(model: ModelLayout, chain: ChainName): readonly Block[] {
   if (chain === 'exposure') return model.exposureBlocks
@@ -33,15 +55,24 @@ export function blocksOf(model: ModelLayout, chain: ChainName): readonly Block[]
   return model.horizons.find((horizon) => horizon.chain === chain)?.blocks ?? []
 }
 
-/** What evidence needs of a pane: both arms, blocks whose hash is ours; strata are cut by requests of all, whatever is judged. */
-export function openPane(pane: Pane, model: ModelLayout, blocks: readonly Block[]): OpenPane {
-  const known = [...blocks, ...(model.unitBlocks?.[pane.chain] ?? [])]
-  const ours = new Set(known.filter((block) => pane.blockHashes.get(block.id) === block.hash).map((block) => block.id))
+/**
+ * What evidence needs of a pane: both arms, in each scope the blocks that are read there and whose hash is ours. Strata are cut by
+ * requests of all, whatever is judged.
+ */
+export function openPane(pane: Pane, model: ModelLayout, blocks: readonly Block[], reads: Reads): OpenPane {
+  const unitBlocks = model.unitBlocks?.[pane.chain] ?? []
   const cells: OpenCell[] = []
   for (const cell of pane.cells) {
     const arm = armOf(cell, model)
     if (arm === null || (cell.population !== 'all' && !model.hasUnits)) continue
-    cells.push({ scope: cell.scope, arm, population: cell.population, blocks: [...cell.blocks].filter(([id]) => ours.has(id)) })
+    const wanted = cell.population === 'units' ? unitBlocks : reads.get(cell.scope)?.blocks
+    if (wanted === undefined) continue
+    const kept: (readonly [string, BlockCounts])[] = []
+    for (const { id, hash } of wanted) {
+      const numbers = cell.blocks.get(id)
+      if (numbers !== undefined && pane.blockHashes.get(id) === hash) kept.push([id, numbers])
+    }
+    cells.push({ scope: cell.scope, arm, population: cell.population, blocks: kept })
   }
   const [candidate, control] = requestsOf(pane, model, blocks, 'all')
   return { source: pane.source, to: pane.to, sliceStartMs: pane.sliceStartMs, sliceEndMs: pane.sliceEndMs, candidate, control, cells }
@@ -72,13 +103,13 @@ export function armOf(cell: PaneCell, model: ModelLayout): typeof CANDIDATE | ty
 
 /** The block that counts a chain's rows: requests, else matured predictions, else scored rows. */
 function counterOf(pane: Pane, blocks: readonly Block[]): Block | null {
-  const ours = blocks.filter((block) => pane.blockHashes.get(block.id) === block.hash)
-  for (const kind of ['requests', 'outcome', 'probability', 'value']) {
-    const block = ours.find((candidate) => candidate.kind === kind)
-    if (block) return block
+  for (const kind of COUNTERS) {
+    for (const block of blocks) if (block.kind === kind && pane.blockHashes.get(block.id) === block.hash) return block
   }
   return null
 }
+
+const COUNTERS: readonly Block['kind'][] = ['requests', 'outcome', 'probability', 'value']
 
 function rowsOfBlock(block: Block, counts: Float64Array | undefined): number {
   if (!counts) return 0
@@ -264,38 +295,57 @@ export interface SlotRow {
   readonly sums: Float64Array
 }
 
-export function sumUp(stratum: OpenStratum, blocks: readonly Block[], unitBlocks: readonly Block[] = []): ClosedStratum {
-  const cells = stratum.panes.flatMap((pane) => pane.cells)
-  const of = (population: Population) => cells.filter((cell) => cell.population === population)
-  const sinceMs = Math.min(...stratum.panes.map((pane) => pane.sliceStartMs))
-  return {
-    stage: stratum.stage,
-    sinceMs,
-    candidate: stratum.candidate,
-    control: stratum.control,
-    panes: stratum.panes.length,
-    rows: armRows(of('all'), blocks),
-    first: armRows(of('first'), blocks),
-    buckets: armRows(of('units'), unitBlocks).get(ALL_SCOPE)?.[CONTROL] ?? null,
+/** `reads`: what is read of each scope; of the others nothing is summed up. */
+export function sumUp(stratum: OpenStratum, reads: Reads, unitBlocks: readonly Block[] = []): ClosedStratum {
+  const rows = new Map<string, [SlotRow, SlotRow]>()
+  const first = new Map<string, [SlotRow, SlotRow]>()
+  let buckets: SlotRow | null = null
+  let sinceMs = Number.POSITIVE_INFINITY
+  for (const { cells, sliceStartMs } of stratum.panes) {
+    sinceMs = Math.min(sinceMs, sliceStartMs)
+    for (const cell of cells) {
+      if (cell.population === 'units') {
+        if (cell.arm !== CONTROL || cell.scope !== ALL_SCOPE) continue
+        buckets ??= emptyRow(slotsOf(unitBlocks))
+        addCell(buckets, cell, unitBlocks)
+        continue
+      }
+      const read = reads.get(cell.scope)
+      if (read !== undefined) addCell(armsIn(cell.population === 'all' ? rows : first, cell.scope, read)[cell.arm], cell, read.blocks)
+    }
+  }
+  const { stage, candidate, control, panes } = stratum
+  return { stage, sinceMs, candidate, control, panes: panes.length, rows, first, buckets }
+}
+
+function armsIn(rows: Map<string, [SlotRow, SlotRow]>, scope: string, slots: Slots): readonly [SlotRow, SlotRow] {
+  const known = rows.get(scope)
+  if (known !== undefined) return known
+  const arms: [SlotRow, SlotRow] = [emptyRow(slots), emptyRow(slots)]
+  rows.set(scope, arms)
+  return arms
+}
+
+type Slots = Pick<ScopeRead, 'countSlots' | 'sumSlots'>
+
+function emptyRow({ countSlots, sumSlots }: Slots): SlotRow {
+  return { counts: new Float64Array(countSlots), sums: sumSlots === 0 ? NO_SUMS : new Float64Array(sumSlots) }
+}
+
+const NO_SUMS = new Float64Array(0)
+
+function addCell(row: SlotRow, { blocks }: OpenCell, layout: readonly Block[]): void {
+  // Both lists are in the layout's order, save in states stored by an earlier version.
+  let place = 0
+  for (const [id, { counts, sums }] of blocks) {
+    if (layout[place]?.id !== id) place = layout.findIndex((block) => block.id === id)
+    const block = layout[place++]
+    if (block === undefined) continue
+    addSlots(row.counts, block.countOffset, counts, Math.min(block.countSlots, counts.length))
+    if (SUMMED.includes(block.kind)) addSlots(row.sums, block.sumOffset, sums, Math.min(block.sumSlots, sums.length))
   }
 }
 
-function armRows(cells: readonly OpenCell[], blocks: readonly Block[]): ArmRows {
-  const byId = new Map(blocks.map((block) => [block.id, block]))
-  const countSlots = Math.max(0, ...blocks.map((block) => block.countOffset + block.countSlots))
-  const sumSlots = Math.max(0, ...blocks.map((block) => block.sumOffset + block.sumSlots))
-  const emptyRow = (): SlotRow => ({ counts: new Float64Array(countSlots), sums: new Float64Array(sumSlots) })
-  const rows = new Map<string, readonly [SlotRow, SlotRow]>()
-  for (const cell of cells) {
-    let arms = rows.get(cell.scope)
-    if (!arms) rows.set(cell.scope, (arms = [emptyRow(), emptyRow()]))
-    for (const [id, numbers] of cell.blocks) addInto(arms[cell.arm], byId.get(id), numbers.counts, numbers.sums)
-  }
-  return rows
-}
-
-function addInto(row: SlotRow, block: Block | undefined, counts: Float64Array, sums: Float64Array): void {
-  if (!block) return
-  for (let slot = 0; slot < block.countSlots; slot += 1) row.counts[block.countOffset + slot]! += counts[slot] ?? 0
-  for (let slot = 0; slot < block.sumSlots; slot += 1) row.sums[block.sumOffset + slot]! += sums[slot] ?? 0
+function addSlots(row: Float64Array, at: number, slots: Float64Array, length: number): void {
+  for (let slot = 0; slot < length; slot += 1) row[at + slot]! += slots[slot]!
 }

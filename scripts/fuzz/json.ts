@@ -1,30 +1,17 @@
 /**
- * Differential test of the JSON layers: template, walk and JSON.parse read the same damaged records, and must agree bit for bit.
- *
- * More cases, another seed: `npx tsx test/ingest/json-fuzz.ts 300000 7`
+ * Differential test of reading JSON: templates, the walk and JSON.parse read the same damaged records through whole ingests, and must give
+ * the same columns and the same refusals, bit for bit.
  */
 import assert from 'node:assert/strict'
-import { fileURLToPath } from 'node:url'
-import { pathTree } from '../../src/ingest/fields.ts'
-import { ABSENT, FALSE, LONG, NUMBER, OTHER, Registers, STRING, TEXT, TRUE } from '../../src/ingest/registers.ts'
-import { JsonDecoder, type JsonLayer } from '../../src/ingest/scan-json.ts'
+import type { DescribedOutcomeBatch, RecordBatch, Rejected } from '../../src/domain.ts'
+import type { Way } from '../../src/ingest/decoder.ts'
+import { describedIngest, type Ingest } from '../../src/ingest/ingest.ts'
+import { systemClock } from '../../src/kit/clock.ts'
 import { type Random, seededRandom } from '../../src/kit/random.ts'
-import { batchOf } from './batches.ts'
+import type { InputLayout } from '../../src/policy/layout.ts'
+import { at, batchOf, inputOf, layoutOf, PLAIN_FIELDS, WORKLOAD } from './batches.ts'
+import { columnsOf, type FuzzReport, type Parser } from './parser.ts'
 
-const PATHS = [
-  ['id'],
-  ['ts'],
-  ['model'],
-  ['segment'],
-  ['score'],
-  ['decision'],
-  ['error'],
-  ...Array.from({ length: 8 }, (_, index) => ['features', `f${index + 1}`]),
-  ['features', 'c1'],
-  ['meta', 'deep', 'rev'],
-  ['meta', 'deep'],
-  ['größe'],
-]
 const NUMBERS =
   '0 -0 0.0 -0.0 1 -1 0.1 00 01 -01 1. .5 - +1 1e3 1E-3 1e 1e+ 1.5e10 123456789012345 1234567890123456 12345678901234567890 9007199254740993 0.1234567890123456789 0.000000000000000000001 1e400 -1e400 4.35 2.675 1.005 1750000000000 1750000000000.5 NaN Infinity 0x10 1_000 0.30000000000000004 5e-324 99999999999999.9 1.7976931348623157e308 1e-05 1.0.0 --1 9999999999999999'.split(
     ' ',
@@ -113,11 +100,13 @@ class Maker {
       ['"id"', `"${this.int(2 ** 31).toString(16)}-${this.int(2 ** 31).toString(16)}"`],
       ['"ts"', String(1.75e12 + this.int(1e6))],
       ['"model"', this.pick(['"fraud"', '"credit-risk"'])],
-      ['"segment"', this.pick(['"de"', '"fr"'])],
+      ['"version"', this.pick(['"v1"', '"v2"'])],
+      ['"segment"', this.pick(['"de"', '"fr"', '"us"'])],
       ['"unit"', `"u${this.int(1e5)}"`],
       ['"score"', this.number(1, this.pick([4, 17]))],
       ['"decision"', this.pick(['"accept"', '"reject"'])],
-      ['"error"', this.pick(['true', 'false'])],
+      ['"latencyMs"', this.number(50, 2)],
+      ['"error"', this.pick(['true', 'false', 'false', '0', '1'])],
       ['"meta"', [['"deep"', [['"rev"', '"r7"']]]]],
       ['"features"', features],
     ]
@@ -161,6 +150,7 @@ class Maker {
     return () => this.pick(['', '', ' ', '\n', '\t', '  ', '\r\n'])
   }
 
+  /** A quarter is whole; of the rest most have something wrong. */
   record(): Buffer {
     const list = this.members(false)
     if (this.chance(0.6)) for (let rounds = 1 + this.int(2); rounds > 0; rounds--) this.mutate(list)
@@ -174,68 +164,101 @@ function write(list: readonly Member[], gap: () => string): string {
   return `{${gap()}${members.join(`${gap()},${gap()}`)}${gap()}}`
 }
 
-interface Reading {
-  readonly decoder: JsonDecoder
-  readonly registers: Registers
+/** Three ways to map the same records: every kind of field, test, scale, constant and default among them. */
+const INPUTS: readonly InputLayout[] = [
+  WORKLOAD,
+  inputOf({
+    fields: {
+      ...PLAIN_FIELDS,
+      version: at('version', { default: 'v2' }),
+      time: at('ts', { isTime: true, scale: 0.5 }),
+      unit: at('größe', { default: 'someone' }),
+      score: at('score', { scale: 0.25 }),
+      decision: at('score', { test: { kind: 'atLeast', limit: 0.5 } }),
+      latency: at('features.f1', { scale: 1000, default: 7 }),
+      label: at('error', { test: { kind: 'truthy' } }),
+      value: at('features.f2'),
+    },
+    numbers: [
+      { name: 'deep', path: at('meta.deep') },
+      { name: 'score', path: at('score') },
+    ],
+    symbols: [{ name: 'rev', path: at('meta.deep.rev'), values: ['r7', '7', 'true', 'é'] }],
+    dimensions: [{ name: 'c1', path: at('features.c1', { default: 'cat3' }), values: ['cat1', 'cat3', '__other__'] }],
+  }),
+  inputOf({
+    fields: {
+      id: at('score'),
+      model: at('', { constant: 'fraud' }),
+      version: at('rev', { default: 'v1' }),
+      unit: at('ts'),
+      error: at('decision', { test: { kind: 'equals', text: 'reject' } }),
+      decision: at('größe', { test: { kind: 'equals', text: 'é' }, default: 'é' }),
+      value: at('score', { scale: -1 }),
+    },
+    symbols: [{ name: 'segment', path: at('segment'), values: ['de', 'fr', '7', 'accept'] }],
+    dimensions: [{ name: 'extra', path: at('extra'), values: ['0', 'true', '__other__'] }],
+  }),
+]
+
+const WAYS: readonly Way[] = ['program', 'steps', 'definition']
+const RECORDS_PER_LESSON = 4_000
+const RECORDS_PER_BATCH = 500
+
+function ingestsOf(input: InputLayout): readonly Ingest<DescribedOutcomeBatch>[] {
+  const described = input.fields.label === null && input.fields.value === null ? withLabel(input) : input
+  // A layout of its own: nothing is learned before.
+  const layout = layoutOf({ described, recordBytesMax: 2_000 })
+  return WAYS.map((way) => describedIngest(layout, 4, systemClock, way))
 }
 
-function reading(layer: JsonLayer): Reading {
-  const registers = new Registers(PATHS.length, [])
-  return { decoder: new JsonDecoder(pathTree(PATHS), registers, layer), registers }
+function withLabel(input: InputLayout): InputLayout {
+  return { ...input, fields: { ...input.fields, label: at('features.f8', { test: { kind: 'atLeast', limit: 4 } }), value: at('ts') } }
 }
-
-/** What a decoder says of a record, as plain data. */
-function answer({ decoder, registers }: Reading, start: number, end: number): unknown {
-  const problem = decoder.decode(start, end)
-  return problem === null ? PATHS.map((_, slot) => plain(registers, slot)) : problem
-}
-
-function plain(registers: Registers, slot: number): unknown {
-  const kind = registers.kinds[slot]!
-  if (kind === NUMBER) return registers.numbers[slot]
-  if (kind === STRING || kind === TEXT || kind === LONG) {
-    registers.textOf(slot)
-    return registers.textBytes.toString('latin1', registers.textStart, registers.textEnd)
-  }
-  return { [ABSENT]: 'absent', [TRUE]: true, [FALSE]: false, [OTHER]: 'other' }[kind]
-}
-
-export interface FuzzCounts {
-  readonly used: number
-  readonly broken: number
-  readonly layers: { template: number; walk: number; parse: number }
-}
-
-const CASES_PER_LESSON = 2_000
 
 /** Throws at the first difference. */
-export function fuzzJson(cases: number, seed: number): FuzzCounts {
+export function fuzzJson(cases: number, seed: number): FuzzReport {
   const maker = new Maker(seededRandom(seed))
-  const layers = { template: 0, walk: 0, parse: 0 }
-  let used = 0
-  for (let done = 0; done < cases; done += CASES_PER_LESSON) {
-    // New decoders learn the usual shape first, so that most damage meets the template.
-    const readings = [reading('template'), reading('walk'), reading('parse')] as const
-    const records = Array.from({ length: Math.min(CASES_PER_LESSON, cases - done) }, () => maker.record())
-    records.unshift(Buffer.from(write(maker.members(true), () => '')))
-    for (const bytes of records) {
-      // What follows a record may help it along: it must not.
-      const follows = maker.pick(['', '"', '}', '0', ' ', '"}', bytes.toString('latin1').slice(-40)])
-      const batch = batchOf([{ value: bytes }, { value: Buffer.from(follows.repeat(8), 'latin1') }])
-      const answers = readings.map((one) => {
-        one.decoder.begin(batch)
-        one.registers.record = batch.bytes
-        return answer(one, batch.valueStart[0]!, batch.valueEnd[0]!)
-      })
-      assert.deepStrictEqual(answers[0], answers[2], `template: ${JSON.stringify(bytes.toString())}`)
-      assert.deepStrictEqual(answers[1], answers[2], `walk: ${JSON.stringify(bytes.toString())}`)
-      if (Array.isArray(answers[2])) used++
+  const report = { cases: 0, used: 0, refused: 0 }
+  for (let lesson = 0; report.cases < cases; lesson++) {
+    const ingests = ingestsOf(INPUTS[lesson % INPUTS.length]!)
+    // The usual shape is learned first, so that most damage meets the template.
+    let first = [Buffer.from(write(maker.members(true), maker.gap()))]
+    for (let done = 0; done < RECORDS_PER_LESSON && report.cases < cases; done += RECORDS_PER_BATCH) {
+      const records = [...first, ...Array.from({ length: RECORDS_PER_BATCH }, () => maker.record())]
+      first = []
+      compare(
+        ingests,
+        batchOf(
+          records.map((value) => ({ value })),
+          { partition: lesson % 4 },
+        ),
+        report,
+      )
+      report.cases += RECORDS_PER_BATCH
     }
-    for (const layer of ['template', 'walk', 'parse'] as const) layers[layer] += readings[0].decoder.used[layer]
   }
-  return { used, broken: cases - used, layers }
+  return report
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  console.log(JSON.stringify(fuzzJson(Number(process.argv[2] ?? 100_000), Number(process.argv[3] ?? 7))))
+/** Records follow each other without a gap: what follows a record may help it along, and must not. */
+function compare(ingests: readonly Ingest<DescribedOutcomeBatch>[], records: RecordBatch, report: { used: number; refused: number }): void {
+  const reads = ingests.map((ingest) => ingest.read(records))
+  const wanted = reads[2]!
+  for (const [index, way] of WAYS.entries()) {
+    if (index === 2) continue
+    const read = reads[index]!
+    for (const [place, one] of wanted.rejected.entries()) assert.deepEqual(read.rejected[place], one, `${way}: ${shownOf(records, one)}`)
+    assert.equal(read.rejected.length, wanted.rejected.length, `${way}: ${shownOf(records, read.rejected.at(-1))}`)
+    assert.deepEqual(columnsOf(read.batch), columnsOf(wanted.batch), way)
+  }
+  report.used += wanted.batch.count
+  report.refused += wanted.rejected.length
 }
+
+function shownOf(records: RecordBatch, rejected: Rejected | undefined): string {
+  if (rejected === undefined) return 'nothing refused'
+  return JSON.stringify(records.bytes.toString('latin1', records.valueStart[rejected.row], records.valueEnd[rejected.row]))
+}
+
+export const JSON_PARSER: Parser = { name: 'json', run: fuzzJson }

@@ -1,4 +1,4 @@
-/** Record batches and layouts for tests: a batch is built from keys and values as a reader would hand it over. */
+/** Record batches and layouts for fuzzers and tests: a batch is built from keys and values as a reader would hand it over. */
 import type { RecordBatch } from '../../src/domain.ts'
 import type { FieldPath, InputLayout, Layout } from '../../src/policy/layout.ts'
 
