@@ -1,4 +1,4 @@
-/** Reads the panes of a run back and holds every cell against the truth. */
+/** Reads the panes of a run, or the results of a peer, back and holds every cell against the truth. */
 import { DEFAULT_LAMBDAS } from '../../detectors/bounded-mean.ts'
 import type { BlockCounts, Pane, PaneCell } from '../../src/domain.ts'
 import type { EventLog } from '../../src/kafka/contract.ts'
@@ -34,6 +34,45 @@ export async function readCells(log: EventLog, topic: string): Promise<{ readonl
   return { cells, panes: links.size }
 }
 
+/** One record of a peer's results topic. */
+interface PeerResult extends Readonly<Record<'count' | 'errors' | 'joined' | 'correct' | 'brier' | 'residual', number>> {
+  readonly model: string
+  readonly version: string
+  readonly segment: string
+  readonly windowStart: number
+  readonly latency: readonly number[]
+  readonly score: readonly number[]
+  readonly features: readonly (readonly number[])[]
+  readonly c1: readonly number[]
+}
+
+/** Cells as a peer tells them, parts of one window added up; and when the broker took the last of them. */
+export async function readPeerCells(log: EventLog, topic: string): Promise<{ readonly cells: Cells; readonly lastAtMs: number }> {
+  const reader = log.reader()
+  const cells: Cells = new Map()
+  let lastAtMs = 0
+  try {
+    for (const { partition, start, end } of await log.admin.offsets(topic)) {
+      await reader.readRange(topic, partition, start, end, ({ value, timestampMs }) => {
+        if (value !== null) addResult(cells, JSON.parse(value.toString()))
+        lastAtMs = Math.max(lastAtMs, timestampMs)
+      })
+    }
+  } finally {
+    await reader.close()
+  }
+  return { cells, lastAtMs }
+}
+
+function addResult(cells: Cells, result: PeerResult): void {
+  const sum = cellAt(cells, result.model, result.version, result.segment, result.windowStart)
+  for (const name of [...COUNTS, ...SUMS]) sum[name] += result[name]
+  addRun(sum.latency, result.latency, 0)
+  addRun(sum.score, result.score, 0)
+  for (let feature = 0; feature < FEATURES; feature++) addRun(sum.features[feature]!, result.features[feature] ?? [], 0)
+  addRun(sum.c1, result.c1, 0)
+}
+
 /** Segments, and the whole under `__all__`. */
 function addPane(cells: Cells, pane: Pane): void {
   for (const cell of pane.cells) {
@@ -64,7 +103,7 @@ function addFeature(sum: Float64Array, counts: Float64Array): void {
   sum[sum.length - 1]! += counts[1 + sum.length] ?? 0
 }
 
-function addRun(sum: Float64Array, counts: Float64Array, from: number): void {
+function addRun(sum: Float64Array, counts: ArrayLike<number>, from: number): void {
   for (let bin = 0; bin < sum.length; bin++) sum[bin]! += counts[from + bin] ?? 0
 }
 

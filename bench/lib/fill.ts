@@ -1,8 +1,13 @@
-/** Writes the workload to two fresh topics: key = prediction id, record time = event time, both in order of time, some 100 records a batch. */
+/**
+ * Writes the workload to fresh topics, two for each format: key = prediction id, record time = event time, both in order of time, some 100
+ * records a batch.
+ */
 import { type Kafka, type Message, Partitioners } from 'kafkajs'
+import { type Encoding, encodingOf, type Format } from './encodings.ts'
 import { type Cells, type Outcome, PARTITIONS, START_MS, Workload } from './workload.ts'
 
 export interface FilledTopics {
+  readonly format: Format
   readonly predictions: string
   readonly outcomes: string
 }
@@ -11,45 +16,55 @@ export interface Filling {
   readonly truth: Cells
   readonly predictions: number
   readonly outcomes: number
-  readonly predictionBytes: number
-  readonly outcomeBytes: number
+  /** Mean bytes of a value, by format. */
+  readonly meanBytes: readonly { readonly format: Format; readonly prediction: number; readonly outcome: number }[]
 }
 
 /** Records per produce call: keys spread them over four partitions. */
 const SEND = 400
 
-export async function fill(kafka: Kafka, topics: FilledTopics, predictions: number): Promise<Filling> {
-  await createTopics(kafka, topics)
+export async function fill(kafka: Kafka, filled: readonly FilledTopics[], predictions: number): Promise<Filling> {
+  await createTopics(kafka, filled)
   const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, allowAutoTopicCreation: false })
   await producer.connect()
   const lines = new Lines((topic, messages) => producer.send({ topic, messages, acks: 1 }))
+  const twins = filled.map((topics) => ({ topics, encoding: encodingOf(topics.format) }))
   const workload = new Workload()
   const due = new OutcomesDue()
+  const addOutcomes = async (untilMs: number): Promise<void> => {
+    for (const outcome of due.until(untilMs)) await lines.addOutcome(twins, outcome)
+  }
   for (let index = 0; index < predictions; index++) {
     const { prediction, outcome } = workload.next()
     if (outcome !== null) due.add(outcome)
-    await lines.add(topics.predictions, prediction)
-    for (const ready of due.until(prediction.ts)) await lines.add(topics.outcomes, ready)
+    for (const { topics, encoding } of twins) await lines.add(topics.predictions, prediction, encoding.prediction(prediction))
+    await addOutcomes(prediction.ts)
   }
-  for (const ready of due.until(Number.POSITIVE_INFINITY)) await lines.add(topics.outcomes, ready)
+  await addOutcomes(Number.POSITIVE_INFINITY)
   await lines.end()
   await producer.disconnect()
-  const [one, other] = [lines.told(topics.predictions), lines.told(topics.outcomes)]
-  return { truth: workload.truth, predictions: one.records, outcomes: other.records, predictionBytes: one.bytes, outcomeBytes: other.bytes }
+  const meanBytes = filled.map((topics) => ({
+    format: topics.format,
+    prediction: lines.told(topics.predictions).bytes / predictions,
+    outcome: lines.told(topics.outcomes).bytes / lines.told(topics.outcomes).records,
+  }))
+  return { truth: workload.truth, predictions, outcomes: lines.told(filled[0]!.outcomes).records, meanBytes }
 }
 
-async function createTopics(kafka: Kafka, topics: FilledTopics): Promise<void> {
+async function createTopics(kafka: Kafka, filled: readonly FilledTopics[]): Promise<void> {
   const admin = kafka.admin()
   await admin.connect()
   await admin.createTopics({
     waitForLeaders: true,
-    topics: [topics.predictions, topics.outcomes].map((topic) => ({
-      topic,
-      numPartitions: PARTITIONS,
-      replicationFactor: 1,
-      // The records' times lie in the past on purpose.
-      configEntries: [{ name: 'retention.ms', value: '-1' }],
-    })),
+    topics: filled
+      .flatMap(({ predictions, outcomes }) => [predictions, outcomes])
+      .map((topic) => ({
+        topic,
+        numPartitions: PARTITIONS,
+        replicationFactor: 1,
+        // The records' times lie in the past on purpose.
+        configEntries: [{ name: 'retention.ms', value: '-1' }],
+      })),
   })
   await admin.disconnect()
 }
@@ -76,7 +91,12 @@ class OutcomesDue {
   }
 }
 
-/** JSON lines on their way to each topic. */
+interface Twin {
+  readonly topics: FilledTopics
+  readonly encoding: Encoding
+}
+
+/** Records on their way to each topic. */
 class Lines {
   readonly #send: (topic: string, messages: Message[]) => Promise<unknown>
   readonly #topics = new Map<string, { waiting: Message[]; sending: Promise<unknown>; records: number; bytes: number }>()
@@ -89,9 +109,12 @@ class Lines {
     return this.#of(topic)
   }
 
-  async add(topic: string, event: { readonly id: string; readonly ts: number }): Promise<void> {
+  async addOutcome(twins: readonly Twin[], outcome: Outcome): Promise<void> {
+    for (const { topics, encoding } of twins) await this.add(topics.outcomes, outcome, encoding.outcome(outcome))
+  }
+
+  async add(topic: string, event: { readonly id: string; readonly ts: number }, value: Buffer): Promise<void> {
     const line = this.#of(topic)
-    const value = Buffer.from(JSON.stringify(event))
     line.records++
     line.bytes += value.length
     line.waiting.push({ key: event.id, value, timestamp: String(event.ts) })

@@ -1,67 +1,104 @@
-/** One run of each contestant, in a process of its own. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+/** One run of each contestant, in a process of its own, and whether its answers are right. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import type { EventLog } from '../../src/kafka/contract.ts'
+import { topicNames } from '../../src/kit/topics.ts'
+import { differences, readCells, readPeerCells } from './answers.ts'
+import { builtFile, type Measured, measure, measureNode, type Used } from './child.ts'
 import type { FilledTopics } from './fill.ts'
+import { throughputPolicy } from './policies.ts'
+import type { Cells } from './workload.ts'
 
-export interface Run {
+export interface Run extends Used {
   readonly seconds: number
-  readonly cpuSeconds: number
-  readonly peakRssMiB: number
+  /** What is wrong with its answers; null when it gives none. */
+  readonly differences: readonly string[] | null
 }
 
-/** Where the built program lies: inside the repository, so that it finds its packages. */
-const BUILT = repository('.work/bench-build')
-const POLICY = repository('examples/policies/throughput.yaml')
-
-function repository(path: string): string {
-  return fileURLToPath(new URL(`../../${path}`, import.meta.url))
+export interface Ground {
+  readonly bootstrap: string
+  readonly log: EventLog
+  /** Predictions and outcomes together. */
+  readonly records: number
 }
 
-/** Compiles the program as it is published: a loader that translates on the way would be measured too. Types are `npm run check`'s. */
-export async function build(): Promise<void> {
-  await output(spawn('npx', ['tsc', '-p', repository('tsconfig.build.json'), '--outDir', BUILT, '--noCheck'], piped({})))
+/** What a peer prints. */
+interface PeerLine {
+  readonly firstAtMs: number
+  readonly records: number
 }
 
-export async function runBareLoop(bootstrap: string, records: number, topics: FilledTopics): Promise<Run> {
-  const script = repository('bench/lib/bare-loop.ts')
-  const args = ['--import', 'tsx', script, bootstrap, String(records), topics.predictions, topics.outcomes]
-  const { stdout } = await output(spawn(process.execPath, args, piped({})))
-  return JSON.parse(stdout) as Run
+export async function runBareLoop({ bootstrap, records }: Ground, topics: FilledTopics): Promise<Run> {
+  const run = await measureNode([builtFile('bench/peers/bare-loop.js'), bootstrap, String(records), topics.predictions, topics.outcomes])
+  const { seconds } = JSON.parse(run.stdout) as { readonly seconds: number }
+  return { ...used(run), seconds, differences: null }
 }
 
-/** `flyball run --drain` under a prefix of its own. `nodeArguments`: of the measured process, such as --cpu-prof. */
-export async function runFlyball(
-  bootstrap: string,
+export async function runHandWritten(ground: Ground, topics: FilledTopics, results: string, truth: Cells): Promise<Run> {
+  const { format, predictions, outcomes } = topics
+  const args = [ground.bootstrap, format, predictions, outcomes, results, String(ground.records)]
+  return peerRun(ground, results, truth, () => measureNode([builtFile('bench/peers/hand-written.js'), ...args]))
+}
+
+/** A program outside Node: its arguments end with bootstrap list, topics and the total of records; in Java also its folder. */
+export async function runProgram(
+  ground: Ground,
   topics: FilledTopics,
-  prefix: string,
-  nodeArguments: readonly string[],
-): Promise<Run & { readonly processSeconds: number }> {
-  const folder = mkdtempSync(join(tmpdir(), 'flyball-bench-'))
-  const policy = join(folder, 'policy.yaml')
-  const usage = join(folder, 'usage.json')
-  writeFileSync(policy, policyText(topics, prefix))
+  results: string,
+  truth: Cells,
+  program: readonly string[],
+): Promise<Run> {
+  const folder = mkdtempSync(join(tmpdir(), 'flyball-bench-state-'))
+  const [command, ...first] = program as [string, ...string[]]
+  const args = [...first, ground.bootstrap, topics.predictions, topics.outcomes, results, String(ground.records)]
   try {
-    const node = [...nodeArguments, '--import', repository('bench/lib/report-usage.mjs'), join(BUILT, 'src/main.js')]
-    const args = [...node, 'run', '-p', policy, '-b', bootstrap, '--drain', '--create-topics', '--json']
-    const startedMs = performance.now()
-    const { stderr } = await output(spawn(process.execPath, args, piped({ FLYBALL_BENCH_USAGE: usage })))
-    const processSeconds = (performance.now() - startedMs) / 1000
-    const used = JSON.parse(readFileSync(usage, 'utf8')) as NodeJS.ResourceUsage
-    const cpuSeconds = (used.userCPUTime + used.systemCPUTime) / 1e6
-    return { seconds: servedSeconds(stderr), cpuSeconds, peakRssMiB: used.maxRSS / 1024, processSeconds }
+    return await peerRun(ground, results, truth, () => measure(command, command === 'java' ? [...args, folder] : args))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** The clock: the peer's first record → the broker's time of its last result. */
+async function peerRun(ground: Ground, results: string, truth: Cells, runPeer: () => Promise<Measured>): Promise<Run> {
+  const stamped = { 'message.timestamp.type': 'LogAppendTime', 'retention.ms': '-1' }
+  await ground.log.admin.create([{ topic: results, partitions: 1, config: stamped }])
+  const run = await runPeer()
+  const { firstAtMs, records } = JSON.parse(run.stdout) as PeerLine
+  const { cells, lastAtMs } = await readPeerCells(ground.log, results)
+  const wrong = differences(truth, cells)
+  if (records !== ground.records) wrong.push(`${records} records read instead of ${ground.records}`)
+  return { ...used(run), seconds: (lastAtMs - firstAtMs) / 1000, differences: wrong }
+}
+
+export interface FlyballOptions {
+  readonly topics: FilledTopics
+  readonly prefix: string
+  readonly workers: number
+  /** Of the measured process, such as --cpu-prof. */
+  readonly nodeArguments: readonly string[]
+  /** With the whole of each window beside its segments. */
+  readonly truth: Cells
+}
+
+/** `flyball run --drain` under a prefix of its own. */
+export async function runFlyball(ground: Ground, { topics, prefix, workers, nodeArguments, truth }: FlyballOptions): Promise<Run> {
+  const folder = mkdtempSync(join(tmpdir(), 'flyball-bench-policy-'))
+  const policy = join(folder, 'policy.yaml')
+  writeFileSync(policy, throughputPolicy(topics, prefix))
+  try {
+    const threads = workers === 1 ? [] : ['--workers', String(workers)]
+    const args = ['run', '-p', policy, '-b', ground.bootstrap, '--drain', '--create-topics', '--json', ...threads]
+    const run = await measureNode([builtFile('src/main.js'), ...args], nodeArguments)
+    const { cells } = await readCells(ground.log, topicNames(prefix).panes)
+    return { ...used(run), seconds: servedSeconds(run.stderr), differences: differences(truth, cells) }
   } finally {
     rmSync(folder, { recursive: true })
   }
 }
 
-/** The example policy on other topics. */
-function policyText({ predictions, outcomes }: FilledTopics, prefix: string): string {
-  const text = readFileSync(POLICY, 'utf8')
-  const placed = text.replace('topic: bench.predictions', `topic: ${predictions}`).replace('topic: bench.outcomes', `topic: ${outcomes}`)
-  return `${placed}\nkafka:\n  prefix: ${prefix}\n`
+function used({ cpuSeconds, peakRssMiB, processSeconds, othersCores }: Measured): Used {
+  return { cpuSeconds, peakRssMiB, processSeconds, othersCores }
 }
 
 /** From the first source opened until everything is written, acknowledged, judged and stored: by the times of the program's own log. */
@@ -72,21 +109,4 @@ function servedSeconds(log: string): number {
   const stopped = events.findLast(({ event }) => event === 'stopped')
   if (opened === undefined || stopped === undefined) throw new Error(`the run did not finish:\n${log}`)
   return (Date.parse(stopped.time) - Date.parse(opened.time)) / 1000
-}
-
-function piped(environment: Readonly<Record<string, string>>) {
-  return { stdio: 'pipe' as const, env: { ...process.env, ...environment } }
-}
-
-async function output(child: ChildProcess): Promise<{ readonly stdout: string; readonly stderr: string }> {
-  const texts = { stdout: '', stderr: '' }
-  child.stdout!.setEncoding('utf8').on('data', (text: string) => {
-    texts.stdout += text
-  })
-  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
-    texts.stderr += text
-  })
-  const code = await new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve))
-  if (code !== 0) throw new Error(`${child.spawnargs.join(' ')} ended with ${code}:\n${texts.stdout}${texts.stderr}`)
-  return texts
 }

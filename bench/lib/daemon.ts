@@ -1,0 +1,61 @@
+/** `flyball run` as a process of its own, as published; its log line by line. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { builtFile } from './child.ts'
+
+export interface LogLine {
+  readonly event: string
+  readonly [field: string]: unknown
+}
+
+export interface DaemonProcess {
+  /** Settles with the first line that fits, told already or yet to come; fails when the process ends before it. */
+  line(fits: (line: LogLine) => boolean): Promise<LogLine>
+  /** Lines so far. */
+  readonly lines: readonly LogLine[]
+  end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>
+}
+
+export function startDaemonProcess(policyFile: string, bootstrap: string): DaemonProcess {
+  const args = [builtFile('src/main.js'), 'run', '-p', policyFile, '-b', bootstrap, '--create-topics', '--metrics-port', '0']
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  const killNow = (): void => void child.kill('SIGKILL')
+  process.once('exit', killNow)
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  void ended.then(() => process.off('exit', killNow))
+  const lines = linesOf(child)
+  return {
+    lines: lines.told,
+    line: (fits) =>
+      Promise.race([
+        lines.first(fits),
+        ended.then(() => Promise.reject(new Error(`the daemon has ended:\n${lines.raw.slice(-20).join('\n')}`))),
+      ]),
+    end: async (signal) => {
+      child.kill(signal)
+      await ended
+    },
+  }
+}
+
+function linesOf(child: ChildProcess) {
+  const told: LogLine[] = []
+  const raw: string[] = []
+  const waiting: { readonly fits: (line: LogLine) => boolean; readonly found: (line: LogLine) => void }[] = []
+  createInterface({ input: child.stderr! }).on('line', (text) => {
+    raw.push(text)
+    if (!text.startsWith('{')) return
+    const line = JSON.parse(text) as LogLine
+    told.push(line)
+    for (const one of [...waiting]) {
+      if (!one.fits(line)) continue
+      waiting.splice(waiting.indexOf(one), 1)
+      one.found(line)
+    }
+  })
+  const first = (fits: (line: LogLine) => boolean): Promise<LogLine> => {
+    const known = told.find(fits)
+    return known === undefined ? new Promise((found) => waiting.push({ fits, found })) : Promise.resolve(known)
+  }
+  return { told, raw, first }
+}

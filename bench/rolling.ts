@@ -1,0 +1,95 @@
+/**
+ * `npm run bench:rolling [-- --rounds 3]`: three daemons beside steady traffic; each is stopped (SIGTERM) and started again in turn, as a
+ * deployment does. How long was each source partition without an owner, and each judge partition without a judge?
+ */
+import { randomUUID } from 'node:crypto'
+import { parseArgs } from 'node:util'
+import { startBroker } from '../scripts/lib/kafka-broker.ts'
+import { connectKafka } from '../src/kafka/connect.ts'
+import { build } from './lib/child.ts'
+import { type LiveDaemon, type LogLine, livePolicyFile, startLive } from './lib/live.ts'
+import { steadyTraffic } from './lib/steady.ts'
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '2' },
+    'per-second': { type: 'string', default: '300' },
+    kill: { type: 'boolean', default: false },
+  },
+})
+const DAEMONS = 3
+const PARTITIONS = 6
+const CALM_MS = 15_000
+const MODELS = ['credit', 'fraud', 'search', 'price']
+const signal: NodeJS.Signals = options.kill ? 'SIGKILL' : 'SIGTERM'
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+await build()
+const broker = await startBroker()
+const tag = randomUUID().slice(0, 8)
+const topics = { predictions: `rolling.${tag}.predictions`, outcomes: `rolling.${tag}.outcomes` }
+const log = await connectKafka({ brokers: [...broker.bootstrap], clientId: 'flyball-bench' })
+const ever: LiveDaemon[] = []
+const stops: number[] = []
+try {
+  await log.admin.create([topics.predictions, topics.outcomes].map((topic) => ({ topic, partitions: PARTITIONS, config: {} })))
+  const policy = livePolicyFile({ prefix: `rolling.${tag}.`, topics, models: MODELS, sliceSeconds: 1, horizonSeconds: 10 })
+  const daemons = Array.from({ length: DAEMONS }, () => start(policy))
+  const common = { log, topics, partitions: PARTITIONS, models: MODELS, outcomeDelayMs: 3000, users: 2000, seed: 1 }
+  const traffic = await steadyTraffic({ ...common, perSecond: Number(options['per-second']) })
+  await pause(2 * CALM_MS)
+  for (let turn = 0; turn < DAEMONS * Number(options.rounds); turn++) {
+    const index = turn % DAEMONS
+    stops.push(Date.now())
+    daemons[index]!.child.kill(signal)
+    await daemons[index]!.ended
+    daemons[index] = start(policy)
+    await pause(CALM_MS)
+  }
+  await traffic.stop()
+  for (const { child } of daemons) child.kill('SIGTERM')
+  await Promise.all(daemons.map(({ ended }) => ended))
+  report()
+} finally {
+  for (const { child } of ever) child.kill('SIGKILL')
+  await log.close()
+  await broker.stop()
+}
+
+function start(policy: string): LiveDaemon {
+  const daemon = startLive(policy, broker.bootstrap)
+  ever.push(daemon)
+  return daemon
+}
+
+/** For every take-over after the first stop: how long nobody had been there. Gone since: the last stop, or the owner's own word. */
+function gaps(began: string, ended: string | null, nameOf: (line: LogLine) => string): number[] {
+  const lines = ever.flatMap(({ lines }) => lines).filter(({ event }) => event === began || event === ended)
+  const found: number[] = []
+  const lastWord = new Map<string, number>()
+  for (const line of lines.sort((a, b) => a.time.localeCompare(b.time))) {
+    const atMs = Date.parse(line.time)
+    if (line.event === ended) lastWord.set(nameOf(line), atMs)
+    else if (atMs > stops[0]!) {
+      const stoppedMs = stops.findLast((stop) => stop <= atMs)!
+      const goneMs = Math.max(stoppedMs, lastWord.get(nameOf(line)) ?? 0)
+      found.push((atMs - goneMs) / 1000)
+    }
+  }
+  return found.sort((a, b) => a - b)
+}
+
+function report(): void {
+  const sources = gaps('source-started', signal === 'SIGTERM' ? 'source-stopped' : null, (line) => String(line['source']))
+  const judges = gaps('judge-took-over', null, (line) => String(line['partition']))
+  const summary = (values: readonly number[]) => ({
+    count: values.length,
+    medianSeconds: values[values.length >> 1] ?? null,
+    worstSeconds: values.at(-1) ?? null,
+  })
+  const result = { sources: summary(sources), judges: summary(judges) }
+  console.log('| | take-overs | median s | worst s |\n|---|---|---|---|')
+  for (const [name, { count, medianSeconds, worstSeconds }] of Object.entries(result))
+    console.log(`| ${name} | ${count} | ${medianSeconds} | ${worstSeconds} |`)
+  console.log(JSON.stringify({ bench: 'rolling', signal, restarts: stops.length, ...result }))
+}
