@@ -8,6 +8,7 @@ import type { EventLog, Source } from '../../src/kafka/contract.ts'
 import { MemoryBroker } from '../../src/kafka/log/memory-broker.ts'
 import { MemoryLog } from '../../src/kafka/log/memory-log.ts'
 import { recordsOf } from '../../src/kafka/log-record.ts'
+import type { Clock } from '../../src/kit/clock.ts'
 import { partitionOf } from '../../src/kit/hash.ts'
 import { type Random, seededRandom } from '../../src/kit/random.ts'
 import { ownTopics, type TopicNames, topicNames } from '../../src/kit/topics.ts'
@@ -86,11 +87,12 @@ export class Stage {
     this.gateway = new Gateway(this)
   }
 
-  async start(wrap: (log: EventLog) => EventLog = (log) => log): Promise<Life> {
+  /** `clock`: the daemon's own, where it is not that of the world. */
+  async start(wrap: (log: EventLog) => EventLog = (log) => log, clock: Clock = this.clock): Promise<Life> {
     const faults = noFaults()
     const events: FlyballEvent[] = []
     const connection = new MemoryLog(this.broker)
-    const options = { layout: this.layout, prefix: PREFIX, judgePartitions: JUDGE_PARTITIONS, clock: this.clock, version: 'test' }
+    const options = { layout: this.layout, prefix: PREFIX, judgePartitions: JUDGE_PARTITIONS, clock, version: 'test' }
     const emit = (event: FlyballEvent) => void events.push(event)
     const log = wrap(faultyLog(connection, faults))
     const daemon = await startDaemon({ ...options, log, emit, createTopics: false, drain: false })

@@ -1,0 +1,153 @@
+/**
+ * The control topic: order of commands, nobody writes who was fenced, exposure follows the ladder and rises by a decision only.
+ * The law about who may raise exposure is written here anew, as a table of verdicts.
+ */
+import type { ModelLayout } from '../../src/policy/layout.ts'
+import { type Case, type CommandBytes, grouped, type Placed } from './case.ts'
+import { said, sameWeights } from './decisions.ts'
+import type { WireCommand, WireDecision } from './wire.ts'
+
+/** Verdicts after which the candidate may have more than before. `override`: a person resumed. */
+const MAY_RAISE = new Set(['start', 'promote', 'lift', 'override'])
+/** Verdicts that must be followed by a command of their own. */
+const MUST_COMMAND = new Set(['start', 'promote', 'throttle', 'rollback', 'step_down', 'lift'])
+const GLASS = 'break-glass'
+
+export function checkControl(case_: Case): void {
+  const { all, world } = case_
+  const decisions = new Map(all.decisions.map(({ value }) => [value.decision.id, value.decision]))
+  for (const [name, records] of grouped(all.commands, ({ value }) => value.command.model)) {
+    const model = world.layout.models.find((one) => one.name === name)
+    if (model === undefined) {
+      case_.report('control', `control ${name}`, 'a command for a model that the policy does not know')
+      continue
+    }
+    checkOrder(case_, name, records)
+    const issued = firstOfEach(records)
+    checkOwners(case_, name, issued)
+    let before: WireCommand | null = null
+    for (const placed of issued) {
+      checkIssued(case_, placed, before, decisions, model)
+      before = placed.value.command
+    }
+    checkCommanded(case_, name, issued)
+  }
+}
+
+function placeOf({ partition, offset, value }: Placed<CommandBytes>): string {
+  const { model, epoch, sequence } = value.command
+  return `control ${model} ${epoch}/${sequence} at ${partition}/${offset}`
+}
+
+function compare(one: WireCommand, other: WireCommand): number {
+  return one.epoch - other.epoch || one.sequence - other.sequence
+}
+
+/** Rising in (epoch, sequence); what is equal is the same command again, byte by byte. */
+function checkOrder({ report }: Case, model: string, records: readonly Placed<CommandBytes>[]): void {
+  let highest: Placed<CommandBytes> | null = null
+  for (const record of records) {
+    if (record.key !== model) report('control', placeOf(record), `its key is ${record.key}`)
+    const order = highest === null ? 1 : compare(record.value.command, highest.value.command)
+    if (order < 0) report('fencing', placeOf(record), `lies behind the higher ${placeOf(highest!)}`)
+    if (order === 0 && record.value.hex !== highest!.value.hex)
+      report('heartbeat', placeOf(record), 'another command under the same numbers')
+    if (order > 0) highest = record
+  }
+}
+
+function firstOfEach(records: readonly Placed<CommandBytes>[]): Placed<CommandBytes>[] {
+  const seen = new Set<string>()
+  return records.filter(({ value: { command } }) => {
+    const key = `${command.epoch}/${command.sequence}`
+    return !seen.has(key) && seen.add(key) !== undefined
+  })
+}
+
+/** A command is its owner's: after the barrier of a take-over nothing new bears a lower epoch. */
+function checkOwners({ all, report }: Case, model: string, issued: readonly Placed<CommandBytes>[]): void {
+  const epochOf = new Map(all.stateBarriers.map(({ value, offset, partition }) => [`${partition}|${value}`, offset]))
+  for (const placed of issued) {
+    const barriers = all.controlBarriers.filter(({ partition, offset }) => partition === placed.partition && offset < placed.offset)
+    const last = barriers.at(-1)
+    if (last === undefined) {
+      report('fencing', placeOf(placed), 'no take-over before it')
+      continue
+    }
+    const tenure = epochOf.get(`${last.partition}|${last.value}`)
+    if (tenure === undefined) report('fencing', placeOf(placed), `the barrier before it stands on control alone`)
+    else if (placed.value.command.epoch < tenure) {
+      report('fencing', placeOf(placed), `new after the take-over of epoch ${tenure}: ${model} was given a command by an owner of before`)
+    }
+  }
+}
+
+function checkIssued(
+  { report }: Case,
+  placed: Placed<CommandBytes>,
+  before: WireCommand | null,
+  decisions: ReadonlyMap<string, WireDecision>,
+  model: ModelLayout,
+): void {
+  const { command } = placed.value
+  const where = placeOf(placed)
+  const decision = decisions.get(command.decisionId)
+  const isGlass = command.rule === GLASS
+  const learned = decision?.verdict.kind === 'adopt' && decision.verdict.rule === 'gateway-ahead'
+  if (!learned && command.sequence !== (before?.sequence ?? 0) + 1) {
+    report('sequence', where, `follows sequence ${before?.sequence ?? 0}`)
+  }
+  if (isGlass) return
+  if (decision === undefined) {
+    report('decided', where, `no decision ${command.decisionId} explains it`)
+    return
+  }
+  if (decision.mode !== 'enforce') report('decided', where, 'commanded in mode observe')
+  if (decision.sequence !== command.sequence || decision.epoch !== command.epoch) {
+    report('decided', where, `its decision says ${decision.epoch}/${decision.sequence}`)
+  }
+  if (!sameWeights(decision.weightsAfter, command.weights)) report('decided', where, `its decision says ${said(decision.weightsAfter)}`)
+  checkExposure(report, where, command, before, decision, model)
+}
+
+function checkExposure(
+  report: Case['report'],
+  where: string,
+  command: WireCommand,
+  before: WireCommand | null,
+  decision: WireDecision,
+  model: ModelLayout,
+): void {
+  const { ladder } = model.plan
+  const candidate = model.versions[model.candidate]!
+  const now = command.weights[candidate] ?? 0
+  const was = before?.weights[candidate] ?? 0
+  const total = Object.values(command.weights).reduce((sum, weight) => sum + weight, 0)
+  if (Math.abs(total - 100) > 0.01) report('exposure', where, `weights sum to ${total}`)
+  if (now !== 0 && !ladder.includes(now)) report('exposure', where, `${now} % is no rung of ${ladder.join(', ')}`)
+  const { kind } = decision.verdict
+  if (now <= was) {
+    if (kind === 'promote' || kind === 'lift') report('exposure', where, `${kind} from ${was} % to ${now} %`)
+    return
+  }
+  if (!MAY_RAISE.has(kind)) report('exposure', where, `raised from ${was} % to ${now} % by ${kind}`)
+  if (ladder.indexOf(now) > ladder.indexOf(was) + 1) report('exposure', where, `skipped rungs: ${was} % to ${now} %`)
+  if (was === 0 && before !== null && kind !== 'override') report('exposure', where, `raised after a rollback by ${kind}, not by a person`)
+  if (kind === 'promote') {
+    const failed = decision.verdict.proofs.filter((proof) => !proof.holds)
+    if (failed.length > 0) report('promotion', where, `without the proof of ${failed.map((proof) => proof.guardrail).join(', ')}`)
+  }
+}
+
+/** Each decision that moves the ladder of an obeyed model has its command. */
+function checkCommanded({ all, report, world }: Case, name: string, issued: readonly Placed<CommandBytes>[]): void {
+  const model = world.layout.models.find((one) => one.name === name)!
+  if (model.plan.weights === 'external') return
+  const commanded = new Set(issued.map(({ value }) => value.command.decisionId))
+  for (const { value } of all.decisions) {
+    const { decision } = value
+    if (decision.model !== name || decision.mode !== 'enforce' || !MUST_COMMAND.has(decision.verdict.kind)) continue
+    if (!commanded.has(decision.id))
+      report('decided', `decisions ${name} number ${decision.number}`, `${decision.verdict.kind} without a command`)
+  }
+}

@@ -1,0 +1,175 @@
+/** Bugs to be caught: the product with one seam bent, never by a switch of its own. Each is what a plausible mistake would do. */
+
+import type { Mutant } from '../../../scripts/lib/mutants.ts'
+import type { LogRecord, RecordBatch } from '../../../src/domain.ts'
+import type { EventLog, Reader, Source, Transactor } from '../../../src/kafka/contract.ts'
+import { toBatch } from '../../../src/kafka/log/memory-reader.ts'
+import { recordsOf } from '../../../src/kafka/log-record.ts'
+import type { TopicNames } from '../../../src/kit/topics.ts'
+import type { Layout } from '../../../src/policy/layout.ts'
+import { decodeRequest, encodeRequest } from '../../../src/wire/requests.ts'
+
+export interface Plant {
+  /** What is broken, in words. */
+  readonly breaks: string
+  /** Promises of the checker of which at least one must say so. */
+  readonly caughtBy: readonly string[]
+  /** First of a stretch of seeds in which it shows. */
+  readonly seed: number
+  /** A connection of a daemon. */
+  log?(log: EventLog, topics: TopicNames): EventLog
+  layout?(layout: Layout): Layout
+  /** A failed producer may be used again, with what Kafka then does: a sequence it has seen is acknowledged and not written. */
+  readonly producersReused?: boolean
+}
+
+export const NO_PLANT: Plant = { breaks: 'nothing', caughtBy: [], seed: 1 }
+
+export const PLANTS: Readonly<Record<string, Plant>> = {
+  'skip-barrier': {
+    breaks: 'state is read back before the take-over has fenced the owner before, and without waiting for the barrier',
+    caughtBy: ['chain', 'sequence', 'fencing', 'heartbeat', 'requests'],
+    seed: 1,
+    log: skipBarrier,
+  },
+  'reuse-producer': {
+    breaks: 'after an error the same producer is used again',
+    caughtBy: ['chain', 'sequence', 'decided', 'fencing', 'alerts', 'requests'],
+    seed: 1,
+    producersReused: true,
+    log: reuseTransactors,
+  },
+  'missing-data': {
+    breaks: 'a promotion asks for no rows and no proofs',
+    caughtBy: ['promotion'],
+    seed: 1,
+    layout: (layout) => ({ ...layout, models: layout.models.map(unproven) }),
+  },
+  'answer-twice': {
+    breaks: 'a request written twice counts twice',
+    caughtBy: ['requests'],
+    seed: 1,
+    log: (log, { requests }) => withReaders(log, (reader) => mappedReader(reader, requests, renamedRequests())),
+  },
+}
+
+/** Bugs inside a pure core, where no seam is: a copy of the repository with a line changed. */
+export const SOURCE_PLANTS: Readonly<Record<string, SourcePlant>> = {
+  'lower-epochs': {
+    name: 'lower-epochs',
+    breaks: 'panes of a lower epoch are accepted',
+    caughtBy: ['books', 'coverage', 'counted-once'],
+    seed: 1,
+    guards: [],
+    patches: [
+      {
+        file: 'src/judge/evidence/chains.ts',
+        find: 'if (known && pane.stamp.epoch < known.epoch) {',
+        replace: 'if (known && pane.stamp.epoch < known.epoch && pane.to < 0) {',
+      },
+    ],
+  },
+}
+
+interface SourcePlant extends Mutant {
+  readonly caughtBy: readonly string[]
+  readonly seed: number
+}
+
+/** So many reads to bring a state back. */
+const PARTS_OF_STATE = 12
+
+function skipBarrier(log: EventLog, topics: TopicNames): EventLog {
+  const ends = new Map<string, number>()
+  return {
+    ...log,
+    transactor: async (id) => {
+      for (const topic of [topics.state, topics.control]) {
+        for (const { partition, start, end } of await log.admin.offsets(topic)) {
+          ends.set(`${topic}/${partition}`, end)
+          // A long state, that takes its time.
+          for (let part = 0; part < PARTS_OF_STATE; part++) await log.reader().readRange(topic, partition, start, end, () => undefined)
+        }
+      }
+      return log.transactor(id)
+    },
+    reader: (options) => {
+      const reader = log.reader(options)
+      return {
+        ...bound(reader),
+        readUntil: (topic, partition, from, _stop, each, alive) =>
+          reader.readRange(topic, partition, from, Math.max(from, ends.get(`${topic}/${partition}`) ?? from), each, alive),
+      }
+    },
+  }
+}
+
+function reuseTransactors(log: EventLog): EventLog {
+  const known = new Map<string, Transactor>()
+  return {
+    ...log,
+    transactor: async (id) => {
+      const transactor = known.get(id) ?? (await log.transactor(id))
+      known.set(id, transactor)
+      return { begin: () => transactor.begin(), close: async () => undefined }
+    },
+  }
+}
+
+function bound(reader: Reader): Reader {
+  return {
+    open: (topic, partition, from) => reader.open(topic, partition, from),
+    wait: (ms) => reader.wait(ms),
+    readRange: (...range) => reader.readRange(...range),
+    readUntil: (...range) => reader.readUntil(...range),
+    close: () => reader.close(),
+  }
+}
+
+function withReaders(log: EventLog, change: (reader: Reader) => Reader): EventLog {
+  return { ...log, reader: (options) => change(log.reader(options)) }
+}
+
+type RecordChange = (record: LogRecord) => LogRecord
+
+function mappedReader(reader: Reader, topic: string, change: RecordChange): Reader {
+  const open = (of: string, partition: number, from: number): Source => {
+    const source = reader.open(of, partition, from)
+    return of === topic ? mappedSource(source, change) : source
+  }
+  return { ...bound(reader), open }
+}
+
+function mappedSource(source: Source, change: RecordChange): Source {
+  return {
+    topic: source.topic,
+    partition: source.partition,
+    get next() {
+      return source.next
+    },
+    get end() {
+      return source.end
+    },
+    get caughtUp() {
+      return source.caughtUp
+    },
+    take: (): RecordBatch | null => {
+      const batch = source.take()
+      return batch === null ? null : toBatch(batch.topic, batch.partition, recordsOf(batch).map(change))
+    },
+    close: () => source.close(),
+  }
+}
+
+function renamedRequests(): RecordChange {
+  return (record) => {
+    if (record.value === null) return record
+    const request = decodeRequest(record.value)
+    return { ...record, value: encodeRequest({ ...request, id: `${request.id} at ${record.offset}` }) }
+  }
+}
+
+function unproven(model: Layout['models'][number]): Layout['models'][number] {
+  const guardrails = model.plan.guardrails.map((guardrail) => ({ ...guardrail, promotes: false }))
+  return { ...model, plan: { ...model.plan, minimumRows: 0, dwellMs: 0, guardrails } }
+}
