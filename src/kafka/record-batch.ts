@@ -192,7 +192,7 @@ const cursor = new Cursor()
 
 const FIRST_ROWS = 512
 /** Uncompressed batches are decoded together up to about this many rows. */
-const MAX_ROWS = 4096
+const MAX_ROWS = 512
 
 /** Columns that are filled anew for each RecordBatch and grow to what the partition needs. */
 class Columns implements RecordBatch {

@@ -8,6 +8,8 @@
 export interface AlignedInput {
   /** Record clock of the input; -Infinity before its first record. */
   clockMs(): number
+  /** Whoever has the lowest is read first: its record clock, or where that will stand after what it reads next. */
+  orderMs(): number
   /** Nothing more to come for now. */
   atEnd(): boolean
 }
@@ -32,7 +34,7 @@ export class Alignment<Input extends AlignedInput> {
   /** Those that may be read now, the furthest behind first. */
   readable(inputs: readonly Input[]): Input[] {
     const upToMs = this.#upToMs(inputs)
-    return inputs.filter((input) => input.clockMs() <= upToMs).sort((a, b) => a.clockMs() - b.clockMs())
+    return inputs.filter((input) => input.clockMs() <= upToMs).sort((a, b) => a.orderMs() - b.orderMs())
   }
 
   /** Something of this input was read. */

@@ -53,6 +53,8 @@ export interface TaskInput extends AlignedInput {
   readonly source: Source
   /** Loads what reading this batch needs; null when nothing is missing. */
   prepare(records: RecordBatch): Promise<void> | null
+  /** Next batch, or null when nothing is buffered; valid until the next call. */
+  take(): RecordBatch | null
   read(records: RecordBatch): void
 }
 
@@ -145,17 +147,22 @@ export class MeasureTask {
 
   #input(name: InputName, source: Source, ingest: SourceIngest): TaskInput {
     const until = this.#context.ends?.get(`${source.topic}/${source.partition}`) ?? null
+    const clockMs = (): number => this.pipeline.clocks()[CLOCK_OF[name]]
+    const ahead = new LookAhead(source)
     return {
       name,
       source,
+      take: () => ahead.take(),
+      clockMs,
+      // Outcomes after the predictions they may belong to: what comes early has to wait in memory.
+      orderMs: name === 'outcomes' ? () => Math.max(clockMs(), ahead.lastTimeMs()) : clockMs,
       prepare: (records) => ingest[name]?.prepare(records) ?? null,
       read: (records) => {
         this.#readAtMs = this.#context.clock.monotonicMs()
         this.#idle = false
         this.pipeline[name](records)
       },
-      clockMs: () => this.pipeline.clocks()[CLOCK_OF[name]],
-      atEnd: () => (until === null ? source.caughtUp : source.next >= until),
+      atEnd: () => ahead.empty && (until === null ? source.caughtUp : source.next >= until),
     }
   }
 
@@ -311,6 +318,32 @@ export class MeasureTask {
   #sendDeadLetter(letter: DeadLetter): void {
     const partition = letter.partition % this.#context.deadLetterPartitions
     this.#outbox.add({ topic: this.#context.topics.deadletter, partition, record: this.#deadLetterRecord(letter) })
+  }
+}
+
+/** A source of which the next batch can be looked at before it is read. */
+class LookAhead {
+  readonly #source: Source
+  #next: RecordBatch | null = null
+
+  constructor(source: Source) {
+    this.#source = source
+  }
+
+  get empty(): boolean {
+    return this.#next === null
+  }
+
+  take(): RecordBatch | null {
+    const taken = this.#next ?? this.#source.take()
+    this.#next = null
+    return taken
+  }
+
+  /** Time of the last record of the next batch; -1 when nothing is buffered. */
+  lastTimeMs(): number {
+    this.#next ??= this.#source.take()
+    return this.#next === null || this.#next.count === 0 ? -1 : this.#next.timestampMs[this.#next.count - 1]!
   }
 }
 

@@ -213,7 +213,7 @@ export class MeasureWorker implements Measuring {
   async #readNext(): Promise<boolean> {
     const inputs = this.#inputs()
     for (const input of this.#alignment.readable(inputs)) {
-      const records = input.source.take()
+      const records = input.take()
       if (records === null) continue
       const missing = input.prepare(records)
       if (missing !== null) await missing

@@ -4,7 +4,11 @@ import { test } from 'node:test'
 import { type AlignedInput, Alignment } from '../../src/shell/alignment.ts'
 
 const LIMITS = { withinMs: 1000, patienceMs: 500 }
-const input = (clock: number, end = false): AlignedInput => ({ clockMs: () => clock, atEnd: () => end })
+const input = (clock: number, end = false, order = clock): AlignedInput => ({
+  clockMs: () => clock,
+  orderMs: () => order,
+  atEnd: () => end,
+})
 const readable = (inputs: readonly AlignedInput[], alignment = new Alignment(LIMITS)) => alignment.readable(inputs)
 
 test('an input may be read up to the allowed lead over the slowest', () => {
@@ -64,4 +68,11 @@ test('the input furthest behind is read first, and inputs of one clock stay in t
   const inputs = [a!, b!, c!, d!]
   assert.deepEqual(readable(inputs), [b, c, a, d])
   assert.deepEqual(inputs, [a, b, c, d])
+})
+
+test('outcomes go after the predictions they may belong to: by where they will stand, and not by where they stand', () => {
+  const alignment = new Alignment<AlignedInput>({ withinMs: 1000, patienceMs: 1000 })
+  const predictions = input(5000)
+  const outcomes = input(4900, false, 5300)
+  assert.deepEqual(alignment.readable([outcomes, predictions]), [predictions, outcomes])
 })
