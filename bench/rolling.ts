@@ -7,7 +7,8 @@ import { parseArgs } from 'node:util'
 import { startBroker } from '../scripts/lib/kafka-broker.ts'
 import { connectKafka } from '../src/kafka/connect.ts'
 import { build } from './lib/child.ts'
-import { type LiveDaemon, type LogLine, livePolicyFile, startLive } from './lib/live.ts'
+import { type DaemonProcess, type LogLine, startDaemonProcess } from './lib/daemon.ts'
+import { livePolicyFile } from './lib/live.ts'
 import { steadyTraffic } from './lib/steady.ts'
 
 const { values: options } = parseArgs({
@@ -29,7 +30,7 @@ const broker = await startBroker()
 const tag = randomUUID().slice(0, 8)
 const topics = { predictions: `rolling.${tag}.predictions`, outcomes: `rolling.${tag}.outcomes` }
 const log = await connectKafka({ brokers: [...broker.bootstrap], clientId: 'flyball-bench' })
-const ever: LiveDaemon[] = []
+const ever: DaemonProcess[] = []
 const stops: number[] = []
 try {
   await log.admin.create([topics.predictions, topics.outcomes].map((topic) => ({ topic, partitions: PARTITIONS, config: {} })))
@@ -41,23 +42,23 @@ try {
   for (let turn = 0; turn < DAEMONS * Number(options.rounds); turn++) {
     const index = turn % DAEMONS
     stops.push(Date.now())
-    daemons[index]!.child.kill(signal)
-    await daemons[index]!.ended
+    await daemons[index]!.end(signal)
     daemons[index] = start(policy)
     await pause(CALM_MS)
   }
   await traffic.stop()
-  for (const { child } of daemons) child.kill('SIGTERM')
-  await Promise.all(daemons.map(({ ended }) => ended))
+  await Promise.all(daemons.map((daemon) => daemon.end('SIGTERM')))
   report()
 } finally {
-  for (const { child } of ever) child.kill('SIGKILL')
+  await Promise.all(ever.map((daemon) => daemon.end('SIGKILL')))
   await log.close()
   await broker.stop()
 }
 
-function start(policy: string): LiveDaemon {
-  const daemon = startLive(policy, broker.bootstrap)
+const timeOf = (line: LogLine): number => Date.parse(String(line['time']))
+
+function start(policy: string): DaemonProcess {
+  const daemon = startDaemonProcess(policy, broker.bootstrap.join(','))
   ever.push(daemon)
   return daemon
 }
@@ -67,8 +68,8 @@ function gaps(began: string, ended: string | null, nameOf: (line: LogLine) => st
   const lines = ever.flatMap(({ lines }) => lines).filter(({ event }) => event === began || event === ended)
   const found: number[] = []
   const lastWord = new Map<string, number>()
-  for (const line of lines.sort((a, b) => a.time.localeCompare(b.time))) {
-    const atMs = Date.parse(line.time)
+  for (const line of lines.sort((a, b) => timeOf(a) - timeOf(b))) {
+    const atMs = timeOf(line)
     if (line.event === ended) lastWord.set(nameOf(line), atMs)
     else if (atMs > stops[0]!) {
       const stoppedMs = stops.findLast((stop) => stop <= atMs)!

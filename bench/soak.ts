@@ -7,7 +7,8 @@ import { parseArgs } from 'node:util'
 import { startBroker } from '../scripts/lib/kafka-broker.ts'
 import { connectKafka } from '../src/kafka/connect.ts'
 import { build } from './lib/child.ts'
-import { holding, livePolicyFile, slope, startLive } from './lib/live.ts'
+import { startDaemonProcess } from './lib/daemon.ts'
+import { holding, livePolicyFile, slope } from './lib/live.ts'
 import { steadyTraffic } from './lib/steady.ts'
 
 const { values: options } = parseArgs({
@@ -40,14 +41,14 @@ try {
   const prefix = `soak.${tag}.`
   const policy = livePolicyFile({ prefix, topics, models: MODELS, sliceSeconds: 5, horizonSeconds: 30 })
   const perSecond = Number(options['per-second'])
-  const daemon = startLive(policy, broker.bootstrap, ['--workers', options.workers])
+  const daemon = startDaemonProcess(policy, broker.bootstrap.join(','), ['--workers', options.workers])
   const common = { log, topics, partitions: PARTITIONS, models: MODELS, outcomeDelayMs: 10_000, users: 5000, seed: Number(options.seed) }
   const traffic = await steadyTraffic({ ...common, perSecond })
   const startMs = performance.now()
   for (let minute = 0; minute < Number(options.minutes); ) {
     await new Promise((resolve) => setTimeout(resolve, EVERY_MS))
     minute = (performance.now() - startMs) / 60_000
-    const held = holding(daemon.child.pid!)
+    const held = holding(daemon.pid)
     if (held === null)
       throw new Error(
         `the daemon is gone:\n${daemon.lines
@@ -61,8 +62,7 @@ try {
   await traffic.stop()
   await new Promise((resolve) => setTimeout(resolve, 5000))
   const panes = (await log.admin.offsets(`${prefix}panes`)).reduce((sum, { end }) => sum + end, 0)
-  daemon.child.kill('SIGTERM')
-  const code = await daemon.ended
+  const code = await daemon.end('SIGTERM')
   report(traffic.written, panes, code)
 } finally {
   await log.close()

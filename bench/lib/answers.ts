@@ -13,10 +13,20 @@ const RESIDUAL_SUM = 2 * BRIER_SUM
 const NONE: BlockCounts = { counts: new Float64Array(0), sums: new Float64Array(0) }
 
 /** Cells as the panes topic tells them, sources added up; a pane written twice counts once. */
-export async function readCells(log: EventLog, topic: string): Promise<{ readonly cells: Cells; readonly panes: number }> {
+/** What a pane is on average. */
+export interface MeanPane {
+  readonly bytes: number
+  readonly cells: number
+}
+
+export async function readCells(
+  log: EventLog,
+  topic: string,
+): Promise<{ readonly cells: Cells; readonly panes: number; readonly pane: MeanPane }> {
   const reader = log.reader()
   const cells: Cells = new Map()
   const links = new Set<string>()
+  const sum = { bytes: 0, cells: 0 }
   try {
     for (const { partition, start, end } of await log.admin.offsets(topic)) {
       await reader.readRange(topic, partition, start, end, ({ value }) => {
@@ -26,12 +36,15 @@ export async function readCells(log: EventLog, topic: string): Promise<{ readonl
         if (links.has(link)) return
         links.add(link)
         addPane(cells, found)
+        sum.bytes += value!.length
+        sum.cells += found.cells.length
       })
     }
   } finally {
     await reader.close()
   }
-  return { cells, panes: links.size }
+  const panes = Math.max(1, links.size)
+  return { cells, panes: links.size, pane: { bytes: Math.round(sum.bytes / panes), cells: sum.cells / panes } }
 }
 
 /** One record of a peer's results topic. */

@@ -13,19 +13,22 @@ export interface DaemonProcess {
   line(fits: (line: LogLine) => boolean): Promise<LogLine>
   /** Lines so far. */
   readonly lines: readonly LogLine[]
-  end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>
+  readonly pid: number
+  /** Exit code; null after a signal. */
+  end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null>
 }
 
-export function startDaemonProcess(policyFile: string, bootstrap: string): DaemonProcess {
-  const args = [builtFile('src/main.js'), 'run', '-p', policyFile, '-b', bootstrap, '--create-topics', '--metrics-port', '0']
+export function startDaemonProcess(policyFile: string, bootstrap: string, more: readonly string[] = []): DaemonProcess {
+  const args = [builtFile('src/main.js'), 'run', '-p', policyFile, '-b', bootstrap, '--create-topics', '--metrics-port', '0', ...more]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
   const killNow = (): void => void child.kill('SIGKILL')
   process.once('exit', killNow)
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
   void ended.then(() => process.off('exit', killNow))
   const lines = linesOf(child)
   return {
     lines: lines.told,
+    pid: child.pid!,
     line: (fits) =>
       Promise.race([
         lines.first(fits),
@@ -33,7 +36,7 @@ export function startDaemonProcess(policyFile: string, bootstrap: string): Daemo
       ]),
     end: async (signal) => {
       child.kill(signal)
-      await ended
+      return await ended
     },
   }
 }

@@ -1,18 +1,7 @@
-/** Live daemons for benchmarks: the built program beside steady traffic on a real broker, with its log lines and what it holds. */
-import { type ChildProcess, spawn } from 'node:child_process'
+/** For benchmarks that take time: the policy of steady traffic, what a process holds, and whether that grows. */
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { builtFile } from './child.ts'
-
-export interface LiveDaemon {
-  readonly child: ChildProcess
-  readonly lines: readonly LogLine[]
-  /** Resolves with the exit code; null after a signal. */
-  readonly ended: Promise<number | null>
-}
-
-export type LogLine = Readonly<Record<string, unknown>> & { readonly event: string; readonly time: string }
 
 export interface LivePolicy {
   readonly prefix: string
@@ -51,30 +40,6 @@ models:
 ${models.map(model).join('')}`,
   )
   return file
-}
-
-export function startLive(policyFile: string, brokers: readonly string[], more: readonly string[] = []): LiveDaemon {
-  const args = [builtFile('src/main.js'), 'run', '-p', policyFile, '--create-topics', '--metrics-port', '0', ...more]
-  const child = spawn(process.execPath, args, {
-    env: { ...process.env, KAFKA_BROKERS: brokers.join(',') },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  const dieWithUs = (): void => void child.kill('SIGKILL')
-  process.once('exit', dieWithUs)
-  const lines: LogLine[] = []
-  let rest = ''
-  child.stderr!.on('data', (chunk: Buffer) => {
-    const parts = (rest + chunk.toString()).split('\n')
-    rest = parts.pop()!
-    for (const part of parts) if (part.startsWith('{')) lines.push(JSON.parse(part) as LogLine)
-  })
-  const ended = new Promise<number | null>((resolve) =>
-    child.once('close', (code) => {
-      process.off('exit', dieWithUs)
-      resolve(code)
-    }),
-  )
-  return { child, lines, ended }
 }
 
 export interface Holding {

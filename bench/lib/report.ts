@@ -76,6 +76,7 @@ export function summaryOf(results: readonly Result[], records: number, answersCh
     peakRssMiB: json?.peakRssMiB ?? null,
     ratioToBareLoop: json?.ratioToBareLoop ?? null,
     answersChecked,
+    pane: find(results, { format: 'json', workers: 1 })?.runs[0]?.pane ?? null,
     json,
     avro: of('avro', 1),
     ...Object.fromEntries(

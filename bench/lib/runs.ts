@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { EventLog } from '../../src/kafka/contract.ts'
 import { topicNames } from '../../src/kit/topics.ts'
-import { differences, readCells, readPeerCells } from './answers.ts'
+import { differences, type MeanPane, readCells, readPeerCells } from './answers.ts'
 import { builtFile, type Measured, measure, measureNode, type Used } from './child.ts'
 import type { FilledTopics } from './fill.ts'
 import { throughputPolicy } from './policies.ts'
@@ -14,6 +14,8 @@ export interface Run extends Used {
   readonly seconds: number
   /** What is wrong with its answers; null when it gives none. */
   readonly differences: readonly string[] | null
+  /** Of Flyball's own. */
+  readonly pane?: MeanPane
 }
 
 export interface Ground {
@@ -90,8 +92,8 @@ export async function runFlyball(ground: Ground, { topics, prefix, workers, node
     const threads = workers === 1 ? [] : ['--workers', String(workers)]
     const args = ['run', '-p', policy, '-b', ground.bootstrap, '--drain', '--create-topics', '--json', ...threads]
     const run = await measureNode([builtFile('src/main.js'), ...args], nodeArguments)
-    const { cells } = await readCells(ground.log, topicNames(prefix).panes)
-    return { ...used(run), seconds: servedSeconds(run.stderr), differences: differences(truth, cells) }
+    const { cells, pane } = await readCells(ground.log, topicNames(prefix).panes)
+    return { ...used(run), seconds: servedSeconds(run.stderr), differences: differences(truth, cells), pane }
   } finally {
     rmSync(folder, { recursive: true })
   }

@@ -21,6 +21,7 @@ import { DrainOrder } from './drain-order.ts'
 import { JudgeSeat, type SeatContext } from './judge-seat.ts'
 import { FROM_START, storedState } from './judge-store.ts'
 import { type Bounds, boundsOf } from './partition-bounds.ts'
+import { passesByItself } from './passing-trouble.ts'
 import { type Tenure, takeOver } from './tenure.ts'
 import { lastCommands } from './topic-reads.ts'
 
@@ -71,7 +72,7 @@ export class JudgePartition {
         await this.#serve(tenure, reader, alive)
         return
       } catch (error) {
-        if (!passes(error)) throw error
+        if (!passesByItself(error)) throw error
         this.#context.emit({
           event: 'judge-fenced',
           partition: this.#partition,
@@ -119,12 +120,6 @@ export class JudgePartition {
     const state = stored === null ? emptyJudge(model) : renewedFor(stored.state, model)
     return new JudgeSeat(this.#context, tenure, model, state, stored?.positions ?? FROM_START)
   }
-}
-
-/** Programmer errors end the process; whatever else, a new tenure starts from what is in the log. */
-function passes(error: unknown): boolean {
-  if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError) return false
-  return !(error instanceof FlyballError) || error.spec.retriable
 }
 
 type InputBounds = Readonly<Record<'panes' | 'acks' | 'requests', Bounds>>
