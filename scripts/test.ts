@@ -23,7 +23,7 @@ function testFiles(): string[] {
 
 function run(files: readonly string[], bootstrap: string, cwd: string): Promise<number> {
   const env = { ...process.env, ...(bootstrap === '' ? {} : { FLYBALL_TEST_BOOTSTRAP: bootstrap }) }
-  const args = ['--import', 'tsx', '--test', '--test-concurrency=2', '--test-timeout=240000', '--test-reporter=spec', ...files]
+  const args = ['--import', 'tsx', '--test', '--test-concurrency=2', '--test-timeout=420000', '--test-reporter=spec', ...files]
   const child = spawn(process.execPath, args, { stdio: 'inherit', env, cwd })
   return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)))
 }

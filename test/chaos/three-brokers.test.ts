@@ -22,7 +22,7 @@ test('the schedule of a run is drawn from its seed, and a minute holds every kin
 
 test('a minute of faults on three brokers breaks no promise', {
   skip: available || required ? false : `no broker: ${reason}`,
-  timeout: 230_000,
+  timeout: 400_000,
 }, async (t) => {
   const { violations, faults, figures } = await runChaos({ seed: SEED, minutes: MINUTES, perSecond: PER_SECOND, tell: () => {} })
   t.diagnostic(JSON.stringify({ faults, records: figures.records, decisions: figures.decisions }))
