@@ -23,7 +23,9 @@ const SCALARS = [
   ...'0 -0 1 -1 0.5 1e308 1e999 -1e999 .inf -.inf .nan 0x7fffffffffffffff 0o777 0b1 1_000 9007199254740993 18446744073709551616 1e-320 4294967296 2147483648 1000000000'.split(
     ' ',
   ),
-  ...'null ~ true false yes no on Off 2001-12-14 2001-12-14t21:59:43.10-05:00 12:30:45 0s 1ms 5s 1h 9999999d 1e9h -5m 5% 101% 1e9% kB 64MiB'.split(' '),
+  ...'null ~ true false yes no on Off 2001-12-14 2001-12-14t21:59:43.10-05:00 12:30:45 0s 1ms 5s 1h 9999999d 1e9h -5m 5% 101% 1e9% kB 64MiB'.split(
+    ' ',
+  ),
   ...'[] {} [[]] {a:b} [1,2,3] !!binary !!float !!int !!str !!set !!omap !foo !!js/function &a *a *b <<: | > |+ >- @x `x %x # --- ... ? : - "" \'\' "\\u0000" "\\ud800" "\\x00"'.split(
     ' ',
   ),
@@ -45,7 +47,38 @@ const SCALARS = [
   '/',
   '../../etc/passwd',
 ]
-const NOISE = ['\t', ' ', '  ', '\n', ':', ': ', '- ', '{', '}', '[', ']', ',', '"', "'", '#', '&', '*', '!', '|', '>', '%', '\u0000', '\ufeff', '\r', '\u0085', '\u2028', '<<: ', '--- ', '? ', '\ud800']
+const NOISE = [
+  '\t',
+  ' ',
+  '  ',
+  '\n',
+  ':',
+  ': ',
+  '- ',
+  '{',
+  '}',
+  '[',
+  ']',
+  ',',
+  '"',
+  "'",
+  '#',
+  '&',
+  '*',
+  '!',
+  '|',
+  '>',
+  '%',
+  '\u0000',
+  '\ufeff',
+  '\r',
+  '\u0085',
+  '\u2028',
+  '<<: ',
+  '--- ',
+  '? ',
+  '\ud800',
+]
 
 /** Texts that are small and mean much. */
 const BOMBS: readonly ((size: number) => string)[] = [
@@ -57,10 +90,13 @@ const BOMBS: readonly ((size: number) => string)[] = [
   (size) => `a: ${'- '.repeat(size)}`,
   (size) => `${'- '.repeat(size)}1`,
   (size) => `${'? '.repeat(size)}1`,
-  (size) => `a: &x0 [1]\n${Array.from({ length: Math.min(size, 100) }, (_, at) => `b${at}: &x${at + 1} [${`*x${at},`.repeat(9)}]`).join('\n')}`,
-  (size) => `a: &x0 {k: 1}\n${Array.from({ length: Math.min(size, 60) }, (_, at) => `b${at}: &x${at + 1} {<<: [*x${at}, *x${at}, *x${at}], k${at}: *x${at}}`).join('\n')}`,
+  (size) =>
+    `a: &x0 [1]\n${Array.from({ length: Math.min(size, 100) }, (_, at) => `b${at}: &x${at + 1} [${`*x${at},`.repeat(9)}]`).join('\n')}`,
+  (size) =>
+    `a: &x0 {k: 1}\n${Array.from({ length: Math.min(size, 60) }, (_, at) => `b${at}: &x${at + 1} {<<: [*x${at}, *x${at}, *x${at}], k${at}: *x${at}}`).join('\n')}`,
   (size) => Array.from({ length: size }, (_, at) => `k${at}: &a${at} 1`).join('\n'),
   (size) => `a: &a 1\nb: [${'*a, '.repeat(size)}]`,
+  (size) => Array.from({ length: size }, (_, at) => `k${at}: &a${at} n${at}\n*a${at} : 1`).join('\n'),
   (size) => Array.from({ length: size }, () => 'version: 1').join('\n'),
   (size) => `version: ${'1'.repeat(size)}`,
   (size) => `version: "${'\\'.repeat(size)}"`,
@@ -74,7 +110,8 @@ const BOMBS: readonly ((size: number) => string)[] = [
   (size) => `${'a'.repeat(size)}: 1`,
   (size) => `"${'a '.repeat(size)}\n${'b '.repeat(size)}": 1`,
   (size) => `models:\n${Array.from({ length: size }, (_, at) => `  m${at}: {control: v1, candidate: v2}`).join('\n')}`,
-  (size) => `version: 1\ninputs: {predictions: {topic: p, features: {${Array.from({ length: size }, (_, at) => `f${at}: a.f${at}`).join(', ')}}}}`,
+  (size) =>
+    `version: 1\ninputs: {predictions: {topic: p, features: {${Array.from({ length: size }, (_, at) => `f${at}: a.f${at}`).join(', ')}}}}`,
 ]
 
 function damaged(damage: Damage): string {
@@ -122,7 +159,10 @@ function otherValue(line: string, damage: Damage): string {
   if (values.length === 0) return `${line} ${damage.pick(SCALARS)}`
   const { 0: old, index } = damage.pick(values)
   const digits = Number(old.replace(/\D/g, ''))
-  const next = damage.chance(0.3) && digits > 0 ? old.replace(/\d+/, String(damage.pick([0, 1, digits * 10, digits * 1e6, -digits, 2 ** 53]))) : damage.pick(SCALARS)
+  const next =
+    damage.chance(0.3) && digits > 0
+      ? old.replace(/\d+/, String(damage.pick([0, 1, digits * 10, digits * 1e6, -digits, 2 ** 53])))
+      : damage.pick(SCALARS)
   return line.slice(0, index) + next + line.slice(index + old.length)
 }
 
@@ -142,7 +182,10 @@ export function fuzzPolicy(cases: number, seed: number): FuzzReport {
 function isTaken(text: string, shown: () => string): boolean {
   try {
     const { layout, warnings } = parsePolicy(text, 'flyball.yaml')
-    assert.ok(warnings.every((warning) => warning.startsWith('flyball.yaml:')), shown())
+    assert.ok(
+      warnings.every((warning) => warning.startsWith('flyball.yaml:')),
+      shown(),
+    )
     assert.equal(typeof JSON.stringify(layout), 'string')
     assert.match(layout.policyDigest, /^[0-9a-f]{16}$/)
     return true

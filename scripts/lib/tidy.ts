@@ -92,8 +92,8 @@ const doors: Rule = ({ sources }) =>
     }),
   )
 
-/** Peers of the benchmark use stock kafkajs on purpose, and tests speak to the broker behind our back. */
-const KAFKAJS_ROOMS = ['src/kafka/', 'test/', 'bench/']
+/** Peers of the benchmark use stock kafkajs on purpose, fuzzers hold us against it, and tests speak to the broker behind our back. */
+const KAFKAJS_ROOMS = ['src/kafka/', 'test/', 'bench/', 'scripts/fuzz/']
 
 const kafkajs: Rule = ({ sources }) =>
   sources.flatMap((source) =>

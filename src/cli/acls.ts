@@ -1,6 +1,7 @@
 /** `flyball topics --acls`: who must be allowed what, in a form that can be applied. Nothing is applied here: whoever may change rules runs it. */
 import { InvalidArgumentError } from 'commander'
 import { ROLE_WORDS, ROLES, type Role, ruleCommand, rulesOf } from '../kit/rights.ts'
+import { brokersOf } from '../policy/connection.ts'
 import type { LoadedPolicy } from '../policy/load.ts'
 import { printJson, printLine } from './output.ts'
 
@@ -30,7 +31,7 @@ export function printRules(loaded: LoadedPolicy, { role, principal, brokers, jso
     inputs: [inputs.predictions.topic, ...[inputs.outcomes?.topic, inputs.described?.topic].filter((topic) => topic !== undefined)],
     rekeys: inputs.predictions.rekey,
   }
-  const bootstrap = brokers ?? kafka.brokers.join(',')
+  const bootstrap = brokersOf(loaded.policy, { brokers, environment: process.env }).join(',')
   const roles = ROLES.filter((one) => role === undefined || one === role).map((one) => {
     const name = principal[one] ?? principal.all ?? `User:flyball-${one}`
     const rules = rulesOf(one, subject)

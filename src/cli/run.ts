@@ -1,4 +1,5 @@
 /** `flyball run`: the daemon; with `--drain` it reads both topics to their present ends, prints what it decided, and exits. */
+import { constants } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { pino } from 'pino'
 import { type Daemon, startDaemon } from '../daemon.ts'
@@ -47,7 +48,14 @@ export function register(program: Command): void {
     .action(runCommand)
 }
 
+/**
+ * Until the daemon stands there is nothing to end in order. Said aloud, since the first process of a container is not ended by a signal
+ * that it does not handle.
+ */
+const leave = (signal: NodeJS.Signals): never => process.exit(128 + constants.signals[signal])
+
 async function runCommand(options: Options): Promise<void> {
+  process.on('SIGINT', leave).on('SIGTERM', leave)
   const loaded = loadedPolicy(options)
   // Nobody asks a drain for its metrics: its summary says it all.
   const metrics = options.drain ? null : (await import('../telemetry/metrics.ts')).createMetrics()
@@ -120,7 +128,12 @@ async function serve({ policy, layout }: LoadedPolicy, options: Options, log: Ev
     version: packageVersion(),
     ...measurerOf(policy, options),
   })
-  const stop = (): void => void daemon.stop()
+  let isStopped = false
+  const stop = (): void => {
+    isStopped = true
+    void daemon.stop()
+  }
+  process.off('SIGINT', leave).off('SIGTERM', leave)
   process.once('SIGINT', stop).once('SIGTERM', stop)
   door.behind(daemon)
   try {
@@ -128,6 +141,8 @@ async function serve({ policy, layout }: LoadedPolicy, options: Options, log: Ev
   } finally {
     process.off('SIGINT', stop).off('SIGTERM', stop)
   }
+  // Half a drain must not be taken for a whole one.
+  if (isStopped && options.drain) throw new FlyballError('FLY-CLI-014', {})
 }
 
 /** With several workers each has a thread, which opens a connection of its own. */

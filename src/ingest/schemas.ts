@@ -118,12 +118,23 @@ export class SchemaRegistry {
       headers: { accept: 'application/vnd.schemaregistry.v1+json, application/json' },
       signal: AbortSignal.timeout(REQUEST_MS_MAX),
     })
-    const text = await reply.text()
+    const text = await textOf(reply, url)
     if (reply.status === 404) return null
     if (!reply.ok) throw new Error(`${url} answered ${reply.status}`)
-    if (text.length > SCHEMA_BYTES_MAX) throw new Error(`${url} answered with ${text.length} bytes`)
     return schemaText(JSON.parse(text))
   }
+}
+
+/** Not collected beyond the limit, whatever is still coming. */
+async function textOf(reply: Response, url: string): Promise<string> {
+  const parts: Uint8Array[] = []
+  let bytes = 0
+  for await (const part of reply.body ?? []) {
+    bytes += part.length
+    if (bytes > SCHEMA_BYTES_MAX) throw new Error(`${url} answered with more than ${SCHEMA_BYTES_MAX} bytes`)
+    parts.push(part)
+  }
+  return Buffer.concat(parts).toString('utf8')
 }
 
 /** The registry's reply is `{ schema: "<Avro as text>", schemaType? }`; what is not Avro is not JSON for us either. */

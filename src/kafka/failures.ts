@@ -96,6 +96,8 @@ export function refusal(error: unknown): string | null {
 }
 
 const LOGIN_REFUSED = new Set(['SASL_AUTHENTICATION_FAILED', 'UNSUPPORTED_SASL_MECHANISM'])
+/** What a listener without logins answers to one; and one whose session has just ended, so that it may pass. */
+const NO_LOGIN_HERE = 'ILLEGAL_SASL_STATE'
 
 export function isLoginRefused(error: unknown): boolean {
   return [...chain(error)].some(
@@ -131,6 +133,10 @@ export function inOurWords(error: unknown, attempt: Attempt): Error {
   const away = [...chain(error)].find((cause) => AWAY.test(cause.name) || cause.message === NEVER_SPOKE)
   if (away !== undefined) {
     return new FlyballError('FLY-KAFKA-001', { brokers: from.brokers.join(','), problem: `${doing}: ${away.message}` }, { cause: error })
+  }
+  if ([...chain(error)].some((cause) => cause.type === NO_LOGIN_HERE)) {
+    const problem = `${doing}: this listener takes no login (${NO_LOGIN_HERE}); is it the one that kafka.sasl is for?`
+    return new FlyballError('FLY-KAFKA-001', { brokers: from.brokers.join(','), problem }, { cause: error })
   }
   return error instanceof Error ? error : new Error(String(error))
 }

@@ -96,6 +96,7 @@ export class FetchReplyReader {
       for (let topics = this.#count(18); topics > 0; topics--) {
         yield this.#some(2)
         const length = view.getInt16(0)
+        if (length < 0) throw new RangeError(`a name of ${length} bytes in a fetch reply`)
         yield this.#some(length + 4)
         const wants = this.#request?.wants.get(this.#scratch.toString('utf8', 0, length))
         for (let left = this.#count(length); left > 0; left--) partitions.push(yield* this.#partition(wants))

@@ -132,6 +132,12 @@ export const ERRORS = {
     remedy: 'Give --metrics-token-file, or `metrics.tokenFile` in the policy; or leave --metrics-host out to listen on this machine alone.',
     exit: 2,
   },
+  'FLY-CLI-014': {
+    message: 'the drain was stopped before it had read the topics to their ends',
+    retriable: true,
+    remedy: 'Run it again: it goes on where it was stopped.',
+    exit: 1,
+  },
   'FLY-KAFKA-001': {
     message: 'cannot reach Kafka at {brokers}: {problem}',
     retriable: true,

@@ -40,7 +40,7 @@ function checkOne(policy: Policy, model: PolicyModel, guardrail: PolicyGuardrail
   checkNumbers(policy, model, guardrail, path, found)
   checkLatency(model, guardrail, path, found)
   for (const dimension of guardrailDimensions(guardrail, model)) {
-    if (!(dimension in model.segments)) found.fault([...path, 'segments'], `the model has no segments ${dimension}`)
+    if (!Object.hasOwn(model.segments, dimension)) found.fault([...path, 'segments'], `the model has no segments ${dimension}`)
   }
   if ((guardrail.kind === 'pair-drift' || guardrail.kind === 'duplicate') && guardrailDimensions(guardrail, model).length > 0) {
     found.fault([...path, 'segments'], `${guardrail.kind} is judged in the whole population only`)
@@ -155,7 +155,7 @@ function checkNumbers(policy: Policy, model: PolicyModel, { kind, features }: Po
   }
   if (features !== undefined && !KINDS_OF_FEATURES.includes(kind)) found.fault([...path, 'features'], `${kind} reads no features`)
   for (const name of features ?? []) {
-    if (!(name in model.features)) found.fault([...path, 'features'], `the model has no feature ${name}`)
+    if (!Object.hasOwn(model.features, name)) found.fault([...path, 'features'], `the model has no feature ${name}`)
   }
   checkUnique(features ?? [], [...path, 'features'], found)
   const none = Object.keys(model.features).length === 0

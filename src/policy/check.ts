@@ -2,7 +2,7 @@
  * What the keys of a policy must agree on: the checks that no single value can pass or fail by itself.
  * Faults stop the policy; warnings are said once and change nothing. All of them are collected.
  */
-import { topicNames } from '../kit/topics.ts'
+import { rekeyedTopics, topicNames } from '../kit/topics.ts'
 import { checkGuardrails } from './check-guardrails.ts'
 import { checkSecurity } from './check-security.ts'
 import { checkUnique, type Finding, type Findings, type KeyPath } from './faults.ts'
@@ -80,7 +80,7 @@ function checkFields(fields: Readonly<Record<string, unknown>>, required: readon
 }
 
 function checkTopics(policy: Policy, found: Findings): void {
-  const own = new Set<string>(Object.values(topicNames(policy.kafka.prefix)))
+  const own = new Set<string>([...Object.values(topicNames(policy.kafka.prefix)), ...Object.values(rekeyedTopics(policy.kafka.prefix))])
   const seen = new Set<string>()
   for (const [name, input] of Object.entries(policy.inputs)) {
     if (input === undefined) continue
@@ -104,7 +104,7 @@ function checkUnused(policy: Policy, found: Findings): void {
   const models = Object.values(policy.models)
   const { predictions, outcomes, described } = policy.inputs
   const unused = (mapped: object | undefined, used: (model: PolicyModel) => object) =>
-    Object.keys(mapped ?? {}).filter((name) => !models.some((model) => name in used(model)))
+    Object.keys(mapped ?? {}).filter((name) => !models.some((model) => Object.hasOwn(used(model), name)))
   for (const name of unused(predictions.features, (model) => model.features)) {
     found.warn(['inputs', 'predictions', 'features', name], 'no model gives it bins under features: it is not measured')
   }
@@ -126,7 +126,7 @@ function checkModel(policy: Policy, model: PolicyModel, path: KeyPath, found: Fi
   for (const [name, feature] of Object.entries(model.features)) {
     checkFeature(feature, [...path, 'features', name], found)
     const mapped = policy.inputs.predictions.features
-    if (mapped !== undefined && !(name in mapped))
+    if (mapped !== undefined && !Object.hasOwn(mapped, name))
       found.fault([...path, 'features', name], 'is not mapped under inputs.predictions.features')
   }
   checkPairs(model, path, found)
@@ -143,7 +143,7 @@ function checkSegment(policy: Policy, name: string, values: readonly unknown[], 
     found.fault([...path, values.indexOf(OTHER_VALUE)], `${OTHER_VALUE} is there already: every value not listed`)
   for (const input of ['predictions', 'described'] as const) {
     const mapped = policy.inputs[input]?.segments
-    if (mapped !== undefined && !(name in mapped)) found.fault(path, `is not mapped under inputs.${input}.segments`)
+    if (mapped !== undefined && !Object.hasOwn(mapped, name)) found.fault(path, `is not mapped under inputs.${input}.segments`)
   }
 }
 
@@ -157,7 +157,7 @@ function checkPairs({ pairs, features }: PolicyModel, path: KeyPath, found: Find
   const seen = new Set<string>()
   pairs.forEach((pair, index) => {
     const at = [...path, 'pairs', index]
-    for (const name of pair) if (!(name in features)) found.fault(at, `the model has no feature ${name}`)
+    for (const name of pair) if (!Object.hasOwn(features, name)) found.fault(at, `the model has no feature ${name}`)
     if (pair[0] === pair[1]) found.fault(at, 'must name two features')
     const key = [...pair].sort().join('\n')
     if (seen.has(key)) found.fault(at, 'is listed twice')

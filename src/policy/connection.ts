@@ -47,16 +47,21 @@ type Environment = ConnectionOverrides['environment']
 export function connectionOf(policy: Policy, policyFile: string, overrides: ConnectionOverrides): Connection {
   const { kafka } = policy
   const folder = dirname(resolve(policyFile))
-  const listed = overrides.brokers ?? overrides.environment['KAFKA_BROKERS']
-  const brokers = listed === undefined || listed.trim() === '' ? kafka.brokers : listed.split(',').map((broker) => broker.trim())
-  const odd = brokers.find((broker) => !/:\d{1,5}$/.test(broker))
-  if (odd !== undefined) throw new FlyballError('FLY-POLICY-004', { broker: odd })
   return {
-    brokers,
+    brokers: brokersOf(policy, overrides),
     clientId: kafka.clientId,
     ...(kafka.ssl === undefined ? {} : { ssl: sslOf(kafka.ssl, folder) }),
     ...(kafka.sasl === undefined ? {} : { sasl: saslOf(kafka.sasl, folder, overrides.environment) }),
   }
+}
+
+/** Where to begin to look for the cluster. */
+export function brokersOf({ kafka }: Policy, overrides: ConnectionOverrides): readonly string[] {
+  const listed = overrides.brokers ?? overrides.environment['KAFKA_BROKERS']
+  const brokers = listed === undefined || listed.trim() === '' ? kafka.brokers : listed.split(',').map((broker) => broker.trim())
+  const odd = brokers.find((broker) => !/^[^\s/,;'"`$&|<>()\\]+:\d{1,5}$/.test(broker))
+  if (odd !== undefined) throw new FlyballError('FLY-POLICY-004', { broker: odd })
+  return brokers
 }
 
 /** Files with secrets that every user of this machine may read, in words for people. */
@@ -112,8 +117,10 @@ export function readable(folder: string, name: string): string {
   const file = resolve(folder, name)
   try {
     accessSync(file, constants.R_OK)
-    return file
   } catch (error) {
     throw new FlyballError('FLY-POLICY-002', { file, problem: (error as Error).message }, { cause: error })
   }
+  // A mount that failed leaves a folder where the secret should be. A pipe is fine.
+  if (statSync(file).isDirectory()) throw new FlyballError('FLY-POLICY-002', { file, problem: 'it is a folder' })
+  return file
 }

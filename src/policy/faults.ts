@@ -96,7 +96,8 @@ export function findingsOf(issues: readonly Issue[], under: KeyPath, known: (pat
 
 function findingsOfIssue(issue: Issue, path: KeyPath, known: (path: KeyPath) => readonly string[]): Finding[] {
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ path: [...path, key], message: `unknown key${suggestion(key, known(path))}` }))
+    const names = known(path)
+    return issue.keys.map((key) => ({ path: [...path, key], message: `unknown key${suggestion(key, names)}` }))
   }
   if (issue.code === 'invalid_union') return unionFindings(issue, path, known)
   if (issue.code === 'invalid_key') return [{ path, message: `the name ${issue.issues[0]?.message ?? 'is not allowed'}` }]

@@ -1,7 +1,7 @@
 /** Text of a policy file → checked policy and compiled layout, or every fault in it with its place. */
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { type Document, LineCounter, parseDocument } from 'yaml'
+import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
 import { FlyballError } from '../kit/errors.ts'
 import { derivedKey } from '../kit/secret-key.ts'
 import { check } from './check.ts'
@@ -43,13 +43,17 @@ function readPolicy(file: string): string {
 
 /** Touches no disk: schema files and profiles are read by whoever needs them. Their paths are relative to the folder of `fileName`. */
 export function parsePolicy(text: string, fileName: string): LoadedPolicy {
+  if (text.length > TEXT_MAX) throw wholeFault(`is larger than ${TEXT_MAX / 1_000} kB`, fileName)
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: false })
+  const document = parsedDocument(text, lines, fileName)
   const place = (finding: Finding) => locate(finding, document, lines, fileName)
-  if (document.errors.length > 0) throw new PolicyFaults(syntaxFaults(document, lines, fileName))
-  const policy = checkedShape(plainValue(document, place), (findings) => new PolicyFaults(findings.map(place)))
+  const syntax = [...shapeFaults(document), ...document.errors.map(({ message, pos }) => ({ message, offset: pos[0] }))]
+  if (syntax.length > 0)
+    throw new PolicyFaults(syntax.slice(0, FAULTS_MAX).map(({ message, offset }) => faultAt(message, offset, lines, fileName)))
+  const placed = (findings: readonly Finding[]) => new PolicyFaults(findings.slice(0, FAULTS_MAX).map(place))
+  const policy = checkedShape(plainValue(document, place), placed)
   const { faults, warnings } = check(policy)
-  if (faults.length > 0) throw new PolicyFaults(faults.map(place))
+  if (faults.length > 0) throw placed(faults)
   const layout = compile(policy, dirname(resolve(fileName)))
   const tooLarge = largePanes(layout)
   if (tooLarge.length > 0) throw new PolicyFaults(tooLarge.map(place))
@@ -72,11 +76,54 @@ function plainValue(document: Document, place: (finding: Finding) => Fault): unk
   }
 }
 
-function syntaxFaults(document: Document, lines: LineCounter, file: string) {
-  return document.errors.map((error) => {
-    const { line, col } = lines.linePos(error.pos[0])
-    return { file, line, column: col, path: '', message: error.message }
-  })
+function parsedDocument(text: string, lines: LineCounter, file: string): Document {
+  try {
+    // Holds every key against every other: shapeFaults finds keys that come twice without.
+    return parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: false, uniqueKeys: false })
+  } catch (error) {
+    throw wholeFault(`is no YAML: ${(error as Error).message}`, file)
+  }
+}
+
+function wholeFault(message: string, file: string): PolicyFaults {
+  return new PolicyFaults([{ file, line: 1, column: 1, path: '', message }])
+}
+
+/** Nobody reads more of them, and to find the place of one takes a walk through the keys beside it. */
+const FAULTS_MAX = 500
+const TEXT_MAX = 500_000
+const DEPTH_MAX = 50
+
+interface SyntaxFault {
+  readonly message: string
+  readonly offset: number
+}
+
+/** What YAML allows and no policy needs. Keys that are mappings are made text by escaping text, level by level: a hundred bytes take gigabytes. */
+function shapeFaults(document: Document): SyntaxFault[] {
+  const waiting: { readonly node: Node | null; readonly depth: number }[] = [{ node: document.contents, depth: 0 }]
+  const faults: SyntaxFault[] = []
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const { node, depth } = next
+    const offset = node?.range?.[0] ?? 0
+    if (depth > DEPTH_MAX) return [{ message: 'is nested too deeply', offset }]
+    if (isSeq(node)) for (const item of node.items) waiting.push({ node: item as Node, depth: depth + 1 })
+    if (!isMap(node)) continue
+    const seen = new Set<unknown>()
+    for (const { key, value } of node.items) {
+      if (isScalar(key) && seen.has(key.value)) faults.push({ message: 'Map keys must be unique', offset: key.range?.[0] ?? offset })
+      if (isScalar(key)) seen.add(key.value)
+      if (!isScalar(key) || (typeof key.value === 'object' && key.value !== null))
+        faults.push({ message: 'a key must be text', offset: (key as Node | null)?.range?.[0] ?? offset })
+      waiting.push({ node: value as Node | null, depth: depth + 1 })
+    }
+  }
+  return faults
+}
+
+function faultAt(message: string, offset: number, lines: LineCounter, file: string): Fault {
+  const { line, col } = lines.linePos(offset)
+  return { file, line, column: col, path: '', message }
 }
 
 function largePanes(layout: Layout): Finding[] {

@@ -180,7 +180,7 @@ function checkBaseline({ profile, features }: PolicySteady, model: PolicyModel, 
   else if (features?.length === 0) found.fault([...path, 'features'], 'must name at least one')
   checkUnique(features ?? [], [...path, 'features'], found)
   for (const name of features ?? []) {
-    if (!(name in model.features)) found.fault([...path, 'features'], `the model has no feature ${name}`)
+    if (!Object.hasOwn(model.features, name)) found.fault([...path, 'features'], `the model has no feature ${name}`)
   }
 }
 

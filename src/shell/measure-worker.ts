@@ -73,6 +73,13 @@ export class MeasureWorker implements Measuring {
 
   /** A drain: owns every partition, joins nothing, returns when everything is read and acknowledged. */
   async drain(): Promise<void> {
+    const drained = this.#drainAll()
+    // Whoever stops a drain that has just begun must find what it opens.
+    this.#loop = drained.catch(() => undefined)
+    await drained
+  }
+
+  async #drainAll(): Promise<void> {
     await this.#connect()
     const { inputPartitions, share } = this.#context
     const all = Array.from({ length: inputPartitions }, (_, partition) => partition).filter(

@@ -32,8 +32,16 @@ export async function serveTelemetry(door: TelemetryDoor, registry: Registry, he
   await listen(server, door)
   return {
     port: (server.address() as AddressInfo).port,
-    close: () => new Promise((resolve) => server.close(() => resolve())),
+    close: () => closed(server),
   }
+}
+
+/** Whoever keeps a connection open, or never ends his request, does not keep the process. */
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
 }
 
 function listen(server: Server, { port, host = '127.0.0.1' }: TelemetryDoor): Promise<void> {

@@ -47,7 +47,8 @@ function compile(schema: SchemaJson, named: Map<string, Walk>): Walk {
 function primitive(name: string, named: ReadonlyMap<string, Walk>): Walk {
   if (name === 'null') return () => {}
   if (name === 'boolean') return (cursor) => skip(cursor, 1)
-  if (name === 'int' || name === 'long') return readLong
+  if (name === 'int') return readInt
+  if (name === 'long') return readLong
   if (name === 'float') return (cursor) => skip(cursor, 4)
   if (name === 'double') return (cursor) => skip(cursor, 8)
   if (name === 'bytes' || name === 'string') return skipBytes
@@ -106,6 +107,12 @@ function skip(cursor: Cursor, length: number): void {
   if (length > cursor.bytes.length - cursor.at)
     throw new Error(`${length} bytes wanted at byte ${cursor.at}, ${cursor.bytes.length - cursor.at} are left`)
   cursor.at += length
+}
+
+/** avsc hands an `int` out as large as it finds it. */
+function readInt(cursor: Cursor): void {
+  const value = readLong(cursor)
+  if (value !== (value | 0)) throw new Error(`${value} before byte ${cursor.at} is no int`)
 }
 
 /** Zigzag varint of up to ten bytes, as a number (exact below 2^53, and only its size matters above). */

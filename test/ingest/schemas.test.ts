@@ -136,6 +136,24 @@ test('a registry that fails for a moment is asked again; one that stays away sto
   await assert.rejects(nowhere.prepare(batch)!, /FLY-INGEST-002/)
 })
 
+test('of a registry that answers without end no more is read than a schema may have', async (context) => {
+  const server = createServer((_, response) => {
+    const more = () => {
+      while (response.write(Buffer.alloc(1 << 16, ' ')));
+    }
+    response.on('drain', more)
+    more()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  context.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const location = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const endless = confluent({ kind: 'http', location }, standingClock())
+  await assert.rejects(endless.prepare(batchOf([{ value: prefixed(1, FIRST) }]))!, /FLY-INGEST-002 .*more than 4194304 bytes/)
+})
+
 test('a flood of corrupt schema ids asks the registry for a few of them only', async (context) => {
   const { requests, location } = await registryServer(context, () => [404, '{}'])
   const ingest = confluent({ kind: 'http', location }, standingClock())

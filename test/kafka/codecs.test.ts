@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { compressSync } from 'snappy'
+import { ZSTD_SAMPLES } from '../../scripts/fuzz/zstd-samples.ts'
 import { gunzip } from '../../src/kafka/codecs/gzip.ts'
 import { unlz4 } from '../../src/kafka/codecs/lz4.ts'
 import { unsnappy } from '../../src/kafka/codecs/snappy.ts'
 import { unzstd } from '../../src/kafka/codecs/zstd.ts'
+import { unzstdFrames } from '../../src/kafka/codecs/zstd-frames.ts'
 import { seededRandom } from '../../src/kit/random.ts'
 
 const TEXT = Buffer.from('all work and no play '.repeat(200))
@@ -70,6 +72,39 @@ test('zstd inflates a frame of one raw block, and a frame that declares more tha
   assert.equal(String(unzstd(raw(Buffer.from('hello')), 100)), 'hello')
   assert.throws(() => unzstd(raw(Buffer.alloc(200)), 100))
   assert.throws(() => unzstd(Buffer.from('nonsense'), 100))
+})
+
+test('zstd frames of all levels inflate to what the zstd tool was given, one behind another and behind a skipped one', () => {
+  for (const { frame, text } of ZSTD_SAMPLES) assert.equal(String(unzstdFrames(frame, 1 << 20)), text())
+  const [one, , two] = ZSTD_SAMPLES
+  const skipped = Buffer.from('502a4d1803000000616263', 'hex')
+  assert.equal(String(unzstdFrames(Buffer.concat([one!.frame, skipped, two!.frame]), 1 << 20)), one!.text() + two!.text())
+  assert.throws(() => unzstdFrames(two!.frame, two!.text().length - 1), /inflates beyond the limit/)
+  assert.throws(() => unzstdFrames(one!.frame.subarray(0, -9), 1 << 20), /cut off/)
+})
+
+/** A small block: 4,095 literals, and sequences of a table with one symbol each: one literal, then 65,539 times the same. */
+function zstdRuns(sequences: number, extraBits: number): Buffer {
+  const literals = Buffer.from('f5ff61', 'hex')
+  const codes = Buffer.from([255, sequences & 255, sequences >> 8, 0x54, 1, 0, 52])
+  const body = Buffer.concat([literals, codes, Buffer.alloc(extraBits / 8), Buffer.from([1])])
+  const head = Buffer.alloc(3)
+  head.writeUIntLE((body.length << 3) | (2 << 1) | 1, 0, 3)
+  return Buffer.concat([Buffer.from('28b52ffd0058', 'hex'), head, body])
+}
+
+test('a few bytes of zstd do not keep us busy: no block is followed beyond its 128 KiB, and windows cost nothing', () => {
+  for (const sequences of [0, 1_000, 65_535]) {
+    assert.throws(() => unzstdFrames(zstdRuns(sequences, 0), 64 << 20), /sequences cut off/)
+    assert.throws(() => unzstdFrames(zstdRuns(sequences, 160), 64 << 20), /sequence beyond a block/)
+  }
+  const oneByte = Buffer.from('0a000061', 'hex')
+  const manyBlocks = Buffer.concat([
+    Buffer.from('28b52ffd0088', 'hex'),
+    ...new Array<Buffer>(20_000).fill(oneByte),
+    Buffer.from('0b000061', 'hex'),
+  ])
+  assert.equal(unzstdFrames(manyBlocks, 64 << 20).length, 20_001)
 })
 
 test('damaged input of any codec throws or stays below the limit', () => {

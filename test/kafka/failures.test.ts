@@ -51,3 +51,9 @@ test('a port that takes connections and never speaks Kafka is a broker that does
   const mute = inOurWords(new Error('Broker not connected'), { doing: 'connect', from: { brokers: ['b:1'] } })
   assert.match(mute.message, /FLY-KAFKA-001 cannot reach Kafka at b:1: connect: Broker not connected/)
 })
+
+test('a login at a listener that takes none is told as such, and may pass', () => {
+  const from = { brokers: ['b:1'], sasl: { mechanism: 'plain', username: 'judge', password: 'p' } } as const
+  const found = inOurWords(named('KafkaJSProtocolError', { type: 'ILLEGAL_SASL_STATE', retriable: false }), { doing: 'connect', from })
+  assert.match(found.message, /FLY-KAFKA-001 cannot reach Kafka at b:1: connect: this listener takes no login/)
+})

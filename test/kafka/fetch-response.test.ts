@@ -107,6 +107,7 @@ test('a reply that is shorter than its counts say, longer, or about something el
   refused(put(0x7fffffff, 18), /2147483647 entries/)
   refused(put(5, 0), /shorter|entries/)
   refused(put(0x7ffffff0, 25), /entries/)
+  refused(put(-65536 * 2, 22), /a name of -2 bytes/)
   refused(put(9, 29), /partition 9, which was not asked for/)
   refused(put(0x7ffffff0, 67), /shorter/)
   refused(put(39, 67), /1 bytes behind/)

@@ -90,3 +90,16 @@ test('a secret that would cross the network in the clear is warned of', () => {
 test('a password written into the policy is refused', () => {
   assert.throws(() => withKafka('{sasl: {mechanism: plain, username: me, password: secret}}'), /password: unknown key/)
 })
+
+test('a folder where a secret or a certificate should be is told by name, before anything is opened', () => {
+  inFolder((folder) => {
+    const file = join(folder, 'flyball.yaml')
+    for (const kafka of ['{sasl: {mechanism: plain, username: me, passwordFile: .}}', '{ssl: {caFile: .}}'])
+      assert.throws(() => connectionOf(withKafka(kafka), file, { environment: {} }), /FLY-POLICY-002 cannot read .*: it is a folder/, kafka)
+  })
+})
+
+test('an address that a shell would read otherwise is no broker', () => {
+  for (const brokers of ['b:1; true:1', '$(b):1', 'b :1', ':1', "b':1"])
+    assert.throws(() => connectionOf(withKafka('{}'), 'flyball.yaml', { brokers, environment: {} }), { code: 'FLY-POLICY-004' }, brokers)
+})

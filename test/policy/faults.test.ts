@@ -47,6 +47,35 @@ test('text that is no YAML is refused with the place where it breaks', () => {
   assert.match(faultsOf('models: *nowhere\n')[0]!, /^flyball\.yaml:1:\d+: .*nowhere/)
 })
 
+test('a name that every object knows is not mapped by that', () => {
+  const mapped = policyText.replace(
+    'topic: predictions\n',
+    'topic: predictions\n    features: {age: age}\n    segments: {region: region}\n',
+  )
+  const model =
+    '    features: {toString: {values: [a]}, age: {low: 0, high: 9}}\n    segments: {constructor: [a]}\n    pairs: [[age, valueOf]]\n'
+  assert.deepEqual(
+    faultsOf(`${mapped}${model}`).map((line) => line.replace(/^flyball\.yaml:\d+:\d+: models\.fraud\./, '')),
+    [
+      'features.toString: is not mapped under inputs.predictions.features',
+      'segments.constructor: is not mapped under inputs.predictions.segments',
+      'pairs[0]: the model has no feature valueOf',
+    ],
+  )
+})
+
+test('a small text that would become a large one is refused with its place: keys that are mappings, depth without end, aliases of aliases', () => {
+  assert.equal(faultsOf(`version: 1\n? ${'? '.repeat(40)}1`)[0], 'flyball.yaml:2:3: a key must be text')
+  assert.equal(faultsOf('[a]: 1')[0], 'flyball.yaml:1:1: a key must be text')
+  assert.match(faultsOf(`a: ${'['.repeat(60)}${']'.repeat(60)}`)[0]!, /^flyball\.yaml:1:\d+: is nested too deeply$/)
+  assert.match(faultsOf(`a: ${'['.repeat(100_000)}`)[0]!, /^flyball\.yaml:1:\d+: is nested too deeply$/)
+  assert.equal(faultsOf('a: &k b\n*k : 1')[0], 'flyball.yaml:2:1: a key must be text')
+  assert.match(faultsOf(' '.repeat(600_000))[0]!, /is larger than 500 kB/)
+  assert.equal(faultsOf(Array.from({ length: 20_000 }, (_, at) => `k${at}: 1`).join('\n')).length, 500)
+  const aliases = Array.from({ length: 30 }, (_, level) => `b${level + 1}: &x${level + 1} [${`*x${level},`.repeat(9)}]`)
+  assert.match(faultsOf(`b0: &x0 [1]\n${aliases.join('\n')}`)[0]!, /Excessive alias count/)
+})
+
 test('a value of another kind is refused in the words of the file, not of the checker', () => {
   assert.deepEqual(faultsOf(policyText.replace('control: v1', 'control: [v1]')), [
     'flyball.yaml:9:5: models.fraud.control: must be text, not a list',
@@ -126,6 +155,7 @@ const REFUSED: readonly (readonly [why: string, addition: string, fault: RegExp]
   ['a limit outside the latency bins', 'guardrails: [{kind: latency, thresholdsMs: [90000]}]', /must lie within the latency bins/],
   ['an input without its schema', 'replace topic: predictions → topic: predictions, format: avro', /avro needs schemaFile/],
   ["an input that is one of Flyball's own topics", 'replace topic: outcomes → topic: flyball.panes', /one of Flyball's own topics/],
+  ['an input that Flyball itself writes anew', 'replace topic: outcomes → topic: flyball.rekeyed.outcomes', /one of Flyball's own topics/],
 ]
 
 for (const [why, change, fault] of REFUSED) {

@@ -1,6 +1,8 @@
 /** The door of the metrics: open on this machine, shut to others without a token; probes answer everybody with a yes or a no. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { metricsDoor } from '../../src/cli/metrics-door.ts'
@@ -58,6 +60,20 @@ test('a token that cannot be read opens nothing', async () => {
     throw new Error('no such file')
   }
   await asking({ token }, async (get) => assert.equal((await get('/metrics', `Bearer ${TOKEN}`)).status, 401))
+})
+
+test('whoever holds a connection open, or never ends a request, does not keep the server from closing', async () => {
+  const health = { stalled: () => [], notReady: () => [] }
+  const server = await serveTelemetry({ port: 0 }, createMetrics().registry, health)
+  const held = ['', 'GET /metrics HTTP/1.1\r\nHost: x\r\n'].map((begun) => {
+    const socket = connect(server.port, '127.0.0.1', () => void socket.write(begun))
+    socket.on('error', () => undefined)
+    return socket
+  })
+  await Promise.all(held.map((socket) => once(socket, 'connect')))
+  await fetch(`http://127.0.0.1:${server.port}/livez`)
+  await server.close()
+  for (const socket of held) socket.destroy()
 })
 
 test('an address that other machines can reach needs a token, by flag or by policy', () => {

@@ -37,6 +37,12 @@ test('an array that claims 2^40 entries is refused before anything is made for i
   assert.throws(() => check(Buffer.from([0x80, 0x80, 0x80, 0x80, 0x80, 0x40, 0, 0])), /count \d+ .* more than what is left/)
 })
 
+test('an int beyond 32 bits is refused, and the largest ones are not', () => {
+  const check = boundsCheck('int')
+  for (const hex of ['feffffff0f', 'ffffffff0f', '00']) check(Buffer.from(hex, 'hex'))
+  for (const hex of ['8080808010', 'ffffffffffffffffff01']) assert.throws(() => check(Buffer.from(hex, 'hex')), /is no int/)
+})
+
 test('a pane whose few bytes would inflate to gigabytes is refused', () => {
   const type = schemaType('panes')
   const counts = Buffer.from([0, 0, 0])

@@ -4,14 +4,13 @@
  * Frame: magic, flags, block size, (content size, dictionary id,) header checksum; then blocks of int32 length (high bit: stored as is), ended by 0.
  * Block: token (literal count, match length), literals, distance back, more lengths where a count says 15.
  */
-import { tooLarge } from './too-large.ts'
+import { Output } from './output.ts'
 
 const MAGIC = 0x184d2204
 const STORED = 0x80000000
 const FLAG_DICTIONARY = 1
 const FLAG_CONTENT_SIZE = 8
 const FLAG_BLOCK_CHECKSUM = 16
-const FIRST_BYTES = 1 << 16
 
 export function unlz4(bytes: Buffer, maxBytes: number): Buffer {
   if (bytes.length < 7 || bytes.readUInt32LE(0) !== MAGIC) throw new RangeError('not an lz4 frame')
@@ -50,48 +49,7 @@ function inflateBlock(bytes: Buffer, from: number, end: number, out: Output): vo
     if ((token & 15) === 15) {
       for (let more = 255; more === 255 && at < end; ) length += more = bytes[at++]!
     }
+    if (distance === 0 || distance > out.length) throw new RangeError('lz4 distance')
     out.repeat(distance, length)
-  }
-}
-
-/** Grows as it is filled, never beyond the limit. */
-class Output {
-  readonly #maxBytes: number
-  #buffer: Buffer
-  #length = 0
-
-  constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes
-    this.#buffer = Buffer.allocUnsafe(Math.min(maxBytes, FIRST_BYTES))
-  }
-
-  bytes(): Buffer {
-    return this.#buffer.subarray(0, this.#length)
-  }
-
-  append(source: Buffer, from: number, to: number): void {
-    this.#makeRoom(to - from)
-    source.copy(this.#buffer, this.#length, from, to)
-    this.#length += to - from
-  }
-
-  /** Copies what lies `distance` back; source and target may overlap, which is how a run is written. */
-  repeat(distance: number, length: number): void {
-    if (distance === 0 || distance > this.#length) throw new RangeError('lz4 distance')
-    this.#makeRoom(length)
-    const buffer = this.#buffer
-    const start = this.#length
-    if (distance >= length) buffer.copy(buffer, start, start - distance, start - distance + length)
-    else for (let at = start; at < start + length; at++) buffer[at] = buffer[at - distance]!
-    this.#length += length
-  }
-
-  #makeRoom(bytes: number): void {
-    const needed = this.#length + bytes
-    if (needed > this.#maxBytes) throw tooLarge(this.#maxBytes)
-    if (needed <= this.#buffer.length) return
-    const larger = Buffer.allocUnsafe(Math.min(this.#maxBytes, Math.max(needed, this.#buffer.length * 2)))
-    this.#buffer.copy(larger, 0, 0, this.#length)
-    this.#buffer = larger
   }
 }
