@@ -43,11 +43,7 @@ export function rulesOf(role: Role, subject: RightsSubject): readonly Rule[] {
   const judgeIds: Rule = { operation: 'WRITE', resource: 'transactional-id', name: `${prefix}judge-`, prefixed: true }
   switch (role) {
     case 'setup':
-      return [
-        { operation: 'CREATE', resource: 'topic', name: prefix, prefixed: true },
-        { operation: 'DESCRIBE', resource: 'topic', name: prefix, prefixed: true },
-        ...on(inputs, 'DESCRIBE'),
-      ]
+      return [...ownTopicRules(subject), ...on(inputs, 'DESCRIBE')]
     case 'daemon':
       return [...measureRules(subject), ...judgeRules(prefix), judgeIds]
     case 'gateway':
@@ -63,6 +59,13 @@ export function rulesOf(role: Role, subject: RightsSubject): readonly Rule[] {
     case 'auditor':
       return on([names.decisions, names.control, names.alerts, names.requests, names.acks], 'READ')
   }
+}
+
+/** Without a prefix every topic of the cluster begins with it: each of ours is named then. */
+function ownTopicRules({ prefix, rekeys = false }: RightsSubject): readonly Rule[] {
+  const names = [...Object.values(topicNames(prefix)), ...(rekeys ? Object.values(rekeyedTopics(prefix)) : [])]
+  if (prefix === '') return on(names, 'CREATE', 'DESCRIBE')
+  return (['CREATE', 'DESCRIBE'] as const).map((operation) => ({ operation, resource: 'topic', name: prefix, prefixed: true }))
 }
 
 function measureRules({ prefix, inputs, rekeys = false }: RightsSubject): readonly Rule[] {
