@@ -37,6 +37,8 @@ export class MeasureWorker implements Measuring {
   readonly #onFailure: (error: unknown) => void
   readonly #claims: PartitionTasks
   readonly #owned = new Map<number, Owned>()
+  /** Partitions left to another claim while the group could not be asked whose they are. */
+  readonly #left = new Map<number, () => boolean>()
   /** Claims of sources that begin anew after trouble with the log. */
   readonly #renewals = new Set<Promise<void>>()
   readonly #alignment: Alignment<TaskInput>
@@ -153,6 +155,10 @@ export class MeasureWorker implements Measuring {
 
   #claimAgain(partition: number, { task, alive }: Owned): void {
     this.#release(partition, task)
+    this.#renew(partition, alive)
+  }
+
+  #renew(partition: number, alive: () => boolean): void {
     const renewal: Promise<void> = this.#claim(partition, alive)
       .catch(this.#onFailure)
       .finally(() => this.#renewals.delete(renewal))
@@ -164,15 +170,32 @@ export class MeasureWorker implements Measuring {
    * it. Otherwise we are the late one, and leave it. A drain has no group to ask: two of them must not run at once.
    */
   #answerClaims(): void {
+    this.#returnToLeft()
     const superseded = new Set(this.#io!.watch.superseded())
     if (superseded.size === 0) return
     for (const [partition, owned] of [...this.#owned]) {
       const { source } = owned.task
       if (!superseded.has(source)) continue
       if (this.#membership === null) throw new FlyballError('FLY-MEASURE-001', { source })
-      if (this.#membership.sinceHeartbeatMs < HEARTBEAT_FRESH_MS) this.#claimAgain(partition, owned)
-      else this.#release(partition, owned.task)
+      if (this.#inGroup) this.#claimAgain(partition, owned)
+      else this.#leave(partition, owned)
     }
+  }
+
+  get #inGroup(): boolean {
+    return this.#membership !== null && this.#membership.sinceHeartbeatMs < HEARTBEAT_FRESH_MS
+  }
+
+  /** Perhaps it is another's by now, perhaps the group was only out of reach: when it is heard again it has said so, or it is still ours. */
+  #leave(partition: number, { task, alive }: Owned): void {
+    this.#release(partition, task)
+    this.#left.set(partition, alive)
+  }
+
+  #returnToLeft(): void {
+    if (this.#left.size === 0 || !this.#inGroup) return
+    for (const [partition, alive] of this.#left) if (alive() && !this.#owned.has(partition)) this.#renew(partition, alive)
+    this.#left.clear()
   }
 
   /** Only trouble with the log that passes by itself is worth another try. */
