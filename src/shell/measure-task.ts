@@ -219,6 +219,7 @@ export class MeasureTask {
 
   close(): void {
     for (const { source } of this.inputs) source.close()
+    this.#outbox.drop()
     this.#context.emit({ event: 'source-stopped', source: this.source, reason: 'released' })
   }
 

@@ -42,6 +42,11 @@ export class Outbox {
     this.#entries.push({ kind: 'barrier', then })
   }
 
+  /** Its owner is owner no more: what has not left by now never leaves, for somebody else may have resumed without knowing of it. */
+  drop(): void {
+    for (const entry of this.#entries.splice(0)) if (entry.kind === 'record') this.#bytes -= entry.outgoing.record.value?.length ?? 0
+  }
+
   /** Sends what is there now. Throws what the writer throws; then this outbox is of no more use. */
   async flush(): Promise<void> {
     while (this.#entries.length > 0) {

@@ -103,3 +103,20 @@ test('an empty outbox has nothing to flush, and a record without value weighs no
   outbox.add({ topic: 'p', partition: 0, record: { key: 'k', value: null } })
   assert.deepEqual([outbox.bytes, outbox.empty], [0, false])
 })
+
+test('what has not left when its owner lets go never leaves: what is under way ends, and nothing follows', async () => {
+  const writer = new SlowWriter()
+  const outbox = new Outbox(writer)
+  outbox.add(out('p', 0, 'a'))
+  outbox.afterAll(async () => {
+    writer.sent.push('checkpoint')
+  })
+  outbox.add(out('p', 0, 'b'))
+  const flushed = outbox.flush()
+  await turn()
+  outbox.drop()
+  writer.acknowledge()
+  await flushed
+  assert.deepEqual(writer.sent, ['p/0:a'])
+  assert.deepEqual([outbox.bytes, outbox.empty], [0, true])
+})
