@@ -1,6 +1,6 @@
 /** From a verdict to what is written: the decision record, the command when one is due, the alerts, and the state after all of it. */
 import { createHash } from 'node:crypto'
-import type { Alert, Command, Decision, Verdict } from '../domain.ts'
+import type { Alert, Command, Decision, StreamTimeMs, Verdict } from '../domain.ts'
 import type { ModelLayout } from '../policy/layout.ts'
 import type { FlyballEvent } from '../telemetry/events.ts'
 import { alertsOf } from './alerts.ts'
@@ -47,7 +47,7 @@ export function decide(draft: Draft, finding: Finding, setting: Setting): Draft 
   const before = draft.state
   const number = before.ladder.decisionNumber + 1
   const issues = finding.commandKind !== null && commands(model)
-  const numbered = withNumbers(finding.next, number, issues)
+  const numbered = withNumbers(finding.next, number, issues, setting.nowMs)
   const decision = decisionOf(before, numbered, finding, setting)
   const command = issues ? commandOf(numbered.ladder, finding.commandKind, decision, setting) : null
   const commanded = command === null ? numbered : issued(numbered, command, setting)
@@ -56,9 +56,9 @@ export function decide(draft: Draft, finding: Finding, setting: Setting): Draft 
   return { state, effects: [...draft.effects, { kind: 'decide', decision, command, alerts }] }
 }
 
-function withNumbers(state: JudgeState, decisionNumber: number, issues: boolean): JudgeState {
+function withNumbers(state: JudgeState, decisionNumber: number, issues: boolean, decidedAtMs: StreamTimeMs): JudgeState {
   const { ladder } = state
-  return { ...state, ladder: { ...ladder, decisionNumber, sequence: issues ? ladder.sequence + 1 : ladder.sequence } }
+  return { ...state, ladder: { ...ladder, decisionNumber, decidedAtMs, sequence: issues ? ladder.sequence + 1 : ladder.sequence } }
 }
 
 function issued(state: JudgeState, command: Command, { model, nowMs, wallMs }: Setting): JudgeState {

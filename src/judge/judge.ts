@@ -58,9 +58,9 @@ export function step(state: JudgeState, event: JudgeEvent, now: Now, model: Mode
   return event.kind === 'tick' ? heartbeat(judged, setting) : judged
 }
 
-/** The latest judge time that the ladder knows of: acks and observations are written down between two looks of the rules. */
-function toldMs({ judgedAtMs, stageSinceMs, loop }: Ladder): StreamTimeMs {
-  return Math.max(judgedAtMs, stageSinceMs, loop?.issuedAtMs ?? 0, loop?.ackedAtMs ?? 0, loop?.observedAtMs ?? 0)
+/** The latest judge time that the ladder knows of: decisions about the loop are written between two looks of the rules. */
+function toldMs({ judgedAtMs, stageSinceMs, decidedAtMs = 0, loop }: Ladder): StreamTimeMs {
+  return Math.max(judgedAtMs, stageSinceMs, decidedAtMs, loop?.issuedAtMs ?? 0, loop?.ackedAtMs ?? 0, loop?.observedAtMs ?? 0)
 }
 
 interface Taken {

@@ -97,6 +97,8 @@ export interface Ladder {
   readonly panes: number
   readonly rows: number
   readonly judgedAtMs: StreamTimeMs
+  /** Judge time of the last decision written; states of earlier versions do not tell. */
+  readonly decidedAtMs?: StreamTimeMs
   /** Wall clock when the command in force was last published: for heartbeats. */
   readonly publishedWallMs: number
 }
@@ -161,6 +163,7 @@ export function renewedFor(state: JudgeState, model: ModelLayout): JudgeState {
     decisionNumber: old.decisionNumber,
     lastHash: old.lastHash,
     requestsSeen: old.requestsSeen,
+    decidedAtMs: old.decidedAtMs ?? old.judgedAtMs,
   }
   const { contract: _ofBefore, ...rest } = state
   return { ...rest, evidence: emptyEvidence(model), ladder: { ...emptyLadder(model), ...kept }, arrivals: NO_ARRIVALS }

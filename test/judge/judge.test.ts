@@ -185,6 +185,22 @@ test('a gateway that acks and does not obey: one critical not-effective alert, n
   assert.equal(world.alerts.filter((alert) => alert.cause === 'not-effective').at(-1)!.status, 'resolved')
 })
 
+test('judge time never steps back in the log of decisions: not after one that was written between two looks of the rules', () => {
+  const world = new World(modelLayout(), { fixedShare: 0.4 }, 1)
+  until(world, 'not-effective')
+  const lastMs = world.decisions.at(-1)!.judgeTimeMs
+  const { ladder } = world.state
+  const between = {
+    ...world.state,
+    ladder: { ...ladder, judgedAtMs: lastMs - 4000, loop: { ...ladder.loop!, observedAtMs: 0, ackedAtMs: 0 } },
+  }
+  const now = { judgeTimeMs: lastMs - 3000, wallMs: world.wallMs }
+  const { effects } = step(between, { kind: 'request', request: request('hold') }, now, world.model, world.layout)
+  const decided = effects.flatMap((effect) => (effect.kind === 'decide' ? [effect.decision.judgeTimeMs] : []))
+  assert.ok(decided.length > 0)
+  assert.ok(decided.every((atMs) => atMs >= lastMs))
+})
+
 test('a command that no gateway acks is not effective', () => {
   const world = run(12, {}, { gatewayObeys: false })
   assert.match(world.said('not-effective')[0]!.summary, /only 0 of 0 gateways have acked it/)
