@@ -28,7 +28,7 @@ async function twoLeaders() {
   return { log, topics }
 }
 
-test('sendBatch over two leaders writes one record twice', broker.options, async () => {
+test('sendBatch over two leaders writes one record twice', { ...broker.options, timeout: 180_000 }, async () => {
   const { log, topics } = await twoLeaders()
   const network = new FaultyNetwork()
   const producer = await transactional(stockKafka(broker.bootstrap, network), broker.unique('stock'), {
@@ -43,7 +43,7 @@ test('sendBatch over two leaders writes one record twice', broker.options, async
   }
   // It takes the second response being under way while the first is repeated: a busy machine may need another try.
   let written = 2
-  for (let round = 0; round < 4 && written === 2; round++) {
+  for (let round = 0; round < 12 && written === 2; round++) {
     network.delay({ api: API.produce, port: port(1), ms: 3000 })
     network.loseNext({ api: API.produce, port: port(0) })
     const transaction = await producer.transaction()
