@@ -193,8 +193,9 @@ class RekeyInput implements MergeInput {
   readonly #source: Source
   readonly #until: number | null
   readonly #ingest: Ingest<IdColumns>
-  /** A batch whose schemas are not known yet, and what loads them. */
-  #missing: { readonly batch: RecordBatch; loading: Promise<void> | null } | null = null
+  /** A batch whose schemas were not known yet, and what loads them. */
+  #held: RecordBatch | null = null
+  #loading: Promise<void> | null = null
   #ids: IdColumns = { count: 0, offset: new Float64Array(0), id1: new Int32Array(0) }
   #id = 0
 
@@ -208,28 +209,31 @@ class RekeyInput implements MergeInput {
   }
 
   atEnd(): boolean {
-    if (this.#missing !== null) return false
+    if (this.#held !== null) return false
     return this.#until === null ? this.#source.caughtUp : this.#source.next >= this.#until
   }
 
   take(): RecordBatch | null {
-    const batch = this.#missing?.batch ?? this.#source.take()
-    if (batch === null || (this.#missing !== null && this.#missing.loading !== null)) return null
-    const loading = this.#missing === null ? this.#ingest.prepare(batch) : null
+    if (this.#loading !== null) return null
+    const batch = this.#held ?? this.#source.take()
+    if (batch === null) return null
+    const loading = this.#held === null ? this.#ingest.prepare(batch) : null
     if (loading !== null) {
-      this.#missing = { batch, loading }
+      this.#held = batch
+      this.#loading = loading
+      // `prepared` tells; until it is asked, a registry that fails must not end the process.
+      loading.catch(() => undefined)
       return null
     }
-    this.#missing = null
+    this.#held = null
     this.#ids = this.#ingest.read(batch).batch
     this.#id = 0
     return batch
   }
 
   async prepared(): Promise<void> {
-    if (this.#missing === null) return
-    await this.#missing.loading
-    this.#missing.loading = null
+    await this.#loading
+    this.#loading = null
   }
 
   get partition(): number {
