@@ -9,7 +9,8 @@ import { connectKafka } from '../src/kafka/connect.ts'
 import { build } from './lib/child.ts'
 import { type DaemonProcess, type LogLine, startDaemonProcess } from './lib/daemon.ts'
 import { livePolicyFile } from './lib/live.ts'
-import { steadyTraffic } from './lib/steady.ts'
+import { startLiveTraffic } from './lib/live-traffic.ts'
+import { steadyDraw } from './lib/steady.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -36,8 +37,8 @@ try {
   await log.admin.create([topics.predictions, topics.outcomes].map((topic) => ({ topic, partitions: PARTITIONS, config: {} })))
   const policy = livePolicyFile({ prefix: `rolling.${tag}.`, topics, models: MODELS, sliceSeconds: 1, horizonSeconds: 10 })
   const daemons = Array.from({ length: DAEMONS }, () => start(policy))
-  const common = { log, topics, partitions: PARTITIONS, models: MODELS, outcomeDelayMs: 3000, users: 2000, seed: 1 }
-  const traffic = await steadyTraffic({ ...common, perSecond: Number(options['per-second']) })
+  const draw = steadyDraw({ models: MODELS, users: 2000, outcomeDelayMs: 3000, seed: 1 })
+  const traffic = await startLiveTraffic({ log, topics, partitions: PARTITIONS, predictionsPerSecond: Number(options['per-second']), draw })
   await pause(2 * CALM_MS)
   for (let turn = 0; turn < DAEMONS * Number(options.rounds); turn++) {
     const index = turn % DAEMONS

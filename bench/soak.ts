@@ -9,7 +9,8 @@ import { connectKafka } from '../src/kafka/connect.ts'
 import { build } from './lib/child.ts'
 import { startDaemonProcess } from './lib/daemon.ts'
 import { holding, livePolicyFile, slope } from './lib/live.ts'
-import { steadyTraffic } from './lib/steady.ts'
+import { startLiveTraffic } from './lib/live-traffic.ts'
+import { steadyDraw } from './lib/steady.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -42,8 +43,8 @@ try {
   const policy = livePolicyFile({ prefix, topics, models: MODELS, sliceSeconds: 5, horizonSeconds: 30 })
   const perSecond = Number(options['per-second'])
   const daemon = startDaemonProcess(policy, broker.bootstrap.join(','), ['--workers', options.workers])
-  const common = { log, topics, partitions: PARTITIONS, models: MODELS, outcomeDelayMs: 10_000, users: 5000, seed: Number(options.seed) }
-  const traffic = await steadyTraffic({ ...common, perSecond })
+  const draw = steadyDraw({ models: MODELS, users: 5000, outcomeDelayMs: 10_000, seed: Number(options.seed) })
+  const traffic = await startLiveTraffic({ log, topics, partitions: PARTITIONS, predictionsPerSecond: perSecond, draw })
   const startMs = performance.now()
   for (let minute = 0; minute < Number(options.minutes); ) {
     await new Promise((resolve) => setTimeout(resolve, EVERY_MS))
@@ -63,13 +64,13 @@ try {
   await new Promise((resolve) => setTimeout(resolve, 5000))
   const panes = (await log.admin.offsets(`${prefix}panes`)).reduce((sum, { end }) => sum + end, 0)
   const code = await daemon.end('SIGTERM')
-  report(traffic.written, panes, code)
+  report(traffic.sent, panes, code)
 } finally {
   await log.close()
   await broker.stop()
 }
 
-function report(written: number, panes: number, code: number | null): void {
+function report(events: number, panes: number, code: number | null): void {
   const late = samples.slice(Math.floor(samples.length / 2))
   const memory = slope(late.map(({ minute, rssMiB }) => [minute, rssMiB] as const))
   const handles = slope(late.map(({ minute, handles }) => [minute, handles] as const))
@@ -82,7 +83,7 @@ function report(written: number, panes: number, code: number | null): void {
     JSON.stringify({
       bench: 'soak',
       minutes: Number(options.minutes),
-      predictions: written,
+      events,
       panes,
       exitCode: code,
       peakRssMiB: Math.round(peak),

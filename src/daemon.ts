@@ -8,7 +8,7 @@ import type { EventLog } from './kafka/contract.ts'
 import type { Clock } from './kit/clock.ts'
 import { FlyballError } from './kit/errors.ts'
 import { ownTopics, topicNames } from './kit/topics.ts'
-import type { Layout } from './policy/layout.ts'
+import { inputTopics, type Layout } from './policy/layout.ts'
 import type { JudgeContext } from './shell/judge-partition.ts'
 import { JudgeWorker } from './shell/judge-worker.ts'
 import type { MeasureContext } from './shell/measure-task.ts'
@@ -103,11 +103,7 @@ function healthOf(clock: Clock, measure: Measuring, judge: JudgeWorker): Health 
 /** Topics are there, counts are known. */
 async function prepare(options: DaemonOptions): Promise<{ measure: MeasureContext; judge: Omit<JudgeContext, 'measured'> }> {
   const { log, layout, prefix, clock, emit } = options
-  const inputs = [
-    layout.predictions.topic,
-    ...(layout.outcomes ? [layout.outcomes.topic] : []),
-    ...(layout.described ? [layout.described.topic] : []),
-  ]
+  const inputs = inputTopics(layout)
   const inputPartitions = coPartitioned(await log.admin.topics(inputs), inputs)
   if (options.createTopics) await log.admin.create(ownTopics(prefix, options.judgePartitions, inputPartitions))
   const topics = topicNames(prefix)

@@ -33,8 +33,8 @@ export function livePolicyFile({ prefix, topics, models, sliceSeconds, horizonSe
     `version: 1
 kafka: { prefix: "${prefix}", partitions: 2 }
 inputs:
-  predictions: { topic: ${topics.predictions}, fields: { time: ts, unit: unit }, segments: { region: region } }
-  outcomes: { topic: ${topics.outcomes}, fields: { time: ts } }
+  predictions: { topic: ${topics.predictions}, fields: { unit: unit }, segments: { region: region } }
+  outcomes: { topic: ${topics.outcomes} }
 timing: { slice: ${sliceSeconds}s }
 models:
 ${models.map(model).join('')}`,

@@ -16,8 +16,9 @@ import { type Ingest, predictionIngest } from '../../src/ingest/ingest.ts'
 import { collect } from '../../src/ingest/parse-json.ts'
 import { PredictionRows } from '../../src/ingest/predictions.ts'
 import { systemClock } from '../../src/kit/clock.ts'
-import { type Random, seededRandom } from '../../src/kit/random.ts'
+import { seededRandom } from '../../src/kit/random.ts'
 import { batchOf, layoutOf, TEST_TIME_MS, WORKLOAD } from './batches.ts'
+import { Chance } from './chance.ts'
 import { columnsOf, type FuzzReport, type Parser } from './parser.ts'
 
 const RECORDS_PER_SCHEMA = 400
@@ -26,25 +27,8 @@ const OURS_ALONE = /a boolean of value|a count of|a length of|ends within a numb
 
 type Json = null | boolean | number | string | Json[] | { readonly [key: string]: Json }
 
-class Maker {
-  readonly random: Random
+class Maker extends Chance {
   private names = 0
-
-  constructor(random: Random) {
-    this.random = random
-  }
-
-  int(count: number): number {
-    return Math.floor(this.random() * count)
-  }
-
-  chance(share: number): boolean {
-    return this.random() < share
-  }
-
-  pick<T>(list: readonly T[]): T {
-    return list[this.int(list.length)]!
-  }
 
   /** The workload's fields with usual or unusual types, and others between them. */
   schema(): Json {

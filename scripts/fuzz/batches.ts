@@ -1,5 +1,6 @@
 /** Record batches and layouts for fuzzers and tests: a batch is built from keys and values as a reader would hand it over. */
 import type { RecordBatch } from '../../src/domain.ts'
+import { NO_FIELDS } from '../../src/policy/inputs.ts'
 import type { FieldPath, InputLayout, Layout } from '../../src/policy/layout.ts'
 
 export interface TestRecord {
@@ -53,20 +54,6 @@ function valueBytes(value: TestRecord['value']): Buffer | null {
 
 export function at(path: string, options: Partial<FieldPath> = {}): FieldPath {
   return { path: path === '' ? [] : path.split('.'), constant: null, default: null, scale: 1, test: null, isTime: false, ...options }
-}
-
-const NO_FIELDS: InputLayout['fields'] = {
-  id: null,
-  time: null,
-  model: null,
-  version: null,
-  unit: null,
-  score: null,
-  decision: null,
-  latency: null,
-  error: null,
-  label: null,
-  value: null,
 }
 
 export interface InputOptions extends Partial<Omit<InputLayout, 'fields'>> {

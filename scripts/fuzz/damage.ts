@@ -1,5 +1,6 @@
 /** What fuzzers do to bytes: seeded, so that the same seed does the same damage. */
-import { type Random, seededRandom } from '../../src/kit/random.ts'
+import { seededRandom } from '../../src/kit/random.ts'
+import { Chance } from './chance.ts'
 
 /** Values that sit at the edge of something. */
 const EDGE_BYTES = [0, 1, 2, 3, 9, 10, 13, 32, 34, 63, 64, 126, 127, 128, 129, 192, 253, 254, 255]
@@ -20,23 +21,9 @@ const EDGE_VARINTS = [
   'ffffffffffffff1f',
 ].map((hex) => Buffer.from(hex, 'hex'))
 
-export class Damage {
-  readonly random: Random
-
+export class Damage extends Chance {
   constructor(seed: number) {
-    this.random = seededRandom(seed)
-  }
-
-  int(count: number): number {
-    return Math.floor(this.random() * count)
-  }
-
-  chance(share: number): boolean {
-    return this.random() < share
-  }
-
-  pick<T>(list: readonly T[]): T {
-    return list[this.int(list.length)]!
+    super(seededRandom(seed))
   }
 
   /** Any size up to the limit, small ones as often as large ones. */

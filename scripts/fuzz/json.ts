@@ -7,9 +7,10 @@ import type { DescribedOutcomeBatch, RecordBatch, Rejected } from '../../src/dom
 import type { Way } from '../../src/ingest/decoder.ts'
 import { describedIngest, type Ingest } from '../../src/ingest/ingest.ts'
 import { systemClock } from '../../src/kit/clock.ts'
-import { type Random, seededRandom } from '../../src/kit/random.ts'
+import { seededRandom } from '../../src/kit/random.ts'
 import type { InputLayout } from '../../src/policy/layout.ts'
 import { at, batchOf, inputOf, layoutOf, PLAIN_FIELDS, WORKLOAD } from './batches.ts'
+import { Chance } from './chance.ts'
 import { columnsOf, type FuzzReport, type Parser } from './parser.ts'
 
 const NUMBERS =
@@ -66,25 +67,7 @@ const DAMAGE = ['"', '\\', ',', '}', '{', ' ', '0', '\u0000', '\n', ':', 'é', '
 
 type Member = [key: string, value: string | Member[]]
 
-class Maker {
-  private readonly random: Random
-
-  constructor(random: Random) {
-    this.random = random
-  }
-
-  int(count: number): number {
-    return Math.floor(this.random() * count)
-  }
-
-  chance(share: number): boolean {
-    return this.random() < share
-  }
-
-  pick<T>(list: readonly T[]): T {
-    return list[this.int(list.length)]!
-  }
-
+class Maker extends Chance {
   private number(range: number, digits: number): string {
     return String(Number((this.random() * range - (this.chance(0.3) ? range / 2 : 0)).toFixed(digits)))
   }

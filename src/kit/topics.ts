@@ -40,11 +40,11 @@ export interface OwnTopic {
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const COMPACTED = { 'cleanup.policy': 'compact' }
+const keepDays = (days: number) => ({ 'cleanup.policy': 'delete', 'retention.ms': String(days * DAY_MS) })
 
 /** How each topic is made: `judgePartitions` for those keyed by model. Checkpoints have one partition per input partition, at most 16. */
 export function ownTopics(prefix: string, judgePartitions: number, inputPartitions: number): readonly OwnTopic[] {
   const names = topicNames(prefix)
-  const keepDays = (days: number) => ({ 'cleanup.policy': 'delete', 'retention.ms': String(days * DAY_MS) })
   const byModel = (topic: string, config: Readonly<Record<string, string>>): OwnTopic => ({ topic, partitions: judgePartitions, config })
   return [
     byModel(names.panes, keepDays(7)),
@@ -63,7 +63,7 @@ export function ownTopics(prefix: string, judgePartitions: number, inputPartitio
 /** The topics of a policy that rekeys its inputs, with as many partitions as the larger of the user's topics has. */
 export function rekeyTopics(prefix: string, inputPartitions: number): readonly OwnTopic[] {
   const { predictions, outcomes, positions } = rekeyedTopics(prefix)
-  const config = { 'cleanup.policy': 'delete', 'retention.ms': String(7 * DAY_MS), 'message.timestamp.type': 'CreateTime' }
+  const config = { ...keepDays(7), 'message.timestamp.type': 'CreateTime' }
   return [
     { topic: predictions, partitions: inputPartitions, config },
     { topic: outcomes, partitions: inputPartitions, config },

@@ -12,7 +12,8 @@ type Transport = Pick<PredictionsInput, 'topic' | 'format' | 'schemaFile' | 'reg
 type Fields = InputLayout['fields']
 type SlotPath = string | { readonly path: string | string[]; readonly default?: string | number | undefined }
 
-const NO_FIELDS: Fields = {
+/** An input of which nothing is mapped. */
+export const NO_FIELDS: Fields = {
   id: null,
   time: null,
   model: null,

@@ -10,6 +10,11 @@ import type { GuardrailClass } from '../domain.ts'
 export const ALL_SCOPE = '__all__'
 export const OTHER_VALUE = '__other__'
 
+/** Topics that are measured: those of a layout's inputs. */
+export function inputTopics({ predictions, outcomes, described }: Layout): readonly string[] {
+  return [predictions, outcomes, described].flatMap((input) => (input === null ? [] : [input.topic]))
+}
+
 export interface Layout {
   /** SHA-256 (hex, 16 digits) of the canonical policy. */
   readonly policyDigest: string

@@ -7,6 +7,7 @@
 import type { DropReason } from '../domain.ts'
 import type { Membership, Reader, Writer } from '../kafka/contract.ts'
 import { FlyballError } from '../kit/errors.ts'
+import { inputTopics } from '../policy/layout.ts'
 import { Alignment } from './alignment.ts'
 import { ClaimWatch } from './claim-watch.ts'
 import { type MeasureContext, MeasureTask, type TaskInput } from './measure-task.ts'
@@ -62,8 +63,8 @@ export class MeasureWorker implements Measuring {
 
   /** Joins the group and reads what it is given; returns at once. */
   start(onFatal: (error: Error) => void): void {
-    const { log, prefix } = this.#context
-    const topics = this.#topics
+    const { log, layout, prefix } = this.#context
+    const topics = inputTopics(layout)
     this.#loop = this.#connect()
       .then(() => {
         const onAssigned = (now: readonly number[], kept: readonly number[]) => this.#assigned(now, kept)
@@ -204,11 +205,6 @@ export class MeasureWorker implements Measuring {
     this.#context.emit({ event: 'problem', code: error.code, message: error.message })
   }
 
-  get #topics(): string[] {
-    const { predictions, outcomes, described } = this.#context.layout
-    return [predictions, outcomes, described].flatMap((input) => (input === null ? [] : [input.topic]))
-  }
-
   get #tasks(): MeasureTask[] {
     return [...this.#owned.values()].map(({ task }) => task)
   }
@@ -281,7 +277,7 @@ export class MeasureWorker implements Measuring {
   /** Says what became of every record of the partitions owned, and how far behind they are. */
   account(): void {
     this.#accountedAtMs = this.#context.clock.monotonicMs()
-    const totals = new Map(this.#topics.map((topic) => [topic, noAccount()]))
+    const totals = new Map(inputTopics(this.#context.layout).map((topic) => [topic, noAccount()]))
     for (const task of this.#tasks) {
       const counters = task.pipeline.counters()
       for (const { name, source } of task.inputs) {

@@ -4,6 +4,7 @@ import { type JudgeEffect, type JudgeEvent, step } from '../../src/judge/judge.t
 import { emptyJudgeTime, type JudgeTime, passPulse, passWall } from '../../src/judge/judge-time.ts'
 import { emptyJudge, type JudgeState } from '../../src/judge/state.ts'
 import { type Random, seededRandom } from '../../src/kit/random.ts'
+import { NO_FIELDS } from '../../src/policy/inputs.ts'
 import type { Block, Guardrail, Layout, ModelLayout, Plan } from '../../src/policy/layout.ts'
 
 export const SLICE_MS = 5_000
@@ -99,19 +100,7 @@ export function layoutOf(model: ModelLayout): Layout {
     format: 'json' as const,
     schemaFile: null,
     registry: null,
-    fields: {
-      id: null,
-      time: null,
-      model: null,
-      version: null,
-      unit: null,
-      score: null,
-      decision: null,
-      latency: null,
-      error: null,
-      label: null,
-      value: null,
-    },
+    fields: NO_FIELDS,
     numbers: [],
     symbols: [],
     dimensions: [],

@@ -2,23 +2,10 @@
 import type { DescribedOutcomeBatch, DropReason, OutcomeBatch, RecordBatch, Rejected } from '../../src/domain.ts'
 import type { Ingest } from '../../src/ingest/ingest.ts'
 import type { Random } from '../../src/kit/random.ts'
+import { NO_FIELDS } from '../../src/policy/inputs.ts'
 import type { Block, InputLayout, Layout, ModelLayout } from '../../src/policy/layout.ts'
 import { unitBlocksOf } from '../../src/policy/unit-blocks.ts'
 import { scramble, type TruthEvent } from '../measure/batch-truth.ts'
-
-const FIELDS = {
-  id: null,
-  time: null,
-  model: null,
-  version: null,
-  unit: null,
-  score: null,
-  decision: null,
-  latency: null,
-  error: null,
-  label: null,
-  value: null,
-}
 
 const PATH = { path: ['x'], constant: null, default: null, scale: 1, test: null, isTime: false }
 
@@ -28,7 +15,7 @@ function inputLayout(topic: string): InputLayout {
     format: 'json',
     schemaFile: null,
     registry: null,
-    fields: FIELDS,
+    fields: NO_FIELDS,
     numbers: [{ name: 'age', path: PATH }],
     symbols: [{ name: 'device', path: PATH, values: ['a', 'b', 'c'] }],
     dimensions: [{ name: 'region', path: PATH, values: ['eu', 'us', 'asia', '__other__'] }],

@@ -86,32 +86,23 @@ export function armsOf(
   const control = rows[CONTROL].counts
   switch (guardrail.kind) {
     case 'error-rate':
-      return [
-        armsFrom(
-          first(blocks.requests, candidate),
-          first(blocks.requests, control),
-          first(blocks.errors, candidate),
-          first(blocks.errors, control),
-        ),
-      ]
+      return [among(blocks.requests, blocks.errors, candidate, control)]
     case 'latency':
       return blocks.latency ? latencyArms(blocks.latency, candidate, control, bins) : []
     case 'wrong-outcome':
       return blocks.outcomes.map((block) => wrongOutcomes(block, candidate, control))
     case 'stale':
-      return [
-        armsFrom(
-          first(blocks.requests, candidate),
-          first(blocks.requests, control),
-          first(blocks.stale, candidate),
-          first(blocks.stale, control),
-        ),
-      ]
+      return [among(blocks.requests, blocks.stale, candidate, control)]
     case 'duplicate':
       return [repeatedIds(blocks, candidate, control)]
     default:
       return blocks.data.map((block) => unusable(block, candidate, control, guardrail.kind === 'unseen'))
   }
+}
+
+/** Events of one block among the requests of another, each counted in its block's first slot. */
+function among(requests: Block | undefined, events: Block | undefined, candidate: Float64Array, control: Float64Array): Arms {
+  return armsFrom(first(requests, candidate), first(requests, control), first(events, candidate), first(events, control))
 }
 
 /** The blocks an event guardrail counts in. */
