@@ -18,6 +18,7 @@ import type { Health, TelemetryDoor, TelemetryServer } from '../telemetry/http.t
 import { createLogger, logLines } from '../telemetry/log-lines.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { type ConnectionOptions, loadedPolicy, openLog, withConnectionOptions } from './connected.ts'
+import { setEngine } from './engine.ts'
 import { type MetricsOptions, metricsDoor } from './metrics-door.ts'
 import { printJson, printLine, table, tell } from './output.ts'
 import { packageVersion } from './version.ts'
@@ -55,6 +56,7 @@ export function register(program: Command): void {
 const leave = (signal: NodeJS.Signals): never => process.exit(128 + constants.signals[signal])
 
 async function runCommand(options: Options): Promise<void> {
+  setEngine()
   process.on('SIGINT', leave).on('SIGTERM', leave)
   const loaded = loadedPolicy(options)
   // Nobody asks a drain for its metrics: its summary says it all.
