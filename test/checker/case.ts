@@ -38,6 +38,8 @@ export interface World {
   readonly settled: boolean
   /** Gateways that are up at the end and had time to read: each must hold the last command of every model it speaks of. */
   readonly gateways?: readonly string[]
+  /** When the last daemon was told to stop (clock of the log); left out: judges are there to the end. */
+  readonly judgedUntilMs?: number
   /** The input records, where the topics do not hold all of them any more (segments deleted). Left out: read from the topics. */
   readonly inputs?: readonly InputRecord[]
   /** Panes may be missing from `panes` (segments deleted before they were judged): a gap is then no violation. */

@@ -1,11 +1,12 @@
 /** What the gateways said they did: nobody goes back, and whoever is up at the end holds the last command. */
-import { type Case, grouped } from './case.ts'
-import type { WireCommand } from './wire.ts'
+import { type Case, type CommandBytes, grouped, type Placed } from './case.ts'
 
-export function checkGateways({ all, world, report }: Case): void {
-  const last = new Map<string, WireCommand>()
-  for (const { value } of all.commands) last.set(value.command.model, value.command)
+export function checkGateways(case_: Case): void {
+  const { all, world, report } = case_
+  const last = new Map<string, Placed<CommandBytes>>()
+  for (const published of all.commands) last.set(published.value.command.model, published)
   for (const [key, acks] of grouped(all.acks, ({ value }) => `${value.gateway} of ${value.model}`)) {
+    const { timestampMs: saidAtMs } = acks.at(-1)!
     let before = acks[0]!.value
     for (const { value: ack } of acks) {
       const back = ack.epoch < before.epoch || (ack.epoch === before.epoch && ack.sequence < before.sequence)
@@ -15,8 +16,9 @@ export function checkGateways({ all, world, report }: Case): void {
       before = ack
     }
     if (!world.settled || !world.gateways?.includes(before.gateway)) continue
-    const command = last.get(before.model)
-    if (command === undefined) continue
+    const published = last.get(before.model)
+    if (published === undefined) continue
+    const { command } = published.value
     if (before.epoch !== command.epoch || before.sequence !== command.sequence) {
       report(
         'gateways',
@@ -24,6 +26,21 @@ export function checkGateways({ all, world, report }: Case): void {
         `holds ${before.epoch}/${before.sequence} at the end, the last command is ${command.epoch}/${command.sequence}`,
       )
     }
-    if (before.leaseExpired) report('heartbeat', key, 'its lease has run out while a judge was there')
+    if (before.leaseExpired && !mayHaveRunOut(case_, published, saidAtMs)) {
+      report('heartbeat', key, 'its lease has run out while a judge was there')
+    }
   }
+}
+
+/**
+ * Heartbeats end with the judges. A lease runs out when it says, counted from the last of them, and not while a judge is there; and a judge
+ * is never quiet for two heartbeats. Only a take-over may last longer: for it there are leases.
+ */
+function mayHaveRunOut({ all, world }: Case, { partition, offset, timestampMs, value }: Placed<CommandBytes>, saidAtMs: number): boolean {
+  const { judgedUntilMs, layout } = world
+  const runsOutAtMs = timestampMs + value.command.leaseMs
+  if (judgedUntilMs === undefined || runsOutAtMs <= judgedUntilMs || saidAtMs < runsOutAtMs) return false
+  if (all.controlBarriers.some((barrier) => barrier.partition === partition && barrier.offset > offset)) return true
+  const heartbeatMs = layout.models.find(({ name }) => name === value.command.model)?.plan.heartbeatMs ?? 0
+  return judgedUntilMs - timestampMs < 2 * heartbeatMs
 }

@@ -61,9 +61,9 @@ async function live(world: SimWorld): Promise<void> {
 }
 
 async function checked(world: SimWorld): Promise<readonly Violation[]> {
-  const { scheduler, plan, traffic } = world
+  const { scheduler, plan, traffic, judgedUntilMs } = world
   const gateways = world.gateways.map(({ name }) => name)
-  const all = { prefix: PREFIX, layout: plan.layout, settled: true, gateways, inputs: traffic.records }
+  const all = { prefix: PREFIX, layout: plan.layout, settled: true, gateways, judgedUntilMs, inputs: traffic.records }
   const violations = await scheduler.until(check(world.outside(), all), 'checking', 3_600_000)
   for (const { governor } of world.gateways) await scheduler.until(governor.stop(), 'a gateway stops')
   return violations

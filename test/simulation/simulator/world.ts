@@ -42,6 +42,8 @@ export class SimWorld {
   readonly ends: { readonly code: string; readonly message: string }[] = []
   /** Whether events are kept for whoever looks at the end. */
   keeps = true
+  /** When the last daemon was told to stop. */
+  judgedUntilMs = Number.POSITIVE_INFINITY
   readonly #plant: Plant
   #lives = 0
   #asked = 0
@@ -105,9 +107,11 @@ export class SimWorld {
     this.scheduler.after(this.scheduler.between(300, 4000), () => this.startDaemon())
   }
 
+  /** One after another: the last may still take over what the others leave. */
   async stopDaemons(): Promise<void> {
     for (const life of [...this.daemons]) {
       life.stopped = true
+      this.judgedUntilMs = this.scheduler.nowMs
       const { daemon } = life
       if (daemon === null) continue
       await this.scheduler.until(
