@@ -224,22 +224,22 @@ function quiet(draft: Draft): Draft {
 }
 
 function follow(draft: Draft, rule: Rule, situation: Situation, setting: Setting): Draft {
+  const move = moveOf(rule.kind)
+  if (move === null) return stay(draft, rule, situation, setting)
   const verdict = rule.verdict(situation)
   const fact = rule.name === 'contract' ? situation.broken : situation.silent
-  const move = moveOf(verdict)
-  if (move === null) {
-    const key = `hold:${rule.name}:${rule.ground(situation)}`
-    if (key === draft.state.ladder.lastVerdict) return draft
-    return decide(
-      draft,
-      { verdict, next: draft.state, commandKind: null, key, silent: '', wallTimes: { detected: setting.wallMs } },
-      setting,
-    )
-  }
   const next = moved(draft.state, move, setting.model, setting.nowMs)
   const key = move === 'rollback' ? QUARANTINED_KEY : obeyed(setting.model) ? NOT_IN_FORCE_KEY : ''
   const wallTimes = { detected: setting.wallMs, commanded: setting.wallMs }
   return decide(draft, { verdict, next, commandKind: move, key, silent: fact, wallTimes }, setting)
+}
+
+/** The same hold on the same ground is written once: the words of the others are not even looked for. */
+function stay(draft: Draft, rule: Rule, situation: Situation, setting: Setting): Draft {
+  const key = `hold:${rule.name}:${rule.ground(situation)}`
+  if (key === draft.state.ladder.lastVerdict) return draft
+  const verdict = rule.verdict(situation)
+  return decide(draft, { verdict, next: draft.state, commandKind: null, key, silent: '', wallTimes: { detected: setting.wallMs } }, setting)
 }
 
 function heartbeat(draft: Draft, { wallMs, model }: Setting): Draft {

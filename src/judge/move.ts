@@ -8,15 +8,15 @@ import { candidateOf, type JudgeState, type Ladder, type Phase, weightsFor } fro
 /** A verdict that changes weights becomes a command of this kind. */
 export type Move = Exclude<Command['kind'], 'override'>
 
-export function moveOf(verdict: Verdict): Move | null {
-  switch (verdict.kind) {
+export function moveOf(kind: Verdict['kind']): Move | null {
+  switch (kind) {
     case 'start':
     case 'promote':
     case 'throttle':
     case 'rollback':
     case 'step-down':
     case 'lift':
-      return verdict.kind
+      return kind
     default:
       return null
   }

@@ -11,6 +11,8 @@ import type { Ladder, Phase } from './state.ts'
 export interface Rule {
   readonly name: string
   readonly phases: readonly Phase[]
+  /** Of its verdicts. */
+  readonly kind: Verdict['kind']
   readonly matches: (situation: Situation) => boolean
   readonly verdict: (situation: Situation) => Verdict
   /** What a hold stands on; the same hold on the same ground is written once. */
@@ -24,6 +26,7 @@ export const RULES: readonly Rule[] = [
   {
     name: 'contract',
     phases: EXPOSED,
+    kind: 'rollback',
     matches: ({ broken }) => broken !== '',
     verdict: () => ({ kind: 'rollback', rule: 'contract', evidence: [] }),
     ground: () => 'contract',
@@ -31,6 +34,7 @@ export const RULES: readonly Rule[] = [
   {
     name: 'harm',
     phases: EXPOSED,
+    kind: 'rollback',
     matches: ({ harms }) => harms.rollback.length > 0,
     verdict: ({ harms }) => ({ kind: 'rollback', rule: 'harm', evidence: harms.rollback }),
     ground: ({ harms }) => harms.rollback[0]!.guardrail,
@@ -38,6 +42,7 @@ export const RULES: readonly Rule[] = [
   {
     name: 'candidate-silent',
     phases: EXPOSED,
+    kind: 'rollback',
     matches: ({ silent }) => silent !== '',
     verdict: () => ({ kind: 'rollback', rule: 'candidate-silent', evidence: [] }),
     ground: () => 'silent',
@@ -45,6 +50,7 @@ export const RULES: readonly Rule[] = [
   {
     name: 'throttle',
     phases: EXPOSED,
+    kind: 'throttle',
     matches: ({ harms, ladder }) => harms.throttle.length > 0 && ladder.rung > 0 && !throttlePending(ladder),
     verdict: ({ harms }) => ({ kind: 'throttle', rule: 'throttle', evidence: harms.throttle }),
     ground: ({ harms }) => harms.throttle[0]!.guardrail,
@@ -52,6 +58,7 @@ export const RULES: readonly Rule[] = [
   {
     name: 'blind-too-long',
     phases: CLIMBING,
+    kind: 'step-down',
     matches: ({ blindForMs, ladder, model }) => blindForMs > model.plan.maxBlindMs && ladder.rung > 0,
     verdict: ({ ladder }) => ({ kind: 'step-down', rule: 'blind-too-long', sinceMs: ladder.blindSinceMs }),
     ground: () => 'blind',
@@ -59,6 +66,7 @@ export const RULES: readonly Rule[] = [
   {
     name: 'quarantined',
     phases: ['rolled-back'],
+    kind: 'hold',
     matches: () => true,
     verdict: () => hold('quarantined', 'quarantined', [{ kind: 'person', words: 'a person resumes the rollout' }]),
     ground: () => 'rolled-back',
@@ -74,11 +82,17 @@ export const RULES: readonly Rule[] = [
   holdRule('not-in-force', 'insufficient', ({ notInForce }) => notInForce),
   holdRule('calming', 'signal', calming),
   holdRule('lifts-used-up', 'flapping', liftsUsedUp),
-  holdRule('insufficient', 'insufficient', ({ lacking }) => lacking),
+  holdRule(
+    'insufficient',
+    'insufficient',
+    ({ lacking }) => lacking,
+    ({ firstLacking }) => firstLacking,
+  ),
   {
     // Nothing is left to hold after the last rung: the record and the alert are for people.
     name: 'steady',
     phases: ['promoted'],
+    kind: 'hold',
     matches: ({ harms }) => steadyHolds(harms.hold).length > 0,
     verdict: ({ harms }) => hold('signal', 'steady', steadyHolds(harms.hold).map(signalOf)),
     // Nobody else looks after a promotion: one that joins those that speak already is news.
@@ -91,6 +105,7 @@ export const RULES: readonly Rule[] = [
   {
     name: 'steady-over',
     phases: ['promoted'],
+    kind: 'hold',
     matches: ({ ladder }) => Object.values(ladder.open).some((alert) => alert.cause === 'steady'),
     verdict: () => hold('signal', 'steady-over', [{ kind: 'calm', words: 'no guardrail without a control speaks any more' }]),
     ground: () => 'calm',
@@ -98,6 +113,7 @@ export const RULES: readonly Rule[] = [
   {
     name: 'lift',
     phases: CLIMBING,
+    kind: 'lift',
     matches: ({ ladder }) => ladder.throttledRungs > 0,
     verdict: ({ ladder }) => ({ kind: 'lift', rule: 'lift', sinceMs: ladder.calmSinceMs }),
     ground: () => 'calm',
@@ -105,6 +121,7 @@ export const RULES: readonly Rule[] = [
   {
     name: 'promote',
     phases: CLIMBING,
+    kind: 'promote',
     matches: ({ ladder, model }) => ladder.rung + 1 < model.plan.ladder.length,
     verdict: ({ proofs }) => ({ kind: 'promote', rule: 'promote', proofs }),
     ground: () => 'proven',
@@ -112,6 +129,7 @@ export const RULES: readonly Rule[] = [
   {
     name: 'start',
     phases: ['new'],
+    kind: 'start',
     // With a backlog before it the command would take effect in a time that is not the one being read.
     matches: ({ catchingUp, ladder }) => !catchingUp && ladder.humanHold === null,
     verdict: () => ({ kind: 'start', rule: 'start', note: 'the rollout begins at its first rung' }),
@@ -124,14 +142,21 @@ export function ruleFor(situation: Situation): Rule | undefined {
   return RULES.find((rule) => rule.phases.includes(situation.ladder.phase) && rule.matches(situation))
 }
 
-function holdRule(name: string, because: HoldReason, missing: (situation: Situation) => readonly Missing[]): Rule {
+/** `first`: the first thing missing, where it can be had for less than all of them. */
+function holdRule(
+  name: string,
+  because: HoldReason,
+  missing: (situation: Situation) => readonly Missing[],
+  first: (situation: Situation) => Missing | undefined = (situation) => missing(situation)[0],
+): Rule {
   return {
     name,
     phases: CLIMBING,
-    matches: (situation) => missing(situation).length > 0,
+    kind: 'hold',
+    matches: (situation) => first(situation) !== undefined,
     verdict: (situation) => hold(because, name, missing(situation)),
     // The first thing missing only: a proof that comes and goes beside others is no news.
-    ground: (situation) => missing(situation)[0]!.kind,
+    ground: (situation) => first(situation)!.kind,
   }
 }
 

@@ -31,8 +31,9 @@ export interface Situation {
   /** Why the command in force cannot be taken for granted. */
   readonly notInForce: readonly Missing[]
   readonly calmForMs: number
-  /** What a promotion still lacks; empty where there is no next rung. */
+  /** What a promotion still lacks; empty where there is no next rung. Proofs cost most, and are worked out when nothing before them lacks. */
   readonly lacking: readonly Missing[]
+  readonly firstLacking: Missing | undefined
   readonly proofs: readonly NonInferiority[]
   /** A backlog is being read by a model whose gateways live now. */
   readonly catchingUp: boolean
@@ -58,7 +59,8 @@ export function situationOf(state: JudgeState, setting: Setting): Situation {
     assignment: once(() => mismatch(state, model)),
     coverage: once(() => uncovered(state, model)),
     notInForce: once(() => notInForce(state, setting)),
-    lacking: once(() => (climbs ? lackingFor(state, setting, asked()) : [])),
+    lacking: once(() => (climbs ? [...lackingFor(state, setting, asked)] : [])),
+    firstLacking: once(() => (climbs ? lackingFor(state, setting, asked).next().value : undefined)),
   }
   return {
     nowMs,
@@ -87,6 +89,9 @@ export function situationOf(state: JudgeState, setting: Setting): Situation {
     calmForMs: nowMs - ladder.calmSinceMs,
     get lacking() {
       return parts.lacking()
+    },
+    get firstLacking() {
+      return parts.firstLacking()
     },
     get proofs() {
       return asked()
@@ -186,19 +191,20 @@ function notInForce(state: JudgeState, { model, wallMs }: Setting): readonly Mis
   ]
 }
 
-function lackingFor(state: JudgeState, setting: Setting, asked: readonly NonInferiority[]): readonly Missing[] {
+function* lackingFor(
+  state: JudgeState,
+  setting: Setting,
+  asked: () => readonly NonInferiority[],
+): Generator<Missing, undefined, undefined> {
   const { model, nowMs } = setting
   const sinceMs = Math.max(state.ladder.stageSinceMs, state.ladder.loop?.observedAtMs ?? 0)
   const untilMs = sinceMs + model.plan.dwellMs
-  const lacking: Missing[] = []
-  if (nowMs < untilMs) lacking.push({ kind: 'dwell', words: `${Math.ceil((untilMs - nowMs) / 1000)} s of the stage's dwell remain` })
+  if (nowMs < untilMs) yield { kind: 'dwell', words: `${Math.ceil((untilMs - nowMs) / 1000)} s of the stage's dwell remain` }
   const waiting = notPassed(state.sources, untilMs)
-  if (waiting.length > 0 && nowMs >= untilMs)
-    lacking.push({ kind: 'sources', words: `not yet past the start of the stage: ${waiting.join(', ')}` })
+  if (waiting.length > 0 && nowMs >= untilMs) yield { kind: 'sources', words: `not yet past the start of the stage: ${waiting.join(', ')}` }
   const rows = stageRows(state.evidence).candidate
-  if (rows < model.plan.minimumRows) lacking.push({ kind: 'rows', words: `${rows} of ${model.plan.minimumRows} candidate rows seen` })
-  for (const proof of asked) {
-    if (!proof.holds) lacking.push({ kind: 'proof', words: proof.missing })
+  if (rows < model.plan.minimumRows) yield { kind: 'rows', words: `${rows} of ${model.plan.minimumRows} candidate rows seen` }
+  for (const proof of asked()) {
+    if (!proof.holds) yield { kind: 'proof', words: proof.missing }
   }
-  return lacking
 }

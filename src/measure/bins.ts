@@ -28,8 +28,7 @@ export class LatencyBins {
 
   constructor(block: Pick<Block, 'bins' | 'firstMs' | 'perOctave'>) {
     this.last = block.bins - 1
-    this.edges = new Float64Array(block.bins + 1).fill(Number.NaN)
-    for (let k = 1; k < block.bins; k++) this.edges[k] = lowerEdge(k, block)
+    this.edges = latencyEdges(block)
     const cells = block.bins === 1 ? [] : [cellOf(this.edges[1]!), cellOf(this.edges[this.last]!)]
     this.firstCell = cells[0] ?? 0
     this.starts = new Int32Array(cells.length === 0 ? 0 : cells[1]! - cells[0]! + 1)
@@ -48,6 +47,20 @@ export class LatencyBins {
     while (latencyMs >= edges[bin + 1]!) bin++
     return bin
   }
+}
+
+/** Finding them costs a millisecond, and as a rule all models of a policy have the same ones. */
+const knownEdges = new Map<string, Float64Array>()
+const EDGES_KNOWN_MAX = 64
+
+function latencyEdges(block: Pick<Block, 'bins' | 'firstMs' | 'perOctave'>): Float64Array {
+  const key = `${block.bins}/${block.firstMs}/${block.perOctave}`
+  const known = knownEdges.get(key)
+  if (known !== undefined) return known
+  const edges = new Float64Array(block.bins + 1).fill(Number.NaN)
+  for (let k = 1; k < block.bins; k++) edges[k] = lowerEdge(k, block)
+  if (knownEdges.size < EDGES_KNOWN_MAX) knownEdges.set(key, edges)
+  return edges
 }
 
 function definition(latencyMs: number, block: Pick<Block, 'firstMs' | 'perOctave'>): number {

@@ -92,6 +92,7 @@ function situation(changes: Partial<Omit<Situation, 'ladder'>> = {}, on: Partial
     notInForce: [],
     calmForMs: 0,
     lacking: [],
+    firstLacking: changes.lacking?.[0],
     proofs: [],
     catchingUp: false,
     ...changes,
@@ -254,6 +255,7 @@ for (const row of TABLE) {
     assert.equal(rule?.name, row.rule)
     const verdict = rule!.verdict(row.given)
     const kind = verdict.kind === 'hold' ? `hold:${verdict.because}` : verdict.kind
+    assert.equal(rule!.kind, verdict.kind, 'a rule says beforehand what kind of verdict it gives')
     assert.equal(kind, row.verdict)
     assert.equal(verdict.rule, row.rule, 'the verdict names its rule')
     assert.notEqual(rule!.ground(row.given), '')
