@@ -21,7 +21,11 @@ export function register(program: Command): void {
     .description('print the topics Flyball owns and who must be allowed what, or create those that are missing')
     .option('--create', 'create what is missing')
     .option('--input-partitions <count>', 'partitions of the predictions topic, where the broker is not to be asked', wholeNumber)
-    .option('--acls', 'print the least that each role must be allowed, as commands of kafka-acls.sh; changes nothing')
+    .addOption(
+      new Option('--acls', 'print the least that each role must be allowed, as commands of kafka-acls.sh; changes nothing').conflicts(
+        'create',
+      ),
+    )
     .addOption(new Option('--role <role>', 'with --acls: this role only').choices(ROLES))
     .option('--principal <principal>', 'with --acls: User:NAME, or ROLE=User:NAME, more than once', addPrincipal, {})
     .option('--json', 'the list as JSON on stdout')

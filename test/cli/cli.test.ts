@@ -140,6 +140,7 @@ test('topics --acls prints the least rules of every role for the prefix and the 
     )
     for (const odd of ['alice', 'nobody=User:x', "User:it's"])
       assert.equal(flyball(['topics', '--acls', '--principal', odd], folder).code, 2, odd)
+    assert.equal(flyball(['topics', '--create', '--acls'], folder).code, 2, 'to print rules and to create topics are two commands')
     assert.match(flyball(args, folder, { KAFKA_BROKERS: 'real:9092' }).stdout, /--bootstrap-server real:9092 /)
   })
 })

@@ -73,16 +73,23 @@ function keepHouse({ cluster, topics, scheduler }: SimWorld): void {
   }
 }
 
-/** Of each key only the newest record keeps its bytes. */
+/** Where a record was, and the same for all: the broker's own holes must not look like the daemon's memory. */
+const HOLE: StoredRecord = { offset: -1, timestampMs: 0, key: null, value: null, headers: [], transaction: null, marker: true }
+
+/** Of each key only the newest record stays. */
 function compact(partition: MemoryPartition): void {
   const seen = new Set<string>()
   for (let at = partition.records.length - 1; at >= 0; at--) {
     const record = partition.records[at]!
-    if (record.marker || record.transaction?.state === 'open') continue
+    if (record.transaction?.state === 'open') continue
+    if (record.marker) {
+      partition.records[at] = HOLE
+      continue
+    }
     const key = record.key?.toString() ?? ''
     const isOld = seen.has(key) || record.transaction?.state === 'aborted' || record.value === null
     seen.add(key)
-    if (isOld) partition.records[at] = { ...record, key: null, value: null, headers: [], marker: true }
+    if (isOld) partition.records[at] = HOLE
   }
 }
 
