@@ -47,6 +47,18 @@ export const MUTANTS: readonly Mutant[] = [
     guards: [PROMISES],
   },
   {
+    name: 'chain',
+    breaks: 'an audit believes a decision for its number, whatever hash it names',
+    patches: [
+      {
+        file: 'src/audit/chain.ts',
+        find: 'if (link.previousHash === last.hash) return this.#linked(link, last)',
+        replace: 'if (link.previousHash === last.hash || link.number === last.number + 1) return this.#linked(link, last)',
+      },
+    ],
+    guards: ['test/audit/audit.test.ts'],
+  },
+  {
     name: 'mixture',
     breaks: 'the weights of the start mixture sum to 1.2',
     patches: [{ file: 'detectors/math/start-mixture.ts', find: '0.47399142654437487', replace: '0.5687897118532498' }],

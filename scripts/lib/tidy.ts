@@ -55,6 +55,7 @@ const ROOMS: readonly Room[] = [
   ...['ingest', 'join', 'measure', 'judge', 'act'].map((stage) => ({ room: `src/${stage}/`, may: STAGE_MAY, packages: null })),
   { room: 'src/watch/', may: [...STAGE_MAY, 'src/measure/partition-clock.ts'], packages: null },
   { room: 'src/wire/', may: ['src/domain.ts', 'src/kit/', 'schemas/'], packages: null },
+  { room: 'src/audit/', may: ['src/domain.ts', 'src/kit/', 'src/wire/'], packages: null },
   { room: 'src/kafka/', may: ['src/domain.ts', 'src/kit/', 'src/telemetry/'], packages: null },
   { room: 'src/policy/', may: ['src/domain.ts', 'src/kit/', 'detectors/'], packages: null },
   { room: 'src/telemetry/', may: ['src/domain.ts', 'src/kit/'], packages: null },

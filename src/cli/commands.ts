@@ -16,6 +16,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   run: () => import('./run.ts'),
   status: () => import('./status.ts'),
   explain: () => import('./explain.ts'),
+  audit: () => import('./audit.ts'),
+  changelog: () => import('./changelog.ts'),
   rollback: () => import('./rollback.ts'),
   watch: () => import('./watch.ts'),
   demo: () => import('./demo.ts'),

@@ -138,6 +138,18 @@ export const ERRORS = {
     remedy: 'Run it again: it goes on where it was stopped.',
     exit: 1,
   },
+  'FLY-AUDIT-001': {
+    message: 'the audit log is broken; findings: {count}, the first: {first}',
+    retriable: false,
+    remedy: 'Keep the topic as it is, find out who may write to it or to its disks, and read docs/audit.md on what a finding means.',
+    exit: 3,
+  },
+  'FLY-AUDIT-002': {
+    message: 'records that cannot be read, left out of the export: {count}, the first: {first}',
+    retriable: false,
+    remedy: 'Run `flyball audit verify`: it names all of them.',
+    exit: 3,
+  },
   'FLY-KAFKA-001': {
     message: 'cannot reach Kafka at {brokers}: {problem}',
     retriable: true,

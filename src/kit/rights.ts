@@ -26,7 +26,7 @@ export const ROLE_WORDS: Readonly<Record<Role, string>> = {
   operator: 'flyball status, explain, rollback',
   'break-glass': 'flyball rollback --break-glass: fences the judge; for emergencies',
   watch: 'flyball watch --panes',
-  auditor: 'reads what was decided, commanded and alerted; writes nothing',
+  auditor: 'flyball audit, changelog: reads what was decided, commanded and alerted; writes nothing',
 }
 
 export interface RightsSubject {
@@ -57,7 +57,7 @@ export function rulesOf(role: Role, subject: RightsSubject): readonly Rule[] {
     case 'watch':
       return [...on([names.panes, names.alerts], 'READ'), ...on([names.alerts], 'WRITE')]
     case 'auditor':
-      return on([names.decisions, names.control, names.alerts, names.requests, names.acks], 'READ')
+      return on([names.decisions, names.state, names.control, names.alerts, names.requests, names.acks], 'READ')
   }
 }
 

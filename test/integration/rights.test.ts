@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { ALL } from '../../src/audit/findings.ts'
 import { watchWith } from '../../src/cli/watch.ts'
 import { startDaemon } from '../../src/daemon.ts'
 import type { EventLog } from '../../src/kafka/contract.ts'
@@ -11,6 +12,7 @@ import { systemClock } from '../../src/kit/clock.ts'
 import { FlyballError } from '../../src/kit/errors.ts'
 import { type Role, type Rule, rulesOf } from '../../src/kit/rights.ts'
 import { ownTopics, topicNames } from '../../src/kit/topics.ts'
+import { verifyChains } from '../../src/shell/audit-reads.ts'
 import { breakGlass } from '../../src/shell/break-glass.ts'
 import { readAlerts, readCommands, readDecisions, readGateways } from '../../src/shell/topic-reads.ts'
 import { createGovernor } from '../../src/subscriber/subscriber.ts'
@@ -170,6 +172,7 @@ const auditorDeed: Deed = async (log, prefix) => {
   const topics = topicNames(prefix)
   await readCommands(log, topics.control)
   await readDecisions(log, topics.decisions)
+  await verifyChains(log, topics, ALL, systemClock, 0)
   await readGateways(log, topics.acks, 0)
   await readAlerts(log, topics.alerts)
   const reader = log.reader()
@@ -209,8 +212,8 @@ async function fillWatched(prefix: string, log: EventLog): Promise<void> {
 
 /** Reading what is there: an empty topic would be read without a right to. */
 async function fillRead(prefix: string, log: EventLog): Promise<void> {
-  const { control, decisions, alerts, acks, requests } = topicNames(prefix)
-  for (const topic of [control, decisions, alerts, acks, requests]) await write(log, topic, Buffer.from('x'))
+  const { control, decisions, state, alerts, acks, requests } = topicNames(prefix)
+  for (const topic of [control, decisions, state, alerts, acks, requests]) await write(log, topic, Buffer.from('x'))
 }
 
 const others: readonly [Role, Deed, ((prefix: string, log: EventLog) => Promise<void>)?][] = [

@@ -1,0 +1,150 @@
+/** `flyball audit verify` proves that no decision was changed, added or removed; `flyball audit export` hands them out. */
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { AuditedModel, AuditReport, RawRecord } from '../audit/audit.ts'
+import { sha256 } from '../audit/audit.ts'
+import { CSV_HEADER, csvCells, csvLine } from '../audit/csv.ts'
+import { type Bounds, type Finding, isWithin } from '../audit/findings.ts'
+import type { Decision } from '../domain.ts'
+import { isoTimeMs } from '../ingest/meaning.ts'
+import { systemClock } from '../kit/clock.ts'
+import { FlyballError } from '../kit/errors.ts'
+import { readRaw, verifyChains } from '../shell/audit-reads.ts'
+import { decodeDecision } from '../wire/decisions.ts'
+import { type Connected, type ConnectionOptions, connected, modelNamed, withConnectionOptions } from './connected.ts'
+import { harmless, paint, printJson, printLine, table, tell } from './output.ts'
+
+/** The number of a decision, or a judge time. */
+type Bound = { readonly number: number } | { readonly ms: number }
+
+interface RangeOptions extends ConnectionOptions {
+  readonly model?: string
+  readonly from?: Bound
+  readonly to?: Bound
+}
+
+interface VerifyOptions extends RangeOptions {
+  readonly json?: true
+}
+
+interface ExportOptions extends RangeOptions {
+  readonly format: 'jsonl' | 'csv'
+}
+
+export function register(program: Command): void {
+  const audit = program.command('audit').description('verify the chain of decisions, or export them')
+  withRange(audit.command('verify'))
+    .description('recompute the chain of every model and name what is broken; exit code 3 when anything is')
+    .option('--json', 'as JSON on stdout')
+    .action((options: VerifyOptions) => connected(options, (connection) => verify(connection, options)))
+  withRange(audit.command('export'))
+    .description('decisions on stdout, one line each')
+    .addOption(
+      new Option('--format <format>', 'JSON lines with everything, or CSV for a spreadsheet').choices(['jsonl', 'csv']).default('jsonl'),
+    )
+    .action((options: ExportOptions) => connected(options, (connection) => exportAll(connection, options)))
+}
+
+function withRange(command: Command): Command {
+  return withConnectionOptions(command)
+    .option('--model <model>', 'this model only')
+    .option('--from <bound>', 'from this decision on: a number, or a judge time (ISO 8601)', bound)
+    .option('--to <bound>', 'up to this decision, included: a number, or a judge time (ISO 8601)', bound)
+}
+
+function bound(text: string): Bound {
+  if (/^\d{1,15}$/.test(text)) return { number: Number(text) }
+  const ms = isoTimeMs(text)
+  if (!Number.isFinite(ms)) throw new InvalidArgumentError('must be the number of a decision, or a time such as 2024-05-01T00:00:00Z.')
+  return { ms }
+}
+
+function boundsOf({ from, to }: RangeOptions): Bounds {
+  const [first, last] = [parts(from), parts(to)]
+  return { fromNumber: first.number, toNumber: last.number, fromMs: first.ms, toMs: last.ms }
+}
+
+function parts(of: Bound | undefined): { readonly number: number | null; readonly ms: number | null } {
+  return { number: null, ms: null, ...of }
+}
+
+async function verify({ loaded, log, topics }: Connected, options: VerifyOptions): Promise<void> {
+  const audit = await verifyChains(log, topics, boundsOf(options), systemClock)
+  const report = audit.report(options.model)
+  const { models, findings } = report
+  if (options.model !== undefined && models.length === 0) modelNamed(loaded, options.model)
+  if (options.json) printJson({ whole: findings.length === 0, ...report })
+  else show(report)
+  const [first] = findings
+  if (first !== undefined) throw new FlyballError('FLY-AUDIT-001', { count: findings.length, first: `${placeOf(first)}: ${first.what}` })
+}
+
+function show({ models, findings }: AuditReport): void {
+  const rows = models.map(({ model, records, first, last, headNumber, headHash, headVouched }) => [
+    model,
+    String(records),
+    first === null ? '–' : `${first} to ${last}`,
+    `#${headNumber} ${headHash}`,
+    headVouched ? 'yes' : 'no',
+  ])
+  printLine(table(['MODEL', 'DECISIONS', 'NUMBERS', 'HEAD', 'VOUCHED FOR'], rows))
+  for (const note of models.flatMap(notesOf)) printLine(note)
+  for (const finding of findings) showFinding(finding)
+  if (findings.length === 0) tell(paint('green', models.length === 0 ? 'no decisions' : 'whole', process.stderr))
+}
+
+function notesOf({ model, partition, beginsAt, headNumber, headVouched }: AuditedModel): readonly string[] {
+  const trimmed = `${model}: decisions before ${beginsAt} were removed from partition ${partition} by retention; verified from there on`
+  const unvouched = `${model}: nobody vouches for the last decision, ${headNumber}: state does not name it`
+  return [...(beginsAt === null ? [] : [trimmed]), ...(headVouched ? [] : [unvouched])]
+}
+
+function showFinding(finding: Finding): void {
+  printLine(`${paint('red', 'broken')}  ${placeOf(finding)}: ${finding.kind}: ${finding.what}`)
+  if (finding.expectedHash === null || finding.foundHash === null) return
+  printLine(`        expected ${finding.expectedHash || 'none'}`)
+  printLine(`        found    ${finding.foundHash || 'none'}`)
+}
+
+function placeOf({ model, number, toNumber, partition, offset }: Finding): string {
+  const numbers = number === toNumber ? `decision ${number}` : `decisions ${number} to ${toNumber}`
+  const what = number === null ? model || 'a record' : `${model} ${numbers}`
+  return `${what} (partition ${partition}${offset === null ? '' : `, offset ${offset}`})`
+}
+
+async function exportAll({ loaded, log, topics }: Connected, options: ExportOptions): Promise<void> {
+  const bounds = boundsOf(options)
+  const bad: string[] = []
+  let written = 0
+  if (options.format === 'csv') writeCsv(CSV_HEADER)
+  const each = (record: RawRecord): void => {
+    const decision = decisionIn(record)
+    if (decision === null) return void bad.push(`partition ${record.partition}, offset ${record.offset}`)
+    if (options.model !== undefined && decision.model !== options.model) return
+    if (!isWithin(bounds, decision.number, decision.judgeTimeMs)) return
+    written++
+    write(options.format, record, decision)
+  }
+  await readRaw(log, topics.decisions, each, (partition, offset) => void bad.push(`partition ${partition}, offset ${offset}`))
+  if (written === 0 && options.model !== undefined) modelNamed(loaded, options.model)
+  if (bad.length > 0) throw new FlyballError('FLY-AUDIT-002', { count: bad.length, first: bad[0]! })
+}
+
+function decisionIn({ value }: RawRecord): Decision | null {
+  if (value === null) return null
+  try {
+    return decodeDecision(value)
+  } catch (error) {
+    if (error instanceof FlyballError) return null
+    throw error
+  }
+}
+
+function write(format: ExportOptions['format'], { partition, offset, value }: RawRecord, decision: Decision): void {
+  const placed = { decision, partition, offset, hash: sha256(value!) }
+  if (format === 'csv') writeCsv(csvCells(placed))
+  else process.stdout.write(`${JSON.stringify({ ...decision, partition, offset, hash: placed.hash })}\n`)
+}
+
+function writeCsv(cells: readonly (string | number)[]): void {
+  process.stdout.write(`${harmless(csvLine(cells))}\r\n`)
+}
