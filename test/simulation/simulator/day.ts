@@ -10,6 +10,7 @@ import { SimWorld } from './world.ts'
 
 export interface Hour {
   readonly hour: number
+  /** Without the slots in which the simulated broker keeps its records, holes included. */
   readonly heapBytes: number
   /** Outside the heap: buffers. */
   readonly externalBytes: number
@@ -41,7 +42,7 @@ export async function simulateDay(seed: number, hours: number, each: (hour: Hour
       await gc()
       const { heapUsed, external } = process.memoryUsage()
       const decisions = world.cluster.broker.topics.get(world.topics.decisions)!.reduce((sum, { end }) => sum + end, 0)
-      each({ hour, heapBytes: heapUsed, externalBytes: external, brokerBytes: sizeOf(world), decisions })
+      each({ hour, heapBytes: heapUsed - slotBytes(world), externalBytes: external, brokerBytes: sizeOf(world), decisions })
     }
     await world.stopDaemons()
   })
@@ -91,6 +92,10 @@ function compact(partition: MemoryPartition): void {
     seen.add(key)
     if (isOld) partition.records[at] = HOLE
   }
+}
+
+function slotBytes({ cluster }: SimWorld): number {
+  return [...cluster.broker.topics.values()].flat().reduce((sum, { records }) => sum + 8 * records.length, 0)
 }
 
 function sizeOf({ cluster }: SimWorld): number {
