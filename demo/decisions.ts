@@ -1,8 +1,10 @@
 /** Follows the decisions topic, as anybody may: the demo learns what Flyball decided from the log and from nowhere else. */
 import type { Decision } from '../src/domain.ts'
 import type { EventLog, Reader, Source } from '../src/kafka/contract.ts'
+import { recordsOf } from '../src/kafka/log-record.ts'
 import { decodeDecision } from '../src/wire/decisions.ts'
 import { isInternalKey } from '../src/wire/keys.ts'
+import { versionOf } from '../src/wire/versions.ts'
 
 const WAIT_MS = 250
 
@@ -45,10 +47,9 @@ export class DecisionFollower {
 
   #take(source: Source): void {
     for (let batch = source.take(); batch !== null; batch = source.take()) {
-      for (let row = 0; row < batch.count; row++) {
-        const [keyStart, valueStart] = [batch.keyStart[row]!, batch.valueStart[row]!]
-        if (keyStart < 0 || valueStart < 0 || isInternalKey(batch.bytes.subarray(keyStart, batch.keyEnd[row]!))) continue
-        const decision = decodeDecision(batch.bytes.subarray(valueStart, batch.valueEnd[row]!))
+      for (const record of recordsOf(batch)) {
+        if (record.value === null || isInternalKey(record.key)) continue
+        const decision = decodeDecision(record.value, versionOf(record))
         this.all.push(decision)
         this.#tell(decision)
       }

@@ -287,7 +287,23 @@ export type Verdict =
   | { readonly kind: 'hold'; readonly because: HoldReason; readonly rule: string; readonly missing: readonly string[] }
   | { readonly kind: 'step-down' | 'lift'; readonly rule: string; readonly sinceMs: StreamTimeMs }
   | { readonly kind: 'promote'; readonly rule: string; readonly proofs: readonly NonInferiority[] }
-  | { readonly kind: 'start' | 'adopt' | 'acked' | 'observed' | 'not-effective' | 'override'; readonly rule: string; readonly note: string }
+  | {
+      readonly kind: 'start' | 'adopt' | 'acked' | 'observed' | 'not-effective' | 'override' | 'refused'
+      readonly rule: string
+      readonly note: string
+    }
+
+/** Where a rollout stands. `promoted` and `rolled-back` are final until a person says otherwise. */
+export type RolloutPhase = 'new' | 'climbing' | 'promoted' | 'rolled-back'
+
+/** What a person has laid on a model and nobody has taken off yet. */
+export interface Restraint {
+  readonly kind: 'hold' | 'freeze' | 'abort'
+  readonly who: string
+  readonly reason: string
+  /** Wall clock at which it ends by itself; null: a person ends it. */
+  readonly untilMs: number | null
+}
 
 /** Weight per version in percent of the model's traffic; sums to 100. */
 export type Weights = Readonly<Record<string, number>>
@@ -341,6 +357,12 @@ export interface Decision {
   readonly cause: string
   /** Wall-clock times of the loop, when known: detected, commanded, acked, observed. Display only. */
   readonly wallTimes: Readonly<Record<string, number>>
+  /** The request it answers; null when nobody asked. */
+  readonly requestId: string | null
+  /** Where the rollout stands after it; null in records of schema 1. */
+  readonly phase: RolloutPhase | null
+  /** In force after it. */
+  readonly restraints: readonly Restraint[]
 }
 
 export interface Alert {
@@ -375,12 +397,21 @@ export interface Ack {
 }
 
 export interface OperatorRequest {
+  /** The asker's own: a request seen twice counts once. */
   readonly id: string
   readonly model: string
-  readonly verb: 'rollback' | 'hold' | 'resume'
+  readonly verb: 'rollback' | 'hold' | 'resume' | 'throttle' | 'promote' | 'abort' | 'freeze' | 'unfreeze' | 'release'
   readonly who: string
+  /** How the asker knows who it is: the user of its machine, or the name the brokers know it by. Nothing proves it to the judge. */
+  readonly knownBy: 'unstated' | 'osUser' | 'principal'
   readonly reason: string
   readonly atMs: number
+  /** Refused when the command in force has another sequence; null: whatever is in force. */
+  readonly ifSequence: number | null
+  /** Wall clock after which it is refused; null: never. */
+  readonly expiresAtMs: number | null
+  /** hold, freeze: wall clock at which it ends by itself; null: a person ends it. */
+  readonly untilMs: number | null
 }
 
 /** A record that could not be used, with where it came from. */

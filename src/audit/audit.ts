@@ -13,6 +13,8 @@ export interface RawRecord {
   readonly offset: number
   readonly key: Buffer | null
   readonly value: Buffer | null
+  /** Of the schema that wrote it (`wire/versions.ts`). */
+  readonly version: number
 }
 
 export interface AuditedModel {
@@ -172,10 +174,10 @@ export class Audit {
   }
 }
 
-function decision({ value }: RawRecord): Decision | { readonly problem: string } {
+function decision({ value, version }: RawRecord): Decision | { readonly problem: string } {
   if (value === null) return { problem: 'it has no value' }
   try {
-    return decodeDecision(value)
+    return decodeDecision(value, version)
   } catch (error) {
     if (!(error instanceof FlyballError)) throw error
     return { problem: `it is no decision: ${error.message}` }

@@ -129,10 +129,10 @@ async function exportAll({ loaded, log, topics }: Connected, options: ExportOpti
   if (bad.length > 0) throw new FlyballError('FLY-AUDIT-002', { count: bad.length, first: bad[0]! })
 }
 
-function decisionIn({ value }: RawRecord): Decision | null {
+function decisionIn({ value, version }: RawRecord): Decision | null {
   if (value === null) return null
   try {
-    return decodeDecision(value)
+    return decodeDecision(value, version)
   } catch (error) {
     if (error instanceof FlyballError) return null
     throw error

@@ -18,7 +18,12 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   explain: () => import('./explain.ts'),
   audit: () => import('./audit.ts'),
   changelog: () => import('./changelog.ts'),
+  rollout: () => import('./rollout.ts'),
   rollback: () => import('./rollback.ts'),
+  throttle: () => import('./throttle.ts'),
+  freeze: () => import('./freeze.ts'),
+  unfreeze: () => import('./freeze.ts'),
+  quarantine: () => import('./quarantine.ts'),
   watch: () => import('./watch.ts'),
   demo: () => import('./demo.ts'),
 }
@@ -28,5 +33,6 @@ export async function commandsFor(argv: readonly string[]): Promise<readonly Com
   const [first = ''] = argv
   if (argv.length === 1 && (first === '--version' || first === '-V')) return []
   const named = Object.hasOwn(COMMANDS, first) ? [COMMANDS[first]!] : Object.values(COMMANDS)
-  return Promise.all(named.map((load) => load()))
+  // Two commands may be one file.
+  return [...new Set(await Promise.all(named.map((load) => load())))]
 }

@@ -87,7 +87,7 @@ function stillFires(alert: Alert, verdict: Verdict, opening: Opening | null, aft
 }
 
 function isLoopWord(verdict: Verdict): boolean {
-  return ['acked', 'observed', 'not-effective', 'override', 'adopt'].includes(verdict.kind)
+  return ['acked', 'observed', 'not-effective', 'override', 'refused', 'adopt'].includes(verdict.kind)
 }
 
 function alertFor(decision: Decided, opening: Opening, model: ModelLayout): Alert {

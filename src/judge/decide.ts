@@ -7,7 +7,7 @@ import { alertsOf } from './alerts.ts'
 import { causeOf, readings } from './evidence/evidence.ts'
 import { issuedLoop } from './loop.ts'
 import type { Setting } from './situation.ts'
-import { candidateOf, commands, controlOf, type JudgeState, type Ladder, obeyed } from './state.ts'
+import { candidateOf, commands, controlOf, type JudgeState, type Ladder, obeyed, restraintsOf } from './state.ts'
 import { summaryOf } from './words.ts'
 
 /** What the shell carries out. A decision and its alerts speak for themselves: `event` is for what is not a decision. */
@@ -38,6 +38,8 @@ export interface Finding {
   /** Words when the candidate is silent, or lacks what the policy requires: a rollback on a fact has no readings. */
   readonly silent: string
   readonly wallTimes: Readonly<Record<string, number>>
+  /** The request that it answers, if it does. */
+  readonly requestId?: string
 }
 
 type Written = Omit<Decision, 'previousHash'>
@@ -63,7 +65,7 @@ function withNumbers(state: JudgeState, decisionNumber: number, issues: boolean,
 
 function issued(state: JudgeState, command: Command, { model, nowMs, wallMs }: Setting): JudgeState {
   const loop = obeyed(model) ? issuedLoop(nowMs, wallMs) : null
-  return { ...state, ladder: { ...state.ladder, command, loop, publishedWallMs: wallMs } }
+  return { ...state, ladder: { ...state.ladder, command, commandNumber: state.ladder.decisionNumber, loop, publishedWallMs: wallMs } }
 }
 
 /** Always the same for the same place in the log of decisions, whoever writes it and however often. */
@@ -94,6 +96,9 @@ function decisionOf(before: JudgeState, after: JudgeState, finding: Finding, { m
     summary: summaryOf({ verdict, ...weights, silent: finding.silent }, model, after),
     cause: causeWords(before, verdict, model, finding.silent),
     wallTimes: finding.wallTimes,
+    requestId: finding.requestId ?? null,
+    phase: after.ladder.phase,
+    restraints: restraintsOf(after.ladder),
   }
 }
 

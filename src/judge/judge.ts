@@ -16,16 +16,14 @@ import { acceptPane, acceptPulse, passedMs, settle } from './evidence/chains.ts'
 import { forgetUndecided, type ObserveContext, observePane, passSlices, passTime, readings } from './evidence/evidence.ts'
 import { gatewaysAfter, gatewaysLeft, loopAfterPane } from './loop.ts'
 import { moved, moveOf } from './move.ts'
-import { QUARANTINED_KEY, republished, requested, takenOver } from './operator.ts'
+import { NOT_IN_FORCE_KEY, QUARANTINED_KEY, republished, takenOver } from './operator.ts'
+import { requested, withoutWhatIsOver } from './requests.ts'
 import { type Rule, ruleFor } from './rules.ts'
 import { isBlind, type Setting, type Situation, situationOf } from './situation.ts'
 import { mute, sourcesAfter } from './sources.ts'
 import { candidateOf, controlOf, type JudgeState, type Ladder, obeyed } from './state.ts'
 
 export type { JudgeEffect } from './decide.ts'
-
-/** That a command just issued is not yet in force goes without saying. */
-const NOT_IN_FORCE_KEY = 'hold:not-in-force:in-force'
 
 export type JudgeEvent =
   | { readonly kind: 'pane'; readonly pane: Pane }
@@ -78,9 +76,9 @@ function takeIn(draft: Draft, event: JudgeEvent, setting: Setting): Taken {
     case 'ack':
       return { draft: takeAck(draft, event.ack, setting), due: false }
     case 'request':
-      return { draft: requested(draft, event.request, setting), due: true }
+      return { draft: requested(withoutWhatIsOver(draft, setting), event.request, setting), due: true }
     case 'tick':
-      return { draft: withoutTheGone(whileAllIdle(draft, setting), setting), due: true }
+      return { draft: withoutTheGone(whileAllIdle(withoutWhatIsOver(draft, setting), setting), setting), due: true }
     case 'taken-over':
       return { draft: takenOver(draft, event.epoch, event.adopted, setting), due: false }
   }

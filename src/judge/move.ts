@@ -50,13 +50,28 @@ export function moved(state: JudgeState, move: Move, model: ModelLayout, nowMs: 
 }
 
 export function rolledBack(state: JudgeState, model: ModelLayout, nowMs: StreamTimeMs): JudgeState {
-  const ladder: Ladder = { ...state.ladder, phase: 'rolled-back', weights: weightsFor(model, 0), rung: 0, blindSinceMs: 0 }
+  const ladder: Ladder = { ...state.ladder, phase: 'rolled-back', weights: weightsFor(model, 0), rung: 0, blindSinceMs: 0, aborted: null }
   return stage(state, ladder, model, nowMs)
+}
+
+/** A person takes a rung away, and it is not given back by a lift: it is earned again, or waits for a person where lifts are used up. */
+export function throttledByPerson(state: JudgeState, model: ModelLayout, nowMs: StreamTimeMs): JudgeState {
+  const old = state.ladder
+  const throttledRungs = old.liftsUsed >= model.plan.maxLifts ? old.throttledRungs : 0
+  return stage(state, { ...onRung(old, old.rung - 1, model), throttledRungs, calmSinceMs: nowMs }, model, nowMs)
 }
 
 /** A person lets the rollout go on: from the first rung with evidence anew when it had been rolled back, else from where it is. */
 export function resumed(state: JudgeState, model: ModelLayout, nowMs: StreamTimeMs): JudgeState {
-  const free: Ladder = { ...state.ladder, humanHold: null, throttledRungs: 0, liftsUsed: 0, calmSinceMs: nowMs, blindSinceMs: 0 }
+  const free: Ladder = {
+    ...state.ladder,
+    humanHold: null,
+    aborted: null,
+    throttledRungs: 0,
+    liftsUsed: 0,
+    calmSinceMs: nowMs,
+    blindSinceMs: 0,
+  }
   if (state.ladder.phase !== 'rolled-back') return { ...anewThrottle(state, model), ladder: free }
   const every = [...model.plan.guardrails, ...(model.plan.steady ?? [])].map((guardrail) => guardrail.name)
   const anew = { ...state, evidence: resetEvidence(state.evidence, model, every) }
@@ -69,7 +84,7 @@ export function standingOn(state: JudgeState, command: Command, model: ModelLayo
   const { ladder } = model.plan
   const reached = Math.max(0, ladder.filter((weight) => weight <= percent + 1e-9).length - 1)
   const phase: Phase = percent === 0 ? 'rolled-back' : percent >= 100 ? 'promoted' : 'climbing'
-  return stage(state, { ...state.ladder, phase, rung: reached, weights: command.weights }, model, nowMs)
+  return stage(state, { ...state.ladder, phase, rung: reached, weights: command.weights, aborted: null }, model, nowMs)
 }
 
 function onRung(old: Ladder, rung: number, model: ModelLayout): Ladder {

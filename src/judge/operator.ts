@@ -1,43 +1,15 @@
-/** What people ask for, and what is found on the control topic: both come before any rule, and both are written down. */
-import type { Command, OperatorRequest, Verdict } from '../domain.ts'
+/** What is found on the control topic when a tenure begins: it comes before any rule, and is written down. */
+import type { Command, Verdict } from '../domain.ts'
 import { type Draft, decide } from './decide.ts'
 import { issuedLoop, older } from './loop.ts'
-import { resumed, rolledBack, standingOn } from './move.ts'
+import { standingOn } from './move.ts'
 import type { Setting } from './situation.ts'
 import { heardNow } from './sources.ts'
-import { candidateOf, commands, controlOf, type JudgeState, obeyed, renewedFor } from './state.ts'
+import { candidateOf, commands, controlOf, obeyed, renewedFor } from './state.ts'
 
-const REQUESTS_REMEMBERED = 64
 export const QUARANTINED_KEY = 'hold:quarantined:rolled-back'
-
-export function requested(draft: Draft, request: OperatorRequest, setting: Setting): Draft {
-  const { ladder } = draft.state
-  if (ladder.requestsSeen.includes(request.id)) return draft
-  const requestsSeen = [...ladder.requestsSeen, request.id].slice(-REQUESTS_REMEMBERED)
-  const state = { ...draft.state, ladder: { ...ladder, requestsSeen } }
-  const who = `${request.who}: ${request.reason}`
-  switch (request.verb) {
-    case 'rollback': {
-      const next = rolledBack(state, setting.model, setting.nowMs)
-      return override(draft, next, 'override', QUARANTINED_KEY, `Rolled back ${candidateOf(setting.model)} by ${who}`, setting)
-    }
-    case 'hold': {
-      const held = { ...state, ladder: { ...state.ladder, humanHold: { who: request.who, reason: request.reason } } }
-      const key = ladder.phase === 'climbing' ? 'hold:human:person' : ladder.lastVerdict
-      return override(draft, held, null, key, `Held ${candidateOf(setting.model)} by ${who}`, setting)
-    }
-    case 'resume': {
-      const next = resumed(state, setting.model, setting.nowMs)
-      const kind = ladder.phase === 'rolled-back' ? 'override' : null
-      return override(draft, next, kind, '', `Resumed ${candidateOf(setting.model)} by ${who}`, setting)
-    }
-  }
-}
-
-function override(draft: Draft, next: JudgeState, commandKind: 'override' | null, key: string, note: string, setting: Setting): Draft {
-  const verdict: Verdict = { kind: 'override', rule: 'operator', note }
-  return decide(draft, { verdict, next, commandKind, key, silent: '', wallTimes: { detected: setting.wallMs } }, setting)
-}
+/** That a command just issued is not yet in force goes without saying. */
+export const NOT_IN_FORCE_KEY = 'hold:not-in-force:in-force'
 
 /**
  * A tenure begins. Its commands rank above all that was ever seen. A command on the control topic that the state does not know (state
@@ -74,7 +46,7 @@ function adopt(draft: Draft, command: Command, setting: Setting): Draft {
   const nowMs = setting.nowMs > 0 ? setting.nowMs : command.issuedAtMs
   const stood = standingOn(draft.state, command, model, nowMs)
   const loop = obeyed(model) ? issuedLoop(nowMs, wallMs) : null
-  const next = { ...stood, ladder: { ...stood.ladder, command, loop, publishedWallMs: wallMs } }
+  const next = { ...stood, ladder: { ...stood.ladder, command, commandNumber: 0, loop, publishedWallMs: wallMs } }
   const percent = command.weights[candidateOf(model)] ?? 0
   const note = `Adopted command ${command.epoch}/${command.sequence} found in force (${command.kind}, candidate at ${percent} %): ${command.reason}`
   const key = next.ladder.phase === 'rolled-back' ? QUARANTINED_KEY : ''

@@ -5,8 +5,9 @@
  * A phase is part of a rule: what a rule does not list it does not touch.
  */
 import type { HoldReason, Reading, Verdict } from '../domain.ts'
+import { isoTime } from '../kit/iso-time.ts'
 import type { Missing, Situation } from './situation.ts'
-import type { Ladder, Phase } from './state.ts'
+import type { Ladder, Phase, Standing } from './state.ts'
 
 export interface Rule {
   readonly name: string
@@ -64,6 +65,14 @@ export const RULES: readonly Rule[] = [
     ground: () => 'blind',
   },
   {
+    name: 'aborted',
+    phases: ['rolled-back'],
+    kind: 'hold',
+    matches: ({ ladder }) => (ladder.aborted ?? null) !== null,
+    verdict: ({ ladder }) => hold('human', 'aborted', standing('aborted', ladder.aborted)),
+    ground: () => 'person',
+  },
+  {
     name: 'quarantined',
     phases: ['rolled-back'],
     kind: 'hold',
@@ -71,9 +80,8 @@ export const RULES: readonly Rule[] = [
     verdict: () => hold('quarantined', 'quarantined', [{ kind: 'person', words: 'a person resumes the rollout' }]),
     ground: () => 'rolled-back',
   },
-  holdRule('human', 'human', ({ ladder }) =>
-    ladder.humanHold === null ? [] : [{ kind: 'person', words: `held by ${ladder.humanHold.who}: ${ladder.humanHold.reason}` }],
-  ),
+  holdRule('human', 'human', ({ ladder }) => standing('held', ladder.humanHold)),
+  holdRule('frozen', 'frozen', ({ ladder }) => standing('frozen', ladder.frozen)),
   holdRule('blind', 'blind', ({ blind }) => blind),
   holdRule('sample-ratio', 'assignment', ({ assignment }) => assignment),
   holdRule('throttle-at-lowest', 'signal', throttledAtLowest),
@@ -131,7 +139,7 @@ export const RULES: readonly Rule[] = [
     phases: ['new'],
     kind: 'start',
     // With a backlog before it the command would take effect in a time that is not the one being read.
-    matches: ({ catchingUp, ladder }) => !catchingUp && ladder.humanHold === null,
+    matches: ({ catchingUp, ladder }) => !catchingUp && ladder.humanHold === null && (ladder.frozen ?? null) === null,
     verdict: () => ({ kind: 'start', rule: 'start', note: 'the rollout begins at its first rung' }),
     ground: () => 'first',
   },
@@ -172,6 +180,14 @@ function steadyHolds(readings: readonly Reading[]): readonly Reading[] {
 function signalOf(reading: Reading): Missing {
   if (reading.weight > 0) return open(reading.guardrail, reading.scope)
   return { kind: reading.guardrail, words: `${reading.guardrail}: ${reading.detail}` }
+}
+
+/** What a person has said about the model, and until when. */
+export function standing(what: 'held' | 'frozen' | 'aborted', word: Standing | null | undefined): readonly Missing[] {
+  if (word === null || word === undefined) return []
+  // No later than any date there is: `requests.ts` sees to it.
+  const until = (word.untilMs ?? null) === null ? '' : ` until ${isoTime(word.untilMs!)}`
+  return [{ kind: 'person', words: `${what}${until} by ${word.who}: ${word.reason}` }]
 }
 
 function open(guardrail: string, scope: string): Missing {

@@ -191,14 +191,21 @@ function notInForce(state: JudgeState, { model, wallMs }: Setting): readonly Mis
   ]
 }
 
+/** What a promotion asked for by a person still lacks: all that one of ours would, but for the dwell. Null: there is no next rung. */
+export function lackingForPerson(state: JudgeState, setting: Setting): readonly Missing[] | null {
+  const next = setting.model.plan.ladder[state.ladder.rung + 1]
+  return next === undefined ? null : [...lackingFor(state, setting, () => proofs(state.evidence, setting.model, next), 0)]
+}
+
 function* lackingFor(
   state: JudgeState,
   setting: Setting,
   asked: () => readonly NonInferiority[],
+  dwellMs = setting.model.plan.dwellMs,
 ): Generator<Missing, undefined, undefined> {
   const { model, nowMs } = setting
   const sinceMs = Math.max(state.ladder.stageSinceMs, state.ladder.loop?.observedAtMs ?? 0)
-  const untilMs = sinceMs + model.plan.dwellMs
+  const untilMs = sinceMs + dwellMs
   if (nowMs < untilMs) yield { kind: 'dwell', words: `${Math.ceil((untilMs - nowMs) / 1000)} s of the stage's dwell remain` }
   const waiting = notPassed(state.sources, untilMs)
   if (waiting.length > 0 && nowMs >= untilMs) yield { kind: 'sources', words: `not yet past the start of the stage: ${waiting.join(', ')}` }

@@ -3,14 +3,21 @@
  *
  * All of it is written with every decision: whoever resumes stands where that decision left the model, and judges on from there.
  */
-import type { Alert, Command, StreamTimeMs, Weights } from '../domain.ts'
+import type { Alert, Command, Restraint, RolloutPhase, StreamTimeMs, Weights } from '../domain.ts'
 import type { ModelLayout } from '../policy/layout.ts'
 import type { ContractTally } from './contract.ts'
 import { type ChainsState, emptyChains } from './evidence/chains.ts'
 import { type EvidenceState, emptyEvidence } from './evidence/evidence.ts'
 
 /** `new`: nothing decided yet. `promoted` and `rolled-back` are final until a person says otherwise. */
-export type Phase = 'new' | 'climbing' | 'promoted' | 'rolled-back'
+export type Phase = RolloutPhase
+
+/** A person's word that lasts. `untilMs`: wall clock at which it ends by itself; null, or absent in states of earlier versions: never. */
+export interface Standing {
+  readonly who: string
+  readonly reason: string
+  readonly untilMs?: number | null
+}
 
 /** Where the command in force stands on its way: issued, acked by a quorum, seen in the traffic. Judge time; 0: not yet. */
 export interface Loop {
@@ -88,7 +95,13 @@ export interface Ladder {
   /** Last time a throttle acted or its evidence was near the limit. */
   readonly calmSinceMs: StreamTimeMs
   readonly blindSinceMs: StreamTimeMs
-  readonly humanHold: { readonly who: string; readonly reason: string } | null
+  readonly humanHold: Standing | null
+  /** Of the model, whichever rollout it is: nothing is raised. This, and what follows with it, is absent in states of earlier versions. */
+  readonly frozen?: Standing | null
+  /** Rolled back because the rollout is over, not for harm. */
+  readonly aborted?: Standing | null
+  /** Number of the decision that issued the command in force; 0: another judge's, or a person's. */
+  readonly commandNumber?: number
   /** What was last decided, so that the same hold is written once. */
   readonly lastVerdict: string
   /** Incidents that fire, by id. */
@@ -142,6 +155,19 @@ export function candidateOf(model: ModelLayout): string {
   return model.versions[model.candidate]!
 }
 
+/** What people have laid on the model, as decisions tell it. */
+export function restraintsOf({ humanHold, frozen, aborted }: Ladder): readonly Restraint[] {
+  const standing = [
+    ['hold', humanHold],
+    ['freeze', frozen],
+    ['abort', aborted],
+  ] as const
+  return standing.flatMap(([kind, word]) => {
+    if (word === null || word === undefined) return []
+    return [{ kind, who: word.who, reason: word.reason, untilMs: word.untilMs ?? null }]
+  })
+}
+
 /** True when commands are really given: everything else walks a virtual ladder or one that nobody obeys. */
 export function commands(model: ModelLayout): boolean {
   return model.plan.mode === 'enforce' && model.plan.weights !== 'external'
@@ -164,6 +190,7 @@ export function renewedFor(state: JudgeState, model: ModelLayout): JudgeState {
     lastHash: old.lastHash,
     requestsSeen: old.requestsSeen,
     decidedAtMs: old.decidedAtMs ?? old.judgedAtMs,
+    frozen: old.frozen ?? null,
   }
   const { contract: _ofBefore, ...rest } = state
   return { ...rest, evidence: emptyEvidence(model), ladder: { ...emptyLadder(model), ...kept }, arrivals: NO_ARRIVALS }
@@ -189,6 +216,9 @@ function emptyLadder(model: ModelLayout): Ladder {
     calmSinceMs: 0,
     blindSinceMs: 0,
     humanHold: null,
+    frozen: null,
+    aborted: null,
+    commandNumber: 0,
     lastVerdict: '',
     open: {},
     requestsSeen: [],

@@ -70,7 +70,7 @@ function proofWords(count: number): string {
 }
 
 /** Where nothing is commanded the sentence must not claim a deed. */
-function did(model: ModelLayout, past: string, infinitive: string): string {
+export function did(model: ModelLayout, past: string, infinitive: string): string {
   return commands(model) ? past : `Would ${infinitive}`
 }
 

@@ -150,6 +150,13 @@ export const ERRORS = {
     remedy: 'Run `flyball audit verify`: it names all of them.',
     exit: 3,
   },
+  'FLY-CLI-015': {
+    message: '{answer}',
+    retriable: false,
+    remedy:
+      'Nothing was done; the refusal is in the audit log. `flyball rollout status MODEL` says what is in force and what stands in the way.',
+    exit: 5,
+  },
   'FLY-KAFKA-001': {
     message: 'cannot reach Kafka at {brokers}: {problem}',
     retriable: true,

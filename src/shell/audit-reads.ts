@@ -6,6 +6,7 @@ import type { EventLog, Reader } from '../kafka/contract.ts'
 import type { Clock } from '../kit/clock.ts'
 import { FlyballError } from '../kit/errors.ts'
 import type { TopicNames } from '../kit/topics.ts'
+import { versionOf } from '../wire/versions.ts'
 
 const SETTLE_MS = 200
 /** A judge that decides meanwhile is a step ahead in one of the two topics; what is still apart after five seconds stays so. */
@@ -61,9 +62,10 @@ async function readOn(
 ): Promise<void> {
   for (const { partition, start, end } of await log.admin.offsets(topic)) {
     let from = Math.max(start, positions.get(partition) ?? start)
-    const hand = ({ offset, key, value }: LogRecord): void => {
+    const hand = (record: LogRecord): void => {
+      const { offset, key, value } = record
       from = offset + 1
-      each({ partition, offset, key, value })
+      each({ partition, offset, key, value, version: versionOf(record) })
     }
     while (from < end) {
       const damage = await damageIn(() => reader.readRange(topic, partition, from, end, hand))

@@ -17,6 +17,7 @@ import type { ModelLayout } from '../policy/layout.ts'
 import { decodeAck } from '../wire/acks.ts'
 import { decodePane, type WantedBlocks } from '../wire/panes.ts'
 import { decodeRequest } from '../wire/requests.ts'
+import { versionOf } from '../wire/versions.ts'
 import { DrainOrder } from './drain-order.ts'
 import { JudgeSeat, type SeatContext } from './judge-seat.ts'
 import { FROM_START, storedState } from './judge-store.ts'
@@ -230,9 +231,9 @@ class JudgeSession {
   }
 
   /** Acks and requests are written by others: bytes that are neither must not stop the judge. */
-  #decoded<T>(decode: (value: Buffer) => T, record: LogRecord): T | null {
+  #decoded<T>(decode: (value: Buffer, version: number) => T, record: LogRecord): T | null {
     try {
-      return record.value === null ? null : decode(record.value)
+      return record.value === null ? null : decode(record.value, versionOf(record))
     } catch (error) {
       if (!(error instanceof FlyballError)) throw error
       this.#context.emit({ event: 'problem', code: error.code, message: `offset ${record.offset}: ${error.message}` })
@@ -262,7 +263,7 @@ class JudgeSession {
     if (batch === null) return false
     for (const record of recordsOf(batch)) {
       if (record.value === null || this.#order !== null) continue
-      const ack = this.#decoded(decodeAck, record)
+      const ack = this.#decoded((value) => decodeAck(value), record)
       if (ack === null) continue
       const seat = this.#seats.find((one) => one.model.name === ack.model)
       if (seat === undefined || record.offset < seat.positions.acks) continue

@@ -14,7 +14,7 @@ import type { Layout, ModelLayout } from '../policy/layout.ts'
 import type { Emit } from '../telemetry/events.ts'
 import { encodeAlert } from '../wire/alerts.ts'
 import { controlHeaders, encodeCommand } from '../wire/control.ts'
-import { encodeDecision } from '../wire/decisions.ts'
+import { DECISION_HEADERS, encodeDecision } from '../wire/decisions.ts'
 import { modelKey } from '../wire/keys.ts'
 import { type Positions, stateRecords } from './judge-store.ts'
 import type { Tenure, TenureRecord } from './tenure.ts'
@@ -92,7 +92,7 @@ export class JudgeSeat {
     const value = encodeDecision(decision)
     const lastHash = createHash('sha256').update(value).digest('hex')
     this.state = { ...this.state, ladder: { ...this.state.ladder, lastHash } }
-    return { topic: this.#context.topics.decisions, record: { key: modelKey(decision.model), value } }
+    return { topic: this.#context.topics.decisions, record: { key: modelKey(decision.model), value, headers: DECISION_HEADERS } }
   }
 
   #commandRecord(command: Command): TenureRecord {

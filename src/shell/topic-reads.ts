@@ -8,6 +8,7 @@ import { decodeAlert } from '../wire/alerts.ts'
 import { decodeCommand } from '../wire/control.ts'
 import { decodeDecision } from '../wire/decisions.ts'
 import { isInternalKey } from '../wire/keys.ts'
+import { versionOf } from '../wire/versions.ts'
 
 export interface StoredDecision {
   readonly decision: Decision
@@ -21,12 +22,39 @@ export interface StoredDecision {
 export async function readDecisions(log: EventLog, topic: string): Promise<readonly StoredDecision[]> {
   const decisions: StoredDecision[] = []
   await eachRecord(log, topic, 0, (record, partition, value) => {
-    const decision = decoded(decodeDecision, value)
-    if (decision === null) return
-    const hash = createHash('sha256').update(value).digest('hex')
-    decisions.push({ decision, partition, offset: record.offset, hash })
+    const stored = storedDecision(record, partition, value)
+    if (stored !== null) decisions.push(stored)
   })
   return decisions
+}
+
+/** Decisions of one partition from an offset on, and where to go on reading. */
+export async function readDecisionsFrom(
+  log: EventLog,
+  topic: string,
+  partition: number,
+  from: number,
+): Promise<{ readonly decisions: readonly StoredDecision[]; readonly next: number }> {
+  const bounds = (await log.admin.offsets(topic)).find((one) => one.partition === partition)
+  if (bounds === undefined) throw new FlyballError('FLY-KAFKA-005', { topic, partition })
+  const decisions: StoredDecision[] = []
+  const reader = log.reader()
+  try {
+    await reader.readRange(topic, partition, Math.max(from, bounds.start), bounds.end, (record) => {
+      const stored = record.value === null || isInternalKey(record.key) ? null : storedDecision(record, partition, record.value)
+      if (stored !== null) decisions.push(stored)
+    })
+  } finally {
+    await reader.close()
+  }
+  return { decisions, next: Math.max(from, bounds.end) }
+}
+
+function storedDecision(record: LogRecord, partition: number, value: Buffer): StoredDecision | null {
+  const decision = decoded((bytes) => decodeDecision(bytes, versionOf(record)), value)
+  if (decision === null) return null
+  const hash = createHash('sha256').update(value).digest('hex')
+  return { decision, partition, offset: record.offset, hash }
 }
 
 /** The command in force of every model. */

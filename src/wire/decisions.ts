@@ -1,7 +1,8 @@
 /** The audit log: `schemas/decisions.avsc`. Bytes matter here: each record carries the hash of the bytes before it. */
-import type { Decision, HoldReason, NonInferiority, Reading, Verdict } from '../domain.ts'
+import type { Decision, HoldReason, NonInferiority, Reading, RolloutPhase, Verdict } from '../domain.ts'
 import { fromSymbol, plain, toSymbol } from './plain.ts'
 import { avroCodec } from './schema.ts'
+import { versionHeaders } from './versions.ts'
 
 /** A verdict on the wire: one record for all kinds, what does not belong to the kind is empty. */
 interface WireVerdict {
@@ -15,15 +16,23 @@ interface WireVerdict {
   readonly note: string
 }
 
-const codec = avroCodec('decisions')
+type WireDecision = Omit<Decision, 'verdict' | 'phase'> & { readonly verdict: WireVerdict; readonly phase: string | null }
+
+const VERSION = 2
+const codec = avroCodec('decisions', VERSION)
+
+/** To be sent beside what `encodeDecision` makes. */
+export const DECISION_HEADERS = versionHeaders(VERSION)
 
 export function encodeDecision(decision: Decision): Buffer {
-  return codec.encode({ ...decision, verdict: toWire(decision.verdict) })
+  const { phase, verdict } = decision
+  return codec.encode({ ...decision, verdict: toWire(verdict), phase: phase === null ? null : toSymbol(phase) })
 }
 
-export function decodeDecision(bytes: Uint8Array): Decision {
-  const raw = plain<Omit<Decision, 'verdict'> & { readonly verdict: WireVerdict }>(codec.decode(bytes))
-  return { ...raw, verdict: fromWire(raw.verdict) }
+/** `version`: as `versionOf` reads it from the record's headers; absent: the newest. */
+export function decodeDecision(bytes: Uint8Array, version = VERSION): Decision {
+  const raw = plain<WireDecision>(codec.decode(bytes, version))
+  return { ...raw, verdict: fromWire(raw.verdict), phase: raw.phase === null ? null : fromSymbol<RolloutPhase>(raw.phase) }
 }
 
 function toWire(verdict: Verdict): WireVerdict {

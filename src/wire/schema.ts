@@ -14,16 +14,25 @@ export type SchemaName = 'panes' | 'checkpoints' | 'state' | 'control' | 'acks' 
 /** Avro bytes of one schema to plain objects and back. */
 export interface AvroCodec {
   encode(value: object): Buffer
-  /** Throws FLY-WIRE-001 when the bytes are not exactly one such record. */
-  decode(bytes: Uint8Array): unknown
+  /** Throws FLY-WIRE-001 when the bytes are not exactly one such record. `version`: of the schema that wrote them; absent: the newest. */
+  decode(bytes: Uint8Array, version?: number): unknown
   /** As encode, when the caller knows that `bytesMax` is enough (avsc would encode twice to find out). */
   encodeWithin(value: object, bytesMax: number): Buffer
 }
 
-/** The schema is read and compiled when the first record of it is met: most programs meet few of them. */
-export function avroCodec(name: SchemaName): AvroCodec {
+/**
+ * The schema is read and compiled when the first record of it is met: most programs meet few of them. `newest` is the version of
+ * `<name>.avsc`; those before it are kept as `<name>.<version>.avsc`, and what they wrote is resolved to the newest by Avro's rules.
+ */
+export function avroCodec(name: SchemaName, newest = 1): AvroCodec {
   let known: Compiled | null = null
   const compiled = (): Compiled => (known ??= compile(name))
+  const older = new Map<number, Older>()
+  const olderOf = (version: number): Older => {
+    const found = older.get(version) ?? compileOlder(name, version, newest, compiled().type)
+    older.set(version, found)
+    return found
+  }
   return {
     encode: (value) => {
       const { type } = compiled()
@@ -33,9 +42,10 @@ export function avroCodec(name: SchemaName): AvroCodec {
       const { type } = compiled()
       return explained(name, type, value, () => encodeWithin(type, value, bytesMax))
     },
-    decode: (bytes) => {
+    decode: (bytes, version = newest) => {
       const { type, check } = compiled()
-      return undecodableAs(name, () => decodeChecked(type, check, bytes))
+      const { resolver, check: checkOf } = version === newest ? { resolver: undefined, check } : olderOf(version)
+      return undecodableAs(name, () => decodeChecked(type, checkOf, bytes, resolver))
     },
   }
 }
@@ -45,8 +55,22 @@ interface Compiled {
   readonly check: (bytes: Uint8Array) => void
 }
 
-function compile(name: SchemaName): Compiled {
-  const schema = JSON.parse(readFileSync(join(schemaFolder(), `${name}.avsc`), 'utf8')) as SchemaJson
+interface Older {
+  readonly resolver: avro.Resolver
+  readonly check: (bytes: Uint8Array) => void
+}
+
+function compileOlder(name: SchemaName, version: number, newest: number, type: avro.Type): Older {
+  if (!Number.isInteger(version) || version < 1 || version > newest) {
+    const problem = `it names version ${version} of its schema, versions 1 to ${newest} are known`
+    throw new FlyballError('FLY-WIRE-001', { record: name, problem })
+  }
+  const older = compile(`${name}.${version}`)
+  return { resolver: type.createResolver(older.type), check: older.check }
+}
+
+function compile(file: string): Compiled {
+  const schema = JSON.parse(readFileSync(join(schemaFolder(), `${file}.avsc`), 'utf8')) as SchemaJson
   const type = avro.Type.forSchema(schema as avro.Schema, { wrapUnions: Array.isArray(schema) ? 'always' : 'never' })
   return { type, check: boundsCheck(schema) }
 }
@@ -62,9 +86,10 @@ export function undecodableAs<T>(record: string, step: () => T): T {
   }
 }
 
-function decodeChecked(type: avro.Type, check: (bytes: Uint8Array) => void, bytes: Uint8Array): unknown {
+function decodeChecked(type: avro.Type, check: (bytes: Uint8Array) => void, bytes: Uint8Array, resolver?: avro.Resolver): unknown {
   check(bytes)
-  return type.fromBuffer(Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return type.fromBuffer(buffer, resolver)
 }
 
 function encodeWithin(type: avro.Type, value: object, bytesMax: number): Buffer {

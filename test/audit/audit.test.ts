@@ -113,9 +113,9 @@ test('a record that is no decision is named by its place, in the chain or withou
     ),
     ['undecodable 1@0'],
   )
-  const slipped = records.toSpliced(3, 0, { partition: 0, offset: 5, key: Buffer.from('fraud'), value: null })
+  const slipped = records.toSpliced(3, 0, { partition: 0, offset: 5, key: Buffer.from('fraud'), value: null, version: 2 })
   assert.deepEqual(short(audited(slipped, [state])), ['undecodable 4@5'])
-  const keyless = records.toSpliced(3, 0, { partition: 0, offset: 5, key: null, value: Buffer.from('hello') })
+  const keyless = records.toSpliced(3, 0, { partition: 0, offset: 5, key: null, value: Buffer.from('hello'), version: 2 })
   assert.deepEqual(short(audited(keyless, [state])), ['undecodable null@5'])
 })
 

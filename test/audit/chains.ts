@@ -16,7 +16,7 @@ export function chainOf(model: string, count: number, change: (decision: Decisio
     const plain = { ...decision, id: `${model}-${number}`, model, number, previousHash, judgeTimeMs: BEGIN_MS + number * 1000 }
     const value = encodeDecision(change(plain))
     previousHash = sha256(value)
-    records.push({ partition: 0, offset: (number - 1) * 2, key: Buffer.from(model), value })
+    records.push({ partition: 0, offset: (number - 1) * 2, key: Buffer.from(model), value, version: 2 })
   }
   return records
 }
@@ -25,7 +25,7 @@ export function chainOf(model: string, count: number, change: (decision: Decisio
 export function stateAfter(records: readonly RawRecord[], model: string, decisionNumber = records.length): RawRecord {
   const lastHash = sha256(records[decisionNumber - 1]!.value!)
   const value = encodeState({ kind: 'ladder', model, decisionNumber, lastHash, epoch: 1, sequence: 1, body: Buffer.from('{}') })
-  return { partition: 0, offset: 100, key: Buffer.from(model), value }
+  return { partition: 0, offset: 100, key: Buffer.from(model), value, version: 1 }
 }
 
 export interface Told {

@@ -1,16 +1,22 @@
 /** Requests are answered once; incidents fire once and end once. */
 import { type Case, grouped } from './case.ts'
 
-/** An acknowledged request is a record on `requests`; its answer is one decision that names who asked and why. */
+/** An acknowledged request is a record on `requests`; its answer is one decision that names its id, who asked and why. */
 export function checkRequests({ all, world, report }: Case): void {
   const answers = all.decisions
     .map(({ value }) => value.decision)
-    .filter(({ verdict }) => verdict.kind === 'override' && verdict.rule === 'operator')
+    .filter(({ verdict }) => verdict.kind === 'refused' || (verdict.kind === 'override' && verdict.rule === 'operator'))
   for (const [id, copies] of grouped(all.requests, ({ value }) => value.id)) {
     const { model, who, reason, verb } = copies[0]!.value
     if (!world.layout.models.some((one) => one.name === model)) continue
-    const answered = answers.filter(({ model: of, verdict }) => of === model && verdict.note.endsWith(`by ${who}: ${reason}`)).length
+    const mine = answers.filter(
+      ({ model: of, verdict }) => of === model && verdict.note.includes(who) && verdict.note.endsWith(`: ${reason}`),
+    )
+    const answered = mine.length
     const where = `requests ${model} ${verb} ${id}, written ${copies.length} times`
+    for (const { number, requestId } of mine) {
+      if (requestId !== id) report('requests', where, `decision ${number} answers it and names ${requestId}`)
+    }
     if (answered > 1) report('requests', where, `answered ${answered} times`)
     if (answered === 0 && world.settled) report('requests', where, 'never answered')
   }

@@ -130,6 +130,8 @@ function checkExposure(
     if (kind === 'promote' || kind === 'lift') report('exposure', where, `${kind} from ${was} % to ${now} %`)
     return
   }
+  const kept = decision.restraints.map((restraint) => restraint.kind)
+  if (kept.length > 0) report('exposure', where, `raised from ${was} % to ${now} % under a ${kept.join(' and a ')}`)
   if (!MAY_RAISE.has(kind)) report('exposure', where, `raised from ${was} % to ${now} % by ${kind}`)
   if (ladder.indexOf(now) > ladder.indexOf(was) + 1) report('exposure', where, `skipped rungs: ${was} % to ${now} %`)
   if (was === 0 && before !== null && kind !== 'override') report('exposure', where, `raised after a rollback by ${kind}, not by a person`)

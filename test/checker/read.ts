@@ -61,18 +61,18 @@ function placed<T>(partition: number, record: LogRecord, value: T): Placed<T> {
 }
 
 /** Records that are none of this kind are left out: barriers, tombstones, the other branches of a union, other people's bytes. */
-function decoded<T>(found: readonly Found[], decode: (bytes: Buffer) => T | null): Placed<T>[] {
+function decoded<T>(found: readonly Found[], decode: (bytes: Buffer, headers: LogRecord['headers']) => T | null): Placed<T>[] {
   const all: Placed<T>[] = []
   for (const { partition, record } of found) {
     if (record.value === null || record.key?.toString() === BARRIER) continue
-    const value = decode(record.value)
+    const value = decode(record.value, record.headers)
     if (value !== null) all.push(placed(partition, record, value))
   }
   return all
 }
 
-function hashed(bytes: Buffer): HashedDecision | null {
-  const decision = wire.readDecision(bytes)
+function hashed(bytes: Buffer, headers: LogRecord['headers']): HashedDecision | null {
+  const decision = wire.readDecision(bytes, headers)
   return decision === null ? null : { decision, hash: createHash('sha256').update(bytes).digest('hex') }
 }
 

@@ -10,13 +10,35 @@ function typeOf(name: string): avro.Type {
 const types = {
   panes: typeOf('panes'),
   checkpoints: typeOf('checkpoints'),
-  decisions: typeOf('decisions'),
+  decisions: versionsOf('decisions'),
   state: typeOf('state'),
   control: typeOf('control'),
   alerts: typeOf('alerts'),
   acks: typeOf('acks'),
-  requests: typeOf('requests'),
+  requests: versionsOf('requests'),
 }
+
+/** Readers of a topic whose schema has had two versions, by version: Avro resolves the first to the second. */
+type Versions = readonly [first: (bytes: Buffer) => unknown, second: (bytes: Buffer) => unknown]
+
+function versionsOf(name: string): Versions {
+  const [first, second] = [typeOf(`${name}.1`), typeOf(name)]
+  const resolver = second.createResolver(first)
+  return [(bytes) => second.fromBuffer(bytes, resolver), (bytes) => second.fromBuffer(bytes)]
+}
+
+/** As schemas/README.md says: the header `schema`, absent means 1. */
+function versioned<T>([first, second]: Versions, bytes: Buffer, headers: Headers): T | null {
+  const version = headers.find(([name]) => name === 'schema')?.[1].toString() ?? '1'
+  try {
+    if (version === '1') return first(bytes) as T
+    return version === '2' ? (second(bytes) as T) : null
+  } catch {
+    return null
+  }
+}
+
+type Headers = readonly (readonly [string, Buffer])[]
 
 export interface WireStamp {
   readonly epoch: number
@@ -77,6 +99,8 @@ export interface WireDecision {
   readonly readings: readonly WireReading[]
   readonly panes: number
   readonly rows: number
+  readonly requestId: string | null
+  readonly restraints: readonly { readonly kind: string }[]
 }
 
 export interface WireReading {
@@ -167,11 +191,11 @@ function branch(type: avro.Type, bytes: Buffer): { kind: string; body: Record<st
   return found === undefined ? null : { kind: found[0].slice('flyball.'.length).toLowerCase(), body: found[1] }
 }
 
-export const readDecision = (bytes: Buffer): WireDecision | null => decode(types.decisions, bytes)
+export const readDecision = (bytes: Buffer, headers: Headers): WireDecision | null => versioned(types.decisions, bytes, headers)
 export const readCommand = (bytes: Buffer): WireCommand | null => decode(types.control, bytes)
 export const readAlert = (bytes: Buffer): WireAlert | null => decode(types.alerts, bytes)
 export const readAck = (bytes: Buffer): WireAck | null => decode(types.acks, bytes)
-export const readRequest = (bytes: Buffer): WireRequest | null => decode(types.requests, bytes)
+export const readRequest = (bytes: Buffer, headers: Headers): WireRequest | null => versioned(types.requests, bytes, headers)
 
 export function readLadder(bytes: Buffer): WireLadder | null {
   const found = branch(types.state, bytes)

@@ -70,12 +70,28 @@ test('usage errors end with 2, help and version with 0', () => {
       assert.match(ended.stderr, /must be a number of seconds/)
       assert.equal(ended.code, 2)
     }
+    for (const wrong of [
+      ['freeze', 'm', '--reason', 'r', '--until', '08:00'],
+      ['freeze', 'm', '--reason', 'r', '--until', '2001-01-01T00:00:00Z'],
+      ['freeze', 'm'],
+      ['throttle', 'm', '--reason', 'r', '--until', '2h'],
+      ['rollout', 'promote', 'm', '--reason', 'r', '--if-sequence', '-1'],
+      ['rollout', 'abort', 'm', '--reason', 'r', '--expires', 'soon'],
+      ['rollout', 'climb', 'm'],
+      ['quarantine', 'release', '--reason', 'r'],
+    ]) {
+      const ended = flyball(wrong, folder)
+      assert.equal(ended.code, 2, `${wrong.join(' ')}: ${ended.stderr}`)
+      assert.doesNotMatch(ended.stderr, /\n\s+at /)
+    }
     const version = flyball(['--version'], folder)
     assert.equal(version.code, 0)
     assert.equal(version.stdout.trim(), JSON.parse(readFileSync('package.json', 'utf8')).version)
     const help = flyball(['--help'], folder)
     assert.equal(help.code, 0)
     assert.match(help.stdout, /validate[\s\S]*topics/)
+    for (const name of ['rollout', 'rollback', 'throttle', 'freeze', 'unfreeze', 'quarantine'])
+      assert.equal(help.stdout.split(`\n  ${name} `).length, 2, name)
     assert.equal(help.stderr, '')
   })
 })

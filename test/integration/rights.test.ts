@@ -159,8 +159,8 @@ const operatorDeed: Deed = async (log, prefix) => {
   await readCommands(log, topics.control)
   await readDecisions(log, topics.decisions)
   await readGateways(log, topics.acks, 100)
-  const request = { id: 'r', model: 'fraud', verb: 'rollback', who: 'test', reason: 'test', atMs: BEGIN_MS } as const
-  await write(log, topics.requests, encodeRequest(request))
+  const request = { id: 'r', model: 'fraud', verb: 'rollback', who: 'test', knownBy: 'osUser', reason: 'test', atMs: BEGIN_MS } as const
+  await write(log, topics.requests, encodeRequest({ ...request, ifSequence: null, expiresAtMs: null, untilMs: null }))
 }
 
 const breakGlassDeed: Deed = async (log, prefix) => {

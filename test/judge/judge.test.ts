@@ -5,7 +5,7 @@ import { decodeEvidence, encodeEvidence } from '../../src/judge/evidence/evidenc
 import { type JudgeEffect, step } from '../../src/judge/judge.ts'
 import { decodeJudge, emptyJudge, encodeJudge, type JudgeState } from '../../src/judge/state.ts'
 import type { ModelLayout, Plan } from '../../src/policy/layout.ts'
-import { guardrail, modelLayout, SLICE_MS, type Traffic, World } from './world.ts'
+import { guardrail, modelLayout, requestOf, SLICE_MS, type Traffic, World } from './world.ts'
 
 function run(slices: number, plan: Partial<Plan> = {}, traffic: Partial<Traffic> = {}, seed = 1): World {
   const world = new World(modelLayout(plan), traffic, seed)
@@ -22,7 +22,7 @@ function until(world: World, kind: string, times = 1): void {
 }
 
 function request(verb: OperatorRequest['verb'], id: string = verb): OperatorRequest {
-  return { id, model: 'flights', verb, who: 'ada', reason: 'a drill', atMs: 0 }
+  return requestOf(verb, { id })
 }
 
 function commandAt(percent: number, changes: Partial<Command> = {}): Command {

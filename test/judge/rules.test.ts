@@ -110,6 +110,7 @@ const EVERYTHING: Partial<Omit<Situation, 'ladder'>> = {
   notInForce: missing,
   lacking: missing,
 }
+const FROZEN = { frozen: { who: 'ada', reason: 'quarter end', untilMs: 1_700_000_000_000 } }
 const HELD = { humanHold: { who: 'ada', reason: 'freeze' } }
 
 interface Row {
@@ -159,6 +160,12 @@ const TABLE: readonly Row[] = [
     given: situation({ ...without('silent', 'blindForMs'), ...noHarm }, HELD),
     rule: 'human',
     verdict: 'hold:human',
+  },
+  {
+    says: 'a freeze holds',
+    given: situation({ ...without('silent', 'blindForMs'), ...noHarm }, FROZEN),
+    rule: 'frozen',
+    verdict: 'hold:frozen',
   },
   {
     says: 'blindness holds',
@@ -235,6 +242,12 @@ const TABLE: readonly Row[] = [
   { says: 'a calm throttle lifts', given: situation({ calmForMs: 1e9 }, { throttledRungs: 1 }), rule: 'lift', verdict: 'lift' },
   { says: 'when nothing is missing the candidate is promoted', given: situation(), rule: 'promote', verdict: 'promote' },
   {
+    says: 'what was aborted waits for a person',
+    given: situation(EVERYTHING, { phase: 'rolled-back', aborted: { who: 'ada', reason: 'another plan' } }),
+    rule: 'aborted',
+    verdict: 'hold:human',
+  },
+  {
     says: 'what was rolled back is quarantined until a person resumes it',
     given: situation(EVERYTHING, { phase: 'rolled-back' }),
     rule: 'quarantined',
@@ -291,9 +304,10 @@ test('while a throttle is on its way to the gateways there is no second one', ()
   assert.equal(ruleFor(given(5))?.name, 'throttle')
 })
 
-test('with a backlog before it, or held by a person, a rollout does not start', () => {
+test('with a backlog before it, held or frozen by a person, a rollout does not start', () => {
   assert.equal(ruleFor(situation({ catchingUp: true }, { phase: 'new' })), undefined)
   assert.equal(ruleFor(situation({}, { phase: 'new', ...HELD })), undefined)
+  assert.equal(ruleFor(situation({}, { phase: 'new', ...FROZEN })), undefined)
 })
 
 test('a candidate that serves everything and does no harm is left alone', () => {

@@ -1,5 +1,5 @@
 /** A small world around the judge of one model: traffic on a few source partitions, a gateway that obeys (or not), and a clock. */
-import type { Ack, Alert, Command, Decision, Pane, PaneCell, Pulse } from '../../src/domain.ts'
+import type { Ack, Alert, Command, Decision, OperatorRequest, Pane, PaneCell, Pulse } from '../../src/domain.ts'
 import { type JudgeEffect, type JudgeEvent, step } from '../../src/judge/judge.ts'
 import { emptyJudgeTime, type JudgeTime, passPulse, passWall } from '../../src/judge/judge-time.ts'
 import { emptyJudge, type JudgeState } from '../../src/judge/state.ts'
@@ -123,6 +123,11 @@ export function layoutOf(model: ModelLayout): Layout {
     described: null,
     models: [model],
   }
+}
+
+export function requestOf(verb: OperatorRequest['verb'], changes: Partial<OperatorRequest> = {}): OperatorRequest {
+  const who = { who: 'ada', knownBy: 'unstated', reason: 'a drill' } as const
+  return { id: verb, model: 'flights', verb, ...who, atMs: 0, ifSequence: null, expiresAtMs: null, untilMs: null, ...changes }
 }
 
 export interface Traffic {
@@ -327,6 +332,14 @@ export class World {
     let hits = 0
     for (let index = 0; index < trials; index++) if (this.random() < rate) hits++
     return hits
+  }
+
+  /** Another world that stands where this one does, with nothing said in it yet. A judge's state is never changed, only followed. */
+  forked(seed: number): World {
+    const other = new World(this.model, this.traffic, seed)
+    Object.assign(other, { state: this.state, time: this.time, wallMs: this.wallMs, gateway: structuredClone(this.gateway) })
+    other.at.push(...structuredClone(this.at))
+    return other
   }
 
   /** Verdict kinds in order, small words of the loop and holds left out. */

@@ -9,6 +9,7 @@ import { MemoryBroker } from '../../src/kafka/log/memory-broker.ts'
 import { MemoryLog } from '../../src/kafka/log/memory-log.ts'
 import { systemClock } from '../../src/kit/clock.ts'
 import { verifyChains } from '../../src/shell/audit-reads.ts'
+import { versionHeaders } from '../../src/wire/versions.ts'
 import { chainOf, short, stateAfter } from '../audit/chains.ts'
 
 const topics = { decisions: 'decisions', state: 'state' }
@@ -17,7 +18,8 @@ const records = chainOf('fraud', 5)
 function world(count: number, states: readonly number[]) {
   const broker = new MemoryBroker(systemClock)
   for (const topic of Object.values(topics)) broker.create({ topic, partitions: 1, config: {} })
-  const put = (topic: string, { key, value }: RawRecord) => broker.append(topic, 0, [{ key, value }], null)
+  const put = (topic: string, { key, value, version }: RawRecord) =>
+    broker.append(topic, 0, [{ key, value, headers: versionHeaders(version) }], null)
   const decide = (number: number) => put(topics.decisions, records[number - 1]!)
   const store = (number: number) => put(topics.state, stateAfter(records, 'fraud', number))
   for (let number = 1; number <= count; number++) decide(number)

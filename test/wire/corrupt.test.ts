@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { FlyballError } from '../../src/kit/errors.ts'
 import { seededRandom } from '../../src/kit/random.ts'
 import { boundsCheck } from '../../src/wire/bounds.ts'
 import { decodePane } from '../../src/wire/panes.ts'
-import { pane, samples, schemaType } from './records.ts'
+import { earlier, goldenFile, pane, samples, schemaType } from './records.ts'
 
 const ours = samples.filter((sample) => sample.schema !== 'deliveries')
 
@@ -28,6 +29,15 @@ for (const sample of ours) {
         assert.ok(error instanceof FlyballError, String(error))
         assert.equal(error.code, 'FLY-WIRE-001')
       }
+    }
+  })
+}
+
+for (const sample of earlier) {
+  test(`${sample.name}: bytes of an earlier version, cut off anywhere, are refused by their name`, () => {
+    const whole = Buffer.from(readFileSync(goldenFile(sample.name), 'utf8').replace(/\s/g, ''), 'hex')
+    for (let length = 0; length < whole.length; length++) {
+      assert.throws(() => sample.decode(whole.subarray(0, length)), refusal(sample.name.split('.')[0]!), `${length} bytes`)
     }
   })
 }

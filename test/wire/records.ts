@@ -142,6 +142,9 @@ export const decision: Decision = {
   summary: 'errors rose from 0.8 % to 3 %',
   cause: 'candidate answers 500',
   wallTimes: { detected: 1_700_000_006_100.5 },
+  requestId: 'r-1',
+  phase: 'rolled-back',
+  restraints: [{ kind: 'freeze', who: 'ada (OS user)', reason: 'release freeze', untilMs: 1_700_000_600_000 }],
 }
 
 export const alert: Alert = {
@@ -164,7 +167,15 @@ export const request: OperatorRequest = {
   who: 'ada',
   reason: 'release freeze',
   atMs: 1_700_000_000_000,
+  knownBy: 'osUser',
+  ifSequence: 7,
+  expiresAtMs: 1_700_000_060_000,
+  untilMs: 1_700_000_600_000,
 }
+
+/** As records of version 1 are read. */
+const requestOf1: OperatorRequest = { ...request, knownBy: 'unstated', ifSequence: null, expiresAtMs: null, untilMs: null }
+const decisionOf1: Decision = { ...decision, requestId: null, phase: null, restraints: [] }
 
 export const claim: CheckpointRecord = { kind: 'claim', source: 'predictions/3', nonce: 'n-1', atMs: 1_700_000_000_000 }
 export const checkpoint: CheckpointRecord = {
@@ -218,6 +229,12 @@ export interface Sample {
 }
 
 const deliveryType = schemaType('deliveries')
+
+/** What earlier versions wrote. Nobody writes it any more: their golden bytes stay as they are, and must be read as these records. */
+export const earlier: readonly Omit<Sample, 'encode'>[] = [
+  { name: 'requests.1', schema: 'requests.1', record: requestOf1, decode: (bytes) => decodeRequest(bytes, 1) },
+  { name: 'decisions.1', schema: 'decisions.1', record: decisionOf1, decode: (bytes) => decodeDecision(bytes, 1) },
+]
 
 export const samples: readonly Sample[] = [
   { name: 'control', schema: 'control', record: command, encode: () => encodeCommand(command), decode: decodeCommand },

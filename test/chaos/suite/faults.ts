@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { BrokerProcesses } from '../../../scripts/lib/broker-processes.ts'
 import { partitionOf } from '../../../src/kit/hash.ts'
 import { type Random, seededRandom } from '../../../src/kit/random.ts'
-import { encodeRequest } from '../../../src/wire/requests.ts'
+import { requestRecord } from '../../../src/wire/requests.ts'
 import { poison } from './poison.ts'
 import { INPUT_PARTITIONS, JUDGE_PARTITIONS, MODELS } from './policy.ts'
 import { type Fault, type FaultKind, faultText } from './schedule.ts'
@@ -188,9 +188,10 @@ export class Faults {
   /** Sent twice, as by a client that lost the answer: it is still one request. */
   async #ask(model: string, verb: 'hold' | 'resume', { number }: Fault): Promise<void> {
     const { cluster, topics } = this.#stage
-    const value = encodeRequest({ id: randomUUID(), model, verb, who: 'chaos', reason: `chaos ${number} ${verb}`, atMs: Date.now() })
+    const said = { who: 'chaos', knownBy: 'unstated', reason: `chaos ${number} ${verb}`, atMs: Date.now() } as const
+    const record = requestRecord({ id: randomUUID(), model, verb, ...said, ifSequence: null, expiresAtMs: null, untilMs: null })
     const partition = partitionOf(Buffer.from(model), JUDGE_PARTITIONS)
-    for (let time = 0; time < 2; time++) await cluster.send(topics.requests, partition, [{ key: model, value }])
+    for (let time = 0; time < 2; time++) await cluster.send(topics.requests, partition, [record])
   }
 
   async #breakGlass(fault: Fault): Promise<boolean> {

@@ -16,8 +16,8 @@ export interface Figures {
 
 export function figuresOf({ archive, events, daemons, guest, gateways, topics }: Stage): Figures {
   const decisions: Record<string, Record<string, number>> = {}
-  for (const { value } of archive.recordsOf(topics.decisions)) {
-    const decision = value === null ? null : readDecision(value)
+  for (const { value, headers } of archive.recordsOf(topics.decisions)) {
+    const decision = value === null ? null : readDecision(value, headers)
     if (decision === null) continue
     const ofModel = (decisions[decision.model] ??= {})
     const kind = decision.verdict.kind === 'hold' ? `hold:${decision.verdict.because}` : decision.verdict.kind

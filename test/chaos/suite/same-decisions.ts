@@ -49,7 +49,7 @@ async function comparePanes(log: EventLog, [first, second]: readonly [string, st
 
 async function runOf(log: EventLog, prefix: string): Promise<Run> {
   const decisions = (await recordsIn(log, `${prefix}decisions`)).flatMap(({ record }) => {
-    const decision = record.value === null ? null : readDecision(record.value)
+    const decision = record.value === null ? null : readDecision(record.value, record.headers)
     return decision === null ? [] : [decision]
   })
   const links = new Map<string, string[]>()

@@ -50,8 +50,8 @@ async function drain(world: SimWorld, prefix: string, kills: number): Promise<vo
 function verdictsOf({ cluster }: SimWorld, prefix: string): string[] {
   const partitions = cluster.broker.topics.get(topicNames(prefix).decisions)!
   const records = partitions.flatMap((partition) => partition.records)
-  return records.flatMap(({ value, transaction }) => {
-    const decision = value === null || transaction?.state !== 'committed' ? null : readDecision(value)
+  return records.flatMap(({ value, headers, transaction }) => {
+    const decision = value === null || transaction?.state !== 'committed' ? null : readDecision(value, headers)
     if (decision === null) return []
     const { model, number, judgeTimeMs, verdict, weightsAfter, panes, rows } = decision
     return [JSON.stringify({ model, number, judgeTimeMs, kind: verdict.kind, rule: verdict.rule, weightsAfter, panes, rows })]

@@ -135,9 +135,11 @@ function slowDown(world: SimWorld): void {
   })
 }
 
+const VERBS = ['rollback', 'hold', 'resume', 'throttle', 'promote', 'abort', 'freeze', 'unfreeze', 'release'] as const
+
 function askForSomething(world: SimWorld): void {
   const { scheduler } = world
-  world.ask(scheduler.pick(['rollback', 'hold', 'resume', 'resume']), scheduler.between(1, 3))
+  world.ask(scheduler.pick([...VERBS, 'resume', 'resume', 'resume']), scheduler.between(1, 3))
 }
 
 /** Partitions fall idle and are cut; whoever cut them may be gone before the traffic is back. */

@@ -8,6 +8,7 @@ import { recordsOf } from '../../../src/kafka/log-record.ts'
 import type { TopicNames } from '../../../src/kit/topics.ts'
 import type { Layout } from '../../../src/policy/layout.ts'
 import { decodeRequest, encodeRequest } from '../../../src/wire/requests.ts'
+import { versionOf } from '../../../src/wire/versions.ts'
 
 export interface Plant {
   /** What is broken, in words. */
@@ -164,7 +165,7 @@ function mappedSource(source: Source, change: RecordChange): Source {
 function renamedRequests(): RecordChange {
   return (record) => {
     if (record.value === null) return record
-    const request = decodeRequest(record.value)
+    const request = decodeRequest(record.value, versionOf(record))
     return { ...record, value: encodeRequest({ ...request, id: `${request.id} at ${record.offset}` }) }
   }
 }

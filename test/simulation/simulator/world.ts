@@ -1,5 +1,6 @@
 /** One simulated world: cluster, daemons under a supervisor, gateways, traffic, and people who ask for things. */
 import { type Daemon, startDaemon } from '../../../src/daemon.ts'
+import type { OperatorRequest } from '../../../src/domain.ts'
 import type { EventLog } from '../../../src/kafka/contract.ts'
 import { FlyballError } from '../../../src/kit/errors.ts'
 import { partitionOf } from '../../../src/kit/hash.ts'
@@ -7,7 +8,7 @@ import { ownTopics, type TopicNames, topicNames } from '../../../src/kit/topics.
 import type { Layout } from '../../../src/policy/layout.ts'
 import { createGovernor, type Governor } from '../../../src/subscriber/subscriber.ts'
 import type { FlyballEvent } from '../../../src/telemetry/events.ts'
-import { encodeRequest } from '../../../src/wire/requests.ts'
+import { requestRecord } from '../../../src/wire/requests.ts'
 import { Cluster } from './cluster.ts'
 import { drawPlan, PREFIX, type WorldPlan } from './plan.ts'
 import type { Plant } from './plants.ts'
@@ -140,15 +141,18 @@ export class SimWorld {
   }
 
   /** A person asks; the record may be written more than once. */
-  ask(verb: 'rollback' | 'hold' | 'resume', copies: number, model = this.scheduler.pick(this.plan.models).name): void {
+  ask(verb: OperatorRequest['verb'], copies: number, model = this.scheduler.pick(this.plan.models).name): void {
     const id = `request-${++this.#asked}`
-    const value = encodeRequest({ id, model, verb, who: 'ann', reason: `reason ${this.#asked}`, atMs: this.scheduler.nowMs })
+    const said = { who: 'ann', knownBy: 'osUser', reason: `reason ${this.#asked}`, atMs: this.scheduler.nowMs } as const
+    // A freeze ends by itself, or the world would stand still.
+    const untilMs = verb === 'freeze' ? this.scheduler.nowMs + this.scheduler.between(5000, 30_000) : null
+    const record = requestRecord({ id, model, verb, ...said, ifSequence: null, expiresAtMs: null, untilMs })
     const partition = partitionOf(Buffer.from(model), this.plan.judgePartitions)
     this.cluster.count('operator-request')
     for (let copy = 0; copy < copies; copy++) {
       if (copy > 0) this.cluster.count('operator-request-repeated')
       this.scheduler.after(copy === 0 ? 0 : this.scheduler.between(0, 6000), () => {
-        this.cluster.broker.append(this.topics.requests, partition, [{ key: model, value }], null)
+        this.cluster.broker.append(this.topics.requests, partition, [record], null)
       })
     }
   }

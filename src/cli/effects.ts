@@ -1,0 +1,48 @@
+/** What a request would do, in words that follow "would": for `--dry-run`, for the confirmation, and beside the answer. */
+import type { OperatorRequest } from '../domain.ts'
+import type { ModelLayout } from '../policy/layout.ts'
+import { readDecisions } from '../shell/topic-reads.ts'
+import type { Connected } from './connected.ts'
+
+type Verb = OperatorRequest['verb']
+
+export async function effectOf(verb: Verb, { log, topics }: Connected, model: ModelLayout): Promise<string> {
+  if (verb !== 'promote' && verb !== 'throttle') return lastingEffect(verb, model)
+  const candidate = model.versions[model.candidate]!
+  const decisions = (await readDecisions(log, topics.decisions)).filter(({ decision }) => decision.model === model.name)
+  const percent = decisions.at(-1)?.decision.weightsAfter[candidate] ?? 0
+  return verb === 'promote' ? promotion(model, candidate, percent) : throttling(model, candidate, percent)
+}
+
+function lastingEffect(verb: Exclude<Verb, 'promote' | 'throttle'>, model: ModelLayout): string {
+  const [control, candidate] = [model.versions[model.control]!, model.versions[model.candidate]!]
+  const all = `send all traffic of ${model.name} to ${control}, none to ${candidate}`
+  switch (verb) {
+    case 'rollback':
+      return all
+    case 'abort':
+      return `${all}, and end the rollout without quarantine`
+    case 'hold':
+      return `hold the rollout of ${candidate}: nothing of it is raised, harm still takes it back`
+    case 'resume':
+      return `end the hold of ${candidate}; rolled back it would begin anew at ${model.plan.ladder[0]} %`
+    case 'release':
+      return `end the quarantine of ${candidate} and begin its rollout anew at ${model.plan.ladder[0]} %`
+    case 'freeze':
+      return `freeze ${model.name}: no exposure is raised, whatever the rollout; reductions pass`
+    case 'unfreeze':
+      return `end the freeze of ${model.name}`
+  }
+}
+
+function promotion(model: ModelLayout, candidate: string, percent: number): string {
+  const next = model.plan.ladder.find((rung) => rung > percent)
+  if (next === undefined) return `ask for a promotion of ${candidate}, which is on the highest rung already`
+  return `promote ${candidate} from ${percent} % to ${next} % now, if nothing but the dwell stands in the way`
+}
+
+function throttling(model: ModelLayout, candidate: string, percent: number): string {
+  const lower = model.plan.ladder.findLast((rung) => rung < percent)
+  if (lower === undefined) return `leave ${candidate} at ${percent} %: there is no lower rung`
+  return `throttle ${candidate} from ${percent} % to ${lower} %`
+}

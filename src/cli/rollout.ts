@@ -1,0 +1,73 @@
+/** `flyball rollout hold|resume|promote|abort|status MODEL`: what people do with a rollout, and where it stands. */
+import type { Command } from 'commander'
+import { isoTime } from '../kit/iso-time.ts'
+import { readCommands, readDecisions } from '../shell/topic-reads.ts'
+import { asking, withUntil } from './asking.ts'
+import { type Connected, type ConnectionOptions, connected, modelNamed, withConnectionOptions } from './connected.ts'
+import { printJson, printLine, table } from './output.ts'
+import { historyOf, type RolloutView, rolloutView } from './rollout-view.ts'
+
+interface Options extends ConnectionOptions {
+  readonly history?: true
+  readonly json?: true
+}
+
+export function register(program: Command): void {
+  const rollout = program.command('rollout').description('hold, resume, promote or abort a rollout, and see where it stands')
+  withUntil(asking(rollout.command('hold'), 'hold')).description(
+    'raise nothing of this rollout until it is resumed; harm still takes it back',
+  )
+  asking(rollout.command('resume'), 'resume').description('end a hold, or begin a rolled-back rollout anew at its first rung')
+  asking(rollout.command('promote'), 'promote').description('one rung up without waiting for the dwell, if all else is proven')
+  asking(rollout.command('abort'), 'abort').description('end the rollout: the candidate gets no traffic, and is not quarantined')
+  withConnectionOptions(rollout.command('status'))
+    .description('stage, weights, holds and freezes, and what it waits for')
+    .argument('<model>')
+    .option('--history', 'every decision that moved or held, with its reason')
+    .option('--json', 'as JSON on stdout')
+    .action((name: string, options: Options) => connected(options, (connection) => status(connection, name, options)))
+}
+
+async function status({ loaded, log, topics }: Connected, name: string, options: Options): Promise<void> {
+  const model = modelNamed(loaded, name)
+  const commands = await readCommands(log, topics.control)
+  const decisions = (await readDecisions(log, topics.decisions))
+    .map(({ decision }) => decision)
+    .filter((decision) => decision.model === name)
+  const view = rolloutView(decisions, commands.get(name) ?? null, model)
+  const history = options.history ? historyOf(decisions) : null
+  if (options.json) return printJson({ ...view, ...(history === null ? {} : { history }) })
+  for (const line of linesOf(view)) printLine(line)
+  if (history === null) return
+  const rows = history.map(({ number, judgeTimeMs, verdict, rule, weightsAfter, reason }) => [
+    `#${number}`,
+    isoTime(judgeTimeMs),
+    verdict,
+    rule,
+    weightsText(weightsAfter),
+    reason,
+  ])
+  printLine('')
+  printLine(table(['DECISION', 'TIME', 'VERDICT', 'RULE', 'WEIGHTS', 'REASON'], rows))
+}
+
+function weightsText(weights: Readonly<Record<string, number>>): string {
+  return Object.entries(weights)
+    .map(([version, weight]) => `${version} ${weight} %`)
+    .join(', ')
+}
+
+function linesOf(view: RolloutView): readonly string[] {
+  const { command, last } = view
+  return [
+    `model      ${view.model}, mode ${view.mode}`,
+    `stage      ${view.phase}, ${view.candidate} at ${view.percent} % of the ladder ${view.ladder.join(', ')}`,
+    `weights    ${view.control} ${100 - view.percent} %, ${view.candidate} ${view.percent} %`,
+    `command    ${command === null ? 'none' : `${command.epoch}.${command.sequence} (${command.kind})`}`,
+    ...view.restraints.map(
+      ({ kind, who, reason, untilMs }) => `${kind.padEnd(10)} by ${who}${untilMs === null ? '' : ` until ${isoTime(untilMs)}`}: ${reason}`,
+    ),
+    ...view.waitsFor.map((words) => `waits for  ${words}`),
+    `last       ${last === null ? 'nothing decided yet' : `#${last.number} ${last.summary}`}`,
+  ]
+}

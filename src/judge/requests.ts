@@ -1,0 +1,284 @@
+/**
+ * What people ask for: each request is answered by one decision, done or refused and why, and a request seen before by none.
+ *
+ * What takes exposure away is never refused for what the rollout is in: only when it comes too late, or was asked of another command
+ * than the one in force. Where nothing is left to take away it is answered all the same. What gives exposure obeys freeze, hold,
+ * quarantine and the rules.
+ */
+import type { OperatorRequest, Verdict } from '../domain.ts'
+import { isoTime } from '../kit/iso-time.ts'
+import { type Draft, decide } from './decide.ts'
+import { moved, resumed, rolledBack, throttledByPerson } from './move.ts'
+import { NOT_IN_FORCE_KEY, QUARANTINED_KEY } from './operator.ts'
+import { ruleFor, standing } from './rules.ts'
+import { lackingForPerson, type Missing, type Setting, situationOf } from './situation.ts'
+import { candidateOf, type JudgeState, type Ladder, obeyed, type Standing } from './state.ts'
+import { did } from './words.ts'
+
+const REQUESTS_REMEMBERED = 256
+const HELD_KEY = 'hold:human:person'
+const FROZEN_KEY = 'hold:frozen:person'
+const ABORTED_KEY = 'hold:aborted:person'
+/** The last time that a date can name. */
+const LAST_MS = 8.64e15
+
+interface Asked {
+  /** The request is among those seen already. */
+  readonly state: JudgeState
+  readonly request: OperatorRequest
+  readonly setting: Setting
+  readonly candidate: string
+}
+
+interface Done {
+  readonly next: JudgeState
+  /** Traffic is to be moved. */
+  readonly moves: boolean
+  /** What stands in `lastVerdict` afterwards. */
+  readonly key: string
+  readonly note: string
+}
+
+interface Refused {
+  readonly rule: string
+  readonly why: string
+}
+
+const VERBS: Readonly<Record<OperatorRequest['verb'], (asked: Asked) => Done | Refused>> = {
+  rollback: rollBack,
+  throttle,
+  abort,
+  hold,
+  freeze,
+  unfreeze,
+  resume,
+  release,
+  promote,
+}
+
+export function requested(draft: Draft, request: OperatorRequest, setting: Setting): Draft {
+  const { ladder } = draft.state
+  if (ladder.requestsSeen.includes(request.id)) return draft
+  const requestsSeen = [...ladder.requestsSeen, request.id].slice(-REQUESTS_REMEMBERED)
+  const state = { ...draft.state, ladder: { ...ladder, requestsSeen } }
+  const asked: Asked = { state, request, setting, candidate: candidateOf(setting.model) }
+  const answer = tooLate(asked) ?? ofAnotherCommand(asked) ?? VERBS[request.verb](asked)
+  return 'why' in answer ? refused(draft, asked, answer) : done(draft, asked, answer)
+}
+
+function done(draft: Draft, { request, setting }: Asked, { next, moves, key, note }: Done): Draft {
+  const verdict: Verdict = { kind: 'override', rule: 'operator', note: `${note} by ${askerOf(request)}: ${request.reason}` }
+  const commandKind = moves ? 'override' : null
+  const wallTimes = { detected: setting.wallMs }
+  return decide(draft, { verdict, next, commandKind, key, silent: '', wallTimes, requestId: request.id }, setting)
+}
+
+function refused(draft: Draft, { state, request, setting, candidate }: Asked, { rule, why }: Refused): Draft {
+  const note = `Refused to ${request.verb} ${candidate}: ${why}. Asked by ${askerOf(request)}: ${request.reason}`
+  const verdict: Verdict = { kind: 'refused', rule, note }
+  const finding = {
+    verdict,
+    next: state,
+    commandKind: null,
+    key: state.ladder.lastVerdict,
+    silent: '',
+    wallTimes: {},
+    requestId: request.id,
+  }
+  return decide(draft, finding, setting)
+}
+
+/** Holds and freezes end by themselves at the wall clock that was named. */
+export function withoutWhatIsOver(draft: Draft, setting: Setting): Draft {
+  const { humanHold, frozen } = draft.state.ladder
+  const held = isOver(humanHold, setting) ? ended(draft, 'hold', humanHold!, setting) : draft
+  return isOver(frozen, setting) ? ended(held, 'freeze', frozen!, setting) : held
+}
+
+function isOver(word: Standing | null | undefined, { wallMs }: Setting): boolean {
+  const untilMs = word?.untilMs ?? null
+  return untilMs !== null && wallMs >= untilMs
+}
+
+function ended(draft: Draft, what: 'hold' | 'freeze', { who, reason, untilMs }: Standing, setting: Setting): Draft {
+  const over = what === 'hold' ? { humanHold: null } : { frozen: null }
+  const next = { ...draft.state, ladder: { ...draft.state.ladder, ...over } }
+  const note = `The ${what} of ${setting.model.name} is over: it was asked for until ${timeWords(untilMs ?? 0)} by ${who}: ${reason}`
+  const verdict: Verdict = { kind: 'override', rule: 'until', note }
+  return decide(draft, { verdict, next, commandKind: null, key: '', silent: '', wallTimes: {} }, setting)
+}
+
+// ── what comes before any verb ─────────────────────────────────────────────────────────────────────────────────────────────
+
+function tooLate({ request, setting }: Asked): Refused | null {
+  const { expiresAtMs, untilMs, verb } = request
+  if (expiresAtMs !== null && setting.wallMs > expiresAtMs) return { rule: 'expired', why: `it expired at ${timeWords(expiresAtMs)}` }
+  const lasts = verb === 'hold' || verb === 'freeze'
+  if (lasts && untilMs !== null && setting.wallMs >= untilMs) return { rule: 'expired', why: `its end, ${timeWords(untilMs)}, has passed` }
+  return null
+}
+
+function ofAnotherCommand({ state, request, candidate }: Asked): Refused | null {
+  const { sequence, command, commandNumber = 0 } = state.ladder
+  if (request.ifSequence === null || request.ifSequence === sequence) return null
+  if (command === null)
+    return { rule: 'if-sequence', why: `it was asked of command ${request.ifSequence}, and none is in force (sequence ${sequence})` }
+  const decision = commandNumber > 0 ? `decision #${commandNumber}` : `decision ${command.decisionId}`
+  const what = `${command.kind}, rule ${command.rule}, ${candidate} at ${command.weights[candidate] ?? 0} %`
+  const why = `it was asked of command ${request.ifSequence}, and ${sequence} is in force (${what}) since ${decision}: ${command.reason}`
+  return { rule: 'if-sequence', why }
+}
+
+// ── what takes exposure away, or keeps it from rising ──────────────────────────────────────────────────────────────────────
+
+function rollBack({ state, setting, candidate }: Asked): Done {
+  const note = `${did(setting.model, 'Rolled back', 'roll back')} ${candidate}`
+  return { next: rolledBack(state, setting.model, setting.nowMs), moves: true, key: QUARANTINED_KEY, note }
+}
+
+/** The rollout is over without a word about harm: nothing is quarantined that was not before. */
+function abort({ state, request, setting, candidate }: Asked): Done {
+  if (state.ladder.phase === 'rolled-back') return nothingDone(state, `Nothing to abort, ${candidate} has no traffic: asked`)
+  const stopped = rolledBack(state, setting.model, setting.nowMs)
+  const next = { ...stopped, ladder: { ...stopped.ladder, aborted: standingOf(request) } }
+  return { next, moves: true, key: ABORTED_KEY, note: `${did(setting.model, 'Aborted', 'abort')} the rollout of ${candidate}` }
+}
+
+function throttle({ state, setting, candidate }: Asked): Done {
+  const { phase, rung, weights } = state.ladder
+  const was = weights[candidate] ?? 0
+  if (phase === 'new' || phase === 'rolled-back') return nothingDone(state, `Nothing to throttle, ${candidate} has no traffic: asked`)
+  if (rung === 0) return nothingDone(state, `Nothing to throttle, ${candidate} is on its lowest rung, ${was} %: asked`)
+  const next = throttledByPerson(state, setting.model, setting.nowMs)
+  const words = `${candidate} from ${was} % to ${next.ladder.weights[candidate]} %`
+  return { next, moves: true, key: keyAfterMove(next.ladder, setting), note: `${did(setting.model, 'Throttled', 'throttle')} ${words}` }
+}
+
+function hold({ state, request, candidate }: Asked): Done {
+  const next = { ...state, ladder: { ...state.ladder, humanHold: standingOf(request) } }
+  const key = state.ladder.phase === 'climbing' ? HELD_KEY : state.ladder.lastVerdict
+  return { next, moves: false, key, note: `Held ${candidate}${untilWords(request)}` }
+}
+
+function freeze({ state, request, setting }: Asked): Done {
+  const { ladder } = state
+  const next = { ...state, ladder: { ...ladder, frozen: standingOf(request) } }
+  const key = ladder.phase === 'climbing' && ladder.humanHold === null ? FROZEN_KEY : ladder.lastVerdict
+  return { next, moves: false, key, note: `Froze ${setting.model.name}${untilWords(request)}` }
+}
+
+function nothingDone(state: JudgeState, note: string): Done {
+  return { next: state, moves: false, key: state.ladder.lastVerdict, note }
+}
+
+// ── what gives exposure, or lets it rise again ─────────────────────────────────────────────────────────────────────────────
+
+function unfreeze({ state, setting }: Asked): Done {
+  const { name } = setting.model
+  if ((state.ladder.frozen ?? null) === null) return nothingDone(state, `Nothing to unfreeze, ${name} is not frozen: asked`)
+  return { next: { ...state, ladder: { ...state.ladder, frozen: null } }, moves: false, key: '', note: `Unfroze ${name}` }
+}
+
+function resume({ state, setting, candidate }: Asked): Done | Refused {
+  const begins = state.ladder.phase === 'rolled-back'
+  const against = begins ? frozenNow(state.ladder) : null
+  if (against !== null) return against
+  return { next: resumed(state, setting.model, setting.nowMs), moves: begins, key: '', note: `Resumed ${candidate}` }
+}
+
+/** As `resume` of a rolled-back candidate, for whoever wants that and nothing else: a hold is not ended by it. */
+function release({ state, setting, candidate }: Asked): Done | Refused {
+  const { ladder } = state
+  if (ladder.phase !== 'rolled-back') return { rule: 'not-quarantined', why: `${candidate} is not quarantined` }
+  if ((ladder.aborted ?? null) !== null)
+    return { rule: 'not-quarantined', why: `${first(standing('aborted', ladder.aborted))}; resume begins it anew` }
+  const against = heldNow(ladder) ?? frozenNow(ladder)
+  if (against !== null) return against
+  return { next: resumed(state, setting.model, setting.nowMs), moves: true, key: '', note: `Released ${candidate} from quarantine` }
+}
+
+/**
+ * One rung up now, for a person need not wait for the dwell. Everything else that a promotion rests on is asked for as ever: rows and
+ * proofs are the evidence, which nobody's word replaces, and no rule may speak against it.
+ */
+function promote({ state, setting, candidate }: Asked): Done | Refused {
+  const against = notClimbing(state.ladder, candidate) ?? ruledOut(state, setting) ?? unproven(state, setting, candidate)
+  if (against !== null) return against
+  const next = moved(state, 'promote', setting.model, setting.nowMs)
+  const words = `${candidate} from ${state.ladder.weights[candidate] ?? 0} % to ${next.ladder.weights[candidate]} %`
+  const note = `${did(setting.model, 'Promoted', 'promote')} ${words} without waiting for the dwell`
+  return { next, moves: true, key: keyAfterMove(next.ladder, setting), note }
+}
+
+function notClimbing(ladder: Ladder, candidate: string): Refused | null {
+  switch (ladder.phase) {
+    case 'climbing':
+      return null
+    case 'new':
+      return heldNow(ladder) ?? frozenNow(ladder) ?? { rule: 'not-started', why: 'the rollout has not begun; it begins by itself' }
+    case 'promoted':
+      return { rule: 'highest-rung', why: `${candidate} is on the highest rung` }
+    case 'rolled-back':
+      if ((ladder.aborted ?? null) !== null) return { rule: 'aborted', why: first(standing('aborted', ladder.aborted)) }
+      return { rule: 'quarantined', why: `${candidate} is quarantined` }
+  }
+}
+
+/** What the rules say first, unless it is that the promotion is due, or that something is lacking that is looked at anyway. */
+function ruledOut(state: JudgeState, setting: Setting): Refused | null {
+  const situation = situationOf(state, setting)
+  const rule = ruleFor(situation)
+  if (rule === undefined || rule.name === 'promote' || rule.name === 'insufficient') return null
+  const verdict = rule.verdict(situation)
+  return {
+    rule: rule.name,
+    why: verdict.kind === 'hold' ? verdict.missing.join('; ') : `first comes a ${verdict.kind}, by rule ${rule.name}`,
+  }
+}
+
+function unproven(state: JudgeState, setting: Setting, candidate: string): Refused | null {
+  const lacking = lackingForPerson(state, setting)
+  if (lacking === null) return { rule: 'highest-rung', why: `${candidate} is on the highest rung` }
+  return lacking.length === 0 ? null : { rule: 'insufficient', why: lacking.map((each) => each.words).join('; ') }
+}
+
+function heldNow({ humanHold }: Ladder): Refused | null {
+  return humanHold === null ? null : { rule: 'human', why: first(standing('held', humanHold)) }
+}
+
+function frozenNow({ frozen }: Ladder): Refused | null {
+  return (frozen ?? null) === null ? null : { rule: 'frozen', why: first(standing('frozen', frozen)) }
+}
+
+// ── words ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function first(missing: readonly Missing[]): string {
+  return missing[0]?.words ?? ''
+}
+
+/** The same hold as before says nothing new after a move; that the command is not yet in force goes without saying. */
+function keyAfterMove({ humanHold, frozen, phase }: Ladder, { model }: Setting): string {
+  if (phase === 'climbing' && humanHold !== null) return HELD_KEY
+  if (phase === 'climbing' && (frozen ?? null) !== null) return FROZEN_KEY
+  return obeyed(model) ? NOT_IN_FORCE_KEY : ''
+}
+
+function standingOf(request: OperatorRequest): Standing {
+  const lasts = request.verb === 'hold' || request.verb === 'freeze'
+  const untilMs = lasts && request.untilMs !== null ? Math.min(request.untilMs, LAST_MS) : null
+  return { who: askerOf(request), reason: request.reason, untilMs }
+}
+
+function askerOf({ who, knownBy }: OperatorRequest): string {
+  if (knownBy === 'unstated') return who
+  return `${who} (${knownBy === 'osUser' ? 'OS user' : 'Kafka principal'})`
+}
+
+function untilWords({ untilMs }: OperatorRequest): string {
+  return untilMs === null ? '' : ` until ${timeWords(untilMs)}`
+}
+
+/** Whoever asks may name a time that no calendar has. */
+function timeWords(ms: number): string {
+  return isoTime(Math.max(-LAST_MS, Math.min(ms, LAST_MS)))
+}

@@ -1,0 +1,68 @@
+/** Where a rollout stands, read from its decisions: those of this version, and those of the one before, which said less. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { historyOf, quarantineOf, rolloutView } from '../../src/cli/rollout-view.ts'
+import type { Decision, Restraint, RolloutPhase, Verdict } from '../../src/domain.ts'
+import { modelLayout } from '../judge/world.ts'
+import { decision } from '../wire/records.ts'
+
+const model = modelLayout()
+
+function decided(
+  number: number,
+  verdict: Verdict,
+  percent: number,
+  phase: RolloutPhase | null,
+  restraints: readonly Restraint[] = [],
+): Decision {
+  const weightsAfter = { v1: 100 - percent, v2: percent }
+  return { ...decision, model: 'flights', number, verdict, weightsAfter, phase, restraints, summary: `summary ${number}` }
+}
+
+const START: Verdict = { kind: 'start', rule: 'start', note: '' }
+const ACKED: Verdict = { kind: 'acked', rule: 'quorum', note: '' }
+const ROLLBACK: Verdict = { kind: 'rollback', rule: 'harm', evidence: [] }
+const HOLD: Verdict = { kind: 'hold', because: 'insufficient', rule: 'insufficient', missing: ['20 of 200 rows'] }
+const REFUSED: Verdict = { kind: 'refused', rule: 'frozen', note: '' }
+const FREEZE: Restraint = { kind: 'freeze', who: 'ada', reason: 'quarter end', untilMs: null }
+const ABORT: Restraint = { kind: 'abort', who: 'ada', reason: 'another plan', untilMs: null }
+
+test('a rollout waits for what its last hold misses; acks and refusals say nothing about that, a move does', () => {
+  const held = [
+    decided(1, START, 5, 'climbing'),
+    decided(2, HOLD, 5, 'climbing'),
+    decided(3, ACKED, 5, 'climbing'),
+    decided(4, REFUSED, 5, 'climbing', [FREEZE]),
+  ]
+  const view = rolloutView(held, null, model)
+  assert.deepEqual([view.phase, view.percent, view.waitsFor, view.restraints], ['climbing', 5, ['20 of 200 rows'], [FREEZE]])
+  assert.deepEqual(rolloutView([...held, decided(5, ROLLBACK, 0, 'rolled-back')], null, model).waitsFor, [])
+  assert.deepEqual(rolloutView([], null, model).phase, 'new')
+  assert.deepEqual(
+    historyOf(held).map(({ number, verdict }) => [number, verdict]),
+    [
+      [1, 'start'],
+      [2, 'hold'],
+      [4, 'refused'],
+    ],
+  )
+})
+
+test('quarantined is what was rolled back and not aborted, since the decision that did it, in records of before too', () => {
+  for (const told of [true, false]) {
+    const as = (phase: RolloutPhase) => (told ? phase : null)
+    const climbing = decided(1, START, 5, as('climbing'))
+    const first = decided(2, ROLLBACK, 0, as('rolled-back'))
+    const second = decided(3, ACKED, 0, as('rolled-back'))
+    assert.equal(quarantineOf([climbing, first, second], model)?.number, 2)
+    assert.equal(quarantineOf([climbing, first, second, decided(4, START, 5, as('climbing'))], model), null)
+  }
+  assert.equal(quarantineOf([decided(1, START, 5, 'climbing'), decided(2, ROLLBACK, 0, 'rolled-back', [ABORT])], model), null)
+  assert.equal(quarantineOf([], model), null)
+})
+
+test('decisions about another candidate than the one of the policy say nothing about its rollout', () => {
+  const other = { ...decided(9, ROLLBACK, 0, 'rolled-back'), weightsAfter: { v0: 100, v1: 0 } }
+  assert.equal(rolloutView([other], null, model).phase, 'new')
+  assert.equal(quarantineOf([other], model), null)
+})
