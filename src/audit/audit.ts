@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto'
 import type { Decision } from '../domain.ts'
 import { FlyballError } from '../kit/errors.ts'
+import { partitionOf } from '../kit/hash.ts'
 import { decodeDecision } from '../wire/decisions.ts'
 import { decodeState } from '../wire/state.ts'
 import { type Head, type Link, ModelChain } from './chain.ts'
-import { type Bounds, type Finding, inOrder, isWithin } from './findings.ts'
+import { type Bounds, type Finding, inOrder, isWithin, mayConcern } from './findings.ts'
 
 /** A record as it stands in the log. */
 export interface RawRecord {
@@ -33,10 +34,20 @@ export interface AuditedModel {
   readonly beginsAt: number | null
 }
 
+/** A model of which retention has left no decision; `number`: the last one, as `state` knows it. */
+export interface RemovedModel {
+  readonly model: string
+  readonly partition: number
+  readonly number: number
+}
+
 export interface AuditReport {
   readonly models: readonly AuditedModel[]
-  /** In the order of the log. */
+  readonly removed: readonly RemovedModel[]
+  /** Those within the bounds, and those of which nobody can say that they are not; in the order of the log. */
   readonly findings: readonly Finding[]
+  /** How many more there are outside of the bounds. */
+  readonly outside: number
 }
 
 interface Counted {
@@ -47,19 +58,26 @@ interface Counted {
 
 export class Audit {
   readonly #bounds: Bounds
+  readonly #isUnbounded: boolean
   readonly #starts = new Map<number, number>()
   readonly #chains = new Map<string, ModelChain>()
   readonly #counted = new Map<string, Counted>()
-  readonly #heads = new Map<string, Head & { readonly partition: number }>()
+  readonly #heads = new Map<string, Head>()
+  /** Models whose log and state agreed: what comes after that look is not part of this audit. */
+  readonly #settled = new Set<string>()
+  /** What state knew before decisions were read once more: a chain that reaches it agrees, however far the log is by now. */
+  #awaited: ReadonlyMap<string, Head> = new Map()
+  #hasLooked = false
   /** Models of which at least one decision could be read. */
   readonly #readable = new Set<string>()
   readonly #findings: Finding[] = []
 
   constructor(bounds: Bounds) {
     this.#bounds = bounds
+    this.#isUnbounded = Object.values(bounds).every((end) => end === null)
   }
 
-  /** Where the log of a partition begins: above 0 when retention has removed records. */
+  /** Where the log of a partition begins: above 0 when retention has removed records. To be told of every partition. */
   beginsAt(partition: number, start: number): void {
     this.#starts.set(partition, start)
   }
@@ -71,23 +89,29 @@ export class Audit {
     const model = this.#owner(record, decoded)
     const hash = sha256(record.value!)
     const isMisplaced = record.key === null || record.key.toString() !== decoded.model
+    if (this.#isLater(model)) return
     const link = { ...place(record), number, judgeTimeMs, previousHash, hash, blamed: false }
     const chain = this.#chain(model)
     if (isMisplaced) chain.blame('key', link, `its key is ${record.key?.toString() ?? 'null'}, its model ${decoded.model}`)
-    this.#readable.add(model)
-    this.#count(model, number, judgeTimeMs)
+    if (record.partition === (this.#home(model) ?? record.partition)) {
+      this.#readable.add(model)
+      this.#count(model, number, judgeTimeMs)
+    }
     chain.take(link, this.#isTrimmed(record.partition))
+    const awaited = this.#awaited.get(model)
+    if (awaited !== undefined && chain.endsAt(awaited)) this.#settled.add(model)
   }
 
   /** A record of `state`; those that are none of a model's ladder are passed over. */
   takeState(record: RawRecord): void {
     const key = record.key?.toString() ?? ''
-    if (key === '' || key.startsWith('__') || key.startsWith('snapshot|')) return
+    if (key === '' || key.startsWith('__') || key.startsWith('snapshot|') || this.#isLater(key)) return
     if (record.value === null) return void this.#heads.delete(key)
     try {
       const state = decodeState(record.value)
-      if (state.kind === 'ladder')
-        this.#heads.set(state.model, { number: state.decisionNumber, hash: state.lastHash, partition: record.partition })
+      if (state.kind !== 'ladder') return
+      if (state.model === key) this.#heads.set(key, { number: state.decisionNumber, hash: state.lastHash })
+      else this.#found('state', key, record, `a record of state is about ${state.model}, and its key is ${key}: it vouches for nobody`)
     } catch (error) {
       if (!(error instanceof FlyballError)) throw error
       this.#found('state', key, record, `a record of state cannot be read: ${error.message}`)
@@ -99,22 +123,66 @@ export class Audit {
     this.#found('damaged', '', { partition, offset }, `the batch cannot be read: ${problem}`)
   }
 
-  /** True when every chain ends with the decision that `state` names: else one of the two has more to come, or something is wrong. */
-  get isSettled(): boolean {
-    const known = [...this.#heads].every(([model, head]) => head.number === 0 || this.#chains.get(model)?.endsAt(head) === true)
-    return known && [...this.#readable].every((model) => this.#heads.has(model))
+  /**
+   * Both topics were read to their ends, state first. True when log and state have agreed on the last decision of every model, each in
+   * this look or in an earlier one: of the others one of the two has more to come, or something is wrong.
+   */
+  looked(): boolean {
+    this.#hasLooked = true
+    const models = new Set([...this.#heads.keys(), ...this.#readable])
+    for (const model of models) if (this.#agrees(model)) this.#settled.add(model)
+    return [...models].every((model) => this.#settled.has(model))
+  }
+
+  /** State was read again, decisions will be. What state does not know yet of what was read before stays in question. */
+  looksAgain(): void {
+    const isAhead = ([model, { number }]: [string, Head]) => number > (this.#chains.get(model)?.last?.number ?? Infinity)
+    this.#awaited = new Map([...this.#heads].filter(isAhead))
+  }
+
+  #agrees(model: string): boolean {
+    const head = this.#heads.get(model)
+    if (head === undefined) return false
+    const chain = this.#chain(model)
+    return head.number === 0 ? chain.last === null : chain.endsAt(head) || this.#isRemoved(model)
+  }
+
+  /** Came after the look in which log and state agreed, or begins after the first one. */
+  #isLater(model: string): boolean {
+    return this.#settled.has(model) || (this.#hasLooked && !this.#chains.has(model) && !this.#heads.has(model))
   }
 
   /** Ends the audit; `model`: only what concerns this one, or nobody can tell whom. */
   report(model?: string): AuditReport {
     for (const [name, head] of this.#heads) if (head.number > 0) this.#allThere(name, head)
-    for (const [name, chain] of this.#chains) chain.end(this.#heads.get(name) ?? null)
+    for (const [name, chain] of this.#chains) this.#end(name, chain)
+    const isAsked = (name: string) => model === undefined || name === model
     const all = [...this.#findings, ...[...this.#chains.values()].flatMap((chain) => chain.findings)]
-    const findings = all
-      .filter((one) => model === undefined || one.model === model || one.model === '')
-      .filter((one) => isWithin(this.#bounds, one.number, one.judgeTimeMs, one.toNumber))
-    const models = [...this.#readable].filter((name) => model === undefined || name === model).sort()
-    return { models: models.map((name) => this.#audited(this.#chain(name))), findings: inOrder(findings) }
+    const asked = all.filter((one) => isAsked(one.model) || one.model === '')
+    const findings = asked.filter((one) => this.#concerns(one))
+    const models = [...this.#readable].filter(isAsked).sort()
+    const removed = [...this.#heads.keys()].filter((name) => isAsked(name) && this.#isRemoved(name)).sort()
+    return {
+      models: models.map((name) => this.#audited(this.#chain(name))),
+      removed: removed.map((name) => ({ model: name, partition: this.#home(name) ?? 0, number: this.#heads.get(name)!.number })),
+      findings: inOrder(findings),
+      outside: asked.length - findings.length,
+    }
+  }
+
+  /** Where nobody can tell whom it concerns, or which decision, it concerns everybody. */
+  #concerns({ model, number, kind, near }: Finding): boolean {
+    if (this.#isUnbounded || model === '' || number === null || kind === 'partition') return true
+    const { before, after } = this.#chain(model).around(near)
+    return mayConcern(this.#bounds, before, after)
+  }
+
+  #end(model: string, chain: ModelChain): void {
+    chain.end(this.#heads.get(model) ?? null)
+    if (this.#heads.size === 0 || this.#heads.has(model) || !this.#readable.has(model)) return
+    const { partition, offset, number } = chain.first!
+    const what = `state knows other models and not this one: nobody vouches for its decisions ${number} to ${chain.last!.number}`
+    this.#found('foreign', model, { partition, offset }, what)
   }
 
   #audited(chain: ModelChain): AuditedModel {
@@ -125,23 +193,36 @@ export class Audit {
   }
 
   /** `state` knows decisions of a model that the log has none of. */
-  #allThere(model: string, { number, partition }: { readonly number: number; readonly partition: number }): void {
-    if (this.#chain(model).last !== null || this.#isTrimmed(partition)) return
-    this.#found('missing', model, { partition, offset: -1 }, `every decision is missing: state knows ${number}`)
+  #allThere(model: string, { number }: Head): void {
+    if (this.#chain(model).last !== null || this.#isRemoved(model)) return
+    this.#found('missing', model, { partition: this.#home(model) ?? 0, offset: -1 }, `every decision is missing: state knows ${number}`)
+  }
+
+  /** `state` knows decisions, the log has none, and it begins later than at 0. */
+  #isRemoved(model: string): boolean {
+    const isKnown = (this.#heads.get(model)?.number ?? 0) > 0
+    return isKnown && (this.#chains.get(model)?.last ?? null) === null && this.#isTrimmed(this.#home(model) ?? 0)
+  }
+
+  /** Null while no partition is known. */
+  #home(model: string): number | null {
+    return this.#starts.size === 0 ? null : partitionOf(Buffer.from(model), this.#starts.size)
   }
 
   #undecodable(record: RawRecord, problem: string): void {
     const model = record.key?.toString() ?? ''
+    if (model !== '' && this.#isLater(model)) return
     const chain = this.#chain(model)
     const isFirst = chain.last === null
-    const isUnknown = model === '' || (isFirst && this.#isTrimmed(record.partition))
+    const isElsewhere = record.partition !== (this.#home(model) ?? record.partition)
+    const isUnknown = model === '' || isElsewhere || (isFirst && this.#isTrimmed(record.partition))
     const number = isUnknown ? Number.NaN : isFirst ? 1 : chain.nextNumber
     const hash = record.value === null ? '' : sha256(record.value)
     // It vouches for nobody; whether it was written so, the next one tells.
     const previousHash = chain.last?.hash ?? ''
     const link = { ...place(record), number, judgeTimeMs: chain.last?.judgeTimeMs ?? null, hash, previousHash, blamed: true }
     chain.blame('undecodable', link, problem)
-    if (model !== '') chain.take(link, this.#isTrimmed(record.partition))
+    if (model !== '' && !isElsewhere) chain.take(link, this.#isTrimmed(record.partition))
   }
 
   /** Key and model agree, or one of them was changed: then the chain that it continues has it. */
@@ -153,7 +234,7 @@ export class Audit {
   #chain(model: string): ModelChain {
     const known = this.#chains.get(model)
     if (known !== undefined) return known
-    const chain = new ModelChain(model)
+    const chain = new ModelChain(model, this.#home(model))
     this.#chains.set(model, chain)
     return chain
   }

@@ -21,6 +21,9 @@ export interface Link {
   readonly blamed: boolean
 }
 
+/** What is kept of every record. */
+type Placed = Pick<Link, 'number' | 'judgeTimeMs' | 'offset' | 'blamed'>
+
 /** What `state` knows of a model's last decision. */
 export interface Head {
   readonly number: number
@@ -49,14 +52,20 @@ export class ModelChain {
   beginsAt: number | null = null
   /** `state` names the last record by its hash. */
   vouched = false
+  /** The partition that the hash of its name gives; null: unknown, and the first record says. */
+  readonly #home: number | null
+  /** Offsets of records whose own words cannot be relied on. */
+  readonly #unsound = new Set<number>()
+  readonly #taken: Placed[] = []
   #first: Link | null = null
   #last: Link | null = null
   #before: Link | null = null
   /** Came after `#last` and does not continue it. */
   #doubted: Link | null = null
 
-  constructor(model: string) {
+  constructor(model: string, home: number | null = null) {
     this.model = model
+    this.#home = home
   }
 
   get first(): Link | null {
@@ -74,13 +83,27 @@ export class ModelChain {
 
   /** `isTrimmed`: retention has removed records from the beginning of the partition. */
   take(link: Link, isTrimmed: boolean): void {
+    const home = this.#home ?? this.#last?.partition ?? link.partition
+    if (link.partition !== home) return this.#elsewhere(link, home)
+    const { number, judgeTimeMs, offset, blamed } = link
+    this.#taken.push({ number, judgeTimeMs, offset, blamed })
     if (this.#last === null) this.#begin(link, isTrimmed)
-    else if (link.partition !== this.#last.partition) this.#elsewhere(link, this.#last)
     else {
       // What cannot be read vouches for nobody.
       if (this.#doubted !== null) this.#resolve(link.blamed ? null : { ...link, name: `decision ${link.number}` })
       this.#follow(link)
     }
+  }
+
+  /**
+   * The sound records next to a finding, null where there is none: what a bad record says of itself proves nothing, also not that it
+   * lies outside of what was asked for.
+   */
+  around(near: number): { readonly before: Placed | null; readonly after: Placed | null } {
+    const sound = (link: Placed): boolean => !link.blamed && !this.#unsound.has(link.offset)
+    const before = this.#taken.findLast((link) => link.offset <= near && sound(link))
+    const after = this.#taken.find((link) => link.offset > near && sound(link))
+    return { before: before ?? null, after: after ?? null }
   }
 
   /** Is the last record the one that `state` names? */
@@ -99,6 +122,7 @@ export class ModelChain {
   /** Also for what is found outside the chain: key, bytes that are no decision. */
   blame(kind: FindingKind, link: Link, what: string, detail: Detail = {}): void {
     const number = Number.isNaN(link.number) ? null : link.number
+    if (!detail.absent) this.#unsound.add(link.offset)
     this.findings.push({
       kind,
       model: this.model,
@@ -132,8 +156,9 @@ export class ModelChain {
   }
 
   /** A model has one partition; what stands in another one continues nothing. */
-  #elsewhere(link: Link, last: Link): void {
-    this.blame('partition', link, `decision ${link.number} stands in partition ${link.partition}, the others in ${last.partition}`)
+  #elsewhere(link: Link, home: number): void {
+    const which = Number.isNaN(link.number) ? 'a record' : `decision ${link.number}`
+    this.blame('partition', link, `${which} stands in partition ${link.partition}, its model belongs to ${home}`)
   }
 
   #follow(link: Link): void {
@@ -193,6 +218,7 @@ export class ModelChain {
 
   /** `by` vouches for the second of the pair, or (null) nobody speaks against it. */
   #secondHolds(last: Link, second: Link, by: string | null): void {
+    if (by === null) this.#unsound.add(second.offset)
     const hashes = { expected: second.previousHash, found: last.hash }
     if (isFork(last, second)) {
       this.blame('foreign', last, `two records are decision ${last.number}: ${by} continues the one at offset ${second.offset}`, hashes)

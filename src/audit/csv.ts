@@ -40,11 +40,11 @@ export function csvLine(cells: readonly (string | number)[]): string {
 
 /** A spreadsheet takes a cell that begins so for a formula. */
 function disarmed(text: string): string {
-  return /^[=+\-@\t\r\n]/.test(text) ? `'${text}` : text
+  return /^(?:\s*[=+\-@＝＋－＠]|[\t\r\n])/.test(text) ? `'${text}` : text
 }
 
 function quoted(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+  return /[",;\t\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
 function weightsText(weights: Weights): string {

@@ -51,11 +51,30 @@ export interface Bounds {
 
 export const ALL: Bounds = { fromNumber: null, toNumber: null, fromMs: null, toMs: null }
 
-/** What is unknown is within: an audit rather says too much. */
-export function isWithin(bounds: Bounds, number: number | null, timeMs: number | null, toNumber = number): boolean {
-  const numbered = number === null || toNumber === null || (toNumber >= (bounds.fromNumber ?? 0) && number <= (bounds.toNumber ?? Infinity))
-  const timed = timeMs === null || (timeMs >= (bounds.fromMs ?? -Infinity) && timeMs <= (bounds.toMs ?? Infinity))
+/** Is a record within them, by its own words? */
+export function isWithin(bounds: Bounds, number: number, timeMs: number): boolean {
+  const numbered = number >= (bounds.fromNumber ?? 0) && number <= (bounds.toNumber ?? Infinity)
+  const timed = timeMs >= (bounds.fromMs ?? -Infinity) && timeMs <= (bounds.toMs ?? Infinity)
   return numbered && timed
+}
+
+/** A number and a time, as a sound record has them. */
+interface Sound {
+  readonly number: number
+  readonly judgeTimeMs: number | null
+}
+
+/**
+ * May what was found between these two sound records lie within the bounds? Where there is none the range is open; and the last one of
+ * a chain belongs to it, for nobody after it vouches for it.
+ */
+export function mayConcern(bounds: Bounds, before: Sound | null, after: Sound | null): boolean {
+  const [low, high] = [before?.number ?? -Infinity, after?.number ?? Infinity]
+  const between = after !== null && high - low > 1 ? [low + 1, high - 1] : [low, after === null ? Infinity : Math.max(low, high)]
+  const times = [before?.judgeTimeMs ?? -Infinity, after?.judgeTimeMs ?? Infinity]
+  const meets = ([first, last]: readonly number[], from: number | null, to: number | null) =>
+    last! >= (from ?? -Infinity) && first! <= (to ?? Infinity)
+  return meets(between, bounds.fromNumber, bounds.toNumber) && meets([Math.min(...times), Math.max(...times)], bounds.fromMs, bounds.toMs)
 }
 
 /** In the order of the log. */

@@ -11,7 +11,7 @@ import { FlyballError } from '../kit/errors.ts'
 import { readRaw, verifyChains } from '../shell/audit-reads.ts'
 import { decodeDecision } from '../wire/decisions.ts'
 import { type Connected, type ConnectionOptions, connected, modelNamed, withConnectionOptions } from './connected.ts'
-import { harmless, paint, printJson, printLine, table, tell } from './output.ts'
+import { cell, jsonText, oneLine, paint, printJson, printLine, table, tell } from './output.ts'
 
 /** The number of a decision, or a judge time. */
 type Bound = { readonly number: number } | { readonly ms: number }
@@ -35,31 +35,51 @@ export function register(program: Command): void {
   withRange(audit.command('verify'))
     .description('recompute the chain of every model and name what is broken; exit code 3 when anything is')
     .option('--json', 'as JSON on stdout')
-    .action((options: VerifyOptions) => connected(options, (connection) => verify(connection, options)))
+    .action((options: VerifyOptions) => {
+      const bounds = boundsOf(options)
+      return connected(options, (connection) => verify(connection, options, bounds))
+    })
   withRange(audit.command('export'))
     .description('decisions on stdout, one line each')
     .addOption(
       new Option('--format <format>', 'JSON lines with everything, or CSV for a spreadsheet').choices(['jsonl', 'csv']).default('jsonl'),
     )
-    .action((options: ExportOptions) => connected(options, (connection) => exportAll(connection, options)))
+    .action((options: ExportOptions) => {
+      const bounds = boundsOf(options)
+      return connected(options, (connection) => exportAll(connection, options, bounds))
+    })
 }
 
 function withRange(command: Command): Command {
   return withConnectionOptions(command)
     .option('--model <model>', 'this model only')
-    .option('--from <bound>', 'from this decision on: a number, or a judge time (ISO 8601)', bound)
-    .option('--to <bound>', 'up to this decision, included: a number, or a judge time (ISO 8601)', bound)
+    .option('--from <bound>', 'from this decision on: a number, or a judge time (ISO 8601)', (text) => bound(text, 0))
+    .option('--to <bound>', 'up to this decision, included: a number, or a judge time (ISO 8601); a day counts whole', (text) =>
+      bound(text, DAY_MS - 1),
+    )
 }
 
-function bound(text: string): Bound {
+const DAY_MS = 86_400_000
+
+/** `withinDayMs`: which moment of it a day alone means. */
+function bound(text: string, withinDayMs: number): Bound {
   if (/^\d{1,15}$/.test(text)) return { number: Number(text) }
   const ms = isoTimeMs(text)
-  if (!Number.isFinite(ms)) throw new InvalidArgumentError('must be the number of a decision, or a time such as 2024-05-01T00:00:00Z.')
-  return { ms }
+  if (!Number.isFinite(ms) || !isInCalendar(text))
+    throw new InvalidArgumentError('must be the number of a decision, or a time such as 2024-05-01T00:00:00Z.')
+  return { ms: text.length === 'YYYY-MM-DD'.length ? ms + withinDayMs : ms }
+}
+
+/** Date.parse takes 30 February for 2 March. */
+function isInCalendar(text: string): boolean {
+  const day = text.slice(0, 'YYYY-MM-DD'.length)
+  return new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)
 }
 
 function boundsOf({ from, to }: RangeOptions): Bounds {
   const [first, last] = [parts(from), parts(to)]
+  const isEmpty = (low: number | null, high: number | null) => low !== null && high !== null && low > high
+  if (isEmpty(first.number, last.number) || isEmpty(first.ms, last.ms)) throw new FlyballError('FLY-AUDIT-004', {})
   return { fromNumber: first.number, toNumber: last.number, fromMs: first.ms, toMs: last.ms }
 }
 
@@ -67,20 +87,42 @@ function parts(of: Bound | undefined): { readonly number: number | null; readonl
   return { number: null, ms: null, ...of }
 }
 
-async function verify({ loaded, log, topics }: Connected, options: VerifyOptions): Promise<void> {
-  const audit = await verifyChains(log, topics, boundsOf(options), systemClock)
+async function verify({ loaded, log, topics }: Connected, options: VerifyOptions, bounds: Bounds): Promise<void> {
+  const audit = await verifyChains(log, topics, bounds, systemClock)
   const report = audit.report(options.model)
-  const { models, findings } = report
-  if (options.model !== undefined && models.length === 0) modelNamed(loaded, options.model)
-  if (options.json) printJson({ whole: findings.length === 0, ...report })
-  else show(report)
-  const [first] = findings
-  if (first !== undefined) throw new FlyballError('FLY-AUDIT-001', { count: findings.length, first: `${placeOf(first)}: ${first.what}` })
+  const { models, removed, findings, outside } = report
+  if (options.model !== undefined && models.length + removed.length + findings.length === 0) modelNamed(loaded, options.model)
+  const count = findings.length + outside
+  const isEmpty = hasBounds(options) && models.every(({ records }) => records === 0)
+  if (options.json) printJson({ whole: count === 0 && !isEmpty && !hasNothingLeft(report), ...report })
+  else show(report, isEmpty)
+  if (count > 0) throw new FlyballError('FLY-AUDIT-001', { count, first: firstOf(report) })
+  if (isEmpty) throw noneWithin(options)
 }
 
-function show({ models, findings }: AuditReport): void {
+function firstOf({ findings: [first], outside }: AuditReport): string {
+  return first === undefined ? outsideText(outside) : `${placeOf(first)}: ${cell(first.what)}`
+}
+
+function hasNothingLeft({ models, removed }: Pick<AuditReport, 'models' | 'removed'>): boolean {
+  return models.length === 0 && removed.length > 0
+}
+
+function outsideText(count: number): string {
+  return `${count} more outside the bounds asked for`
+}
+
+function hasBounds({ from, to }: RangeOptions): boolean {
+  return from !== undefined || to !== undefined
+}
+
+function noneWithin({ model }: RangeOptions): FlyballError {
+  return new FlyballError('FLY-AUDIT-003', { model: model === undefined ? 'any model' : oneLine(model) })
+}
+
+function show({ models, removed, findings, outside }: AuditReport, isEmpty: boolean): void {
   const rows = models.map(({ model, records, first, last, headNumber, headHash, headVouched }) => [
-    model,
+    cell(model),
     String(records),
     first === null ? '–' : `${first} to ${last}`,
     `#${headNumber} ${headHash}`,
@@ -88,18 +130,26 @@ function show({ models, findings }: AuditReport): void {
   ])
   printLine(table(['MODEL', 'DECISIONS', 'NUMBERS', 'HEAD', 'VOUCHED FOR'], rows))
   for (const note of models.flatMap(notesOf)) printLine(note)
+  for (const { model, partition, number } of removed) {
+    const where = `removed from partition ${partition} by retention`
+    printLine(`${cell(model)}: every decision, up to ${number}, was ${where}: nothing left to verify`)
+  }
   for (const finding of findings) showFinding(finding)
-  if (findings.length === 0) tell(paint('green', models.length === 0 ? 'no decisions' : 'whole', process.stderr))
+  if (outside > 0) printLine(outsideText(outside))
+  if (findings.length + outside > 0 || isEmpty || hasNothingLeft({ models, removed })) return
+  tell(paint('green', models.length === 0 ? 'no decisions' : 'whole', process.stderr))
 }
 
-function notesOf({ model, partition, beginsAt, headNumber, headVouched }: AuditedModel): readonly string[] {
+function notesOf({ model: name, partition, records, beginsAt, headNumber, headVouched }: AuditedModel): readonly string[] {
+  const model = cell(name)
+  const none = `no decision of ${model} in these bounds`
   const trimmed = `${model}: decisions before ${beginsAt} were removed from partition ${partition} by retention; verified from there on`
   const unvouched = `${model}: nobody vouches for the last decision, ${headNumber}: state does not name it`
-  return [...(beginsAt === null ? [] : [trimmed]), ...(headVouched ? [] : [unvouched])]
+  return [...(records > 0 ? [] : [none]), ...(beginsAt === null ? [] : [trimmed]), ...(headVouched ? [] : [unvouched])]
 }
 
 function showFinding(finding: Finding): void {
-  printLine(`${paint('red', 'broken')}  ${placeOf(finding)}: ${finding.kind}: ${finding.what}`)
+  printLine(`${paint('red', 'broken')}  ${placeOf(finding)}: ${finding.kind}: ${cell(finding.what)}`)
   if (finding.expectedHash === null || finding.foundHash === null) return
   printLine(`        expected ${finding.expectedHash || 'none'}`)
   printLine(`        found    ${finding.foundHash || 'none'}`)
@@ -107,12 +157,11 @@ function showFinding(finding: Finding): void {
 
 function placeOf({ model, number, toNumber, partition, offset }: Finding): string {
   const numbers = number === toNumber ? `decision ${number}` : `decisions ${number} to ${toNumber}`
-  const what = number === null ? model || 'a record' : `${model} ${numbers}`
+  const what = number === null ? cell(model) || 'a record' : `${cell(model)} ${numbers}`
   return `${what} (partition ${partition}${offset === null ? '' : `, offset ${offset}`})`
 }
 
-async function exportAll({ loaded, log, topics }: Connected, options: ExportOptions): Promise<void> {
-  const bounds = boundsOf(options)
+async function exportAll({ loaded, log, topics }: Connected, options: ExportOptions, bounds: Bounds): Promise<void> {
   const bad: string[] = []
   let written = 0
   if (options.format === 'csv') writeCsv(CSV_HEADER)
@@ -127,6 +176,7 @@ async function exportAll({ loaded, log, topics }: Connected, options: ExportOpti
   await readRaw(log, topics.decisions, each, (partition, offset) => void bad.push(`partition ${partition}, offset ${offset}`))
   if (written === 0 && options.model !== undefined) modelNamed(loaded, options.model)
   if (bad.length > 0) throw new FlyballError('FLY-AUDIT-002', { count: bad.length, first: bad[0]! })
+  if (written === 0 && hasBounds(options)) throw noneWithin(options)
 }
 
 function decisionIn({ value, version }: RawRecord): Decision | null {
@@ -142,9 +192,9 @@ function decisionIn({ value, version }: RawRecord): Decision | null {
 function write(format: ExportOptions['format'], { partition, offset, value }: RawRecord, decision: Decision): void {
   const placed = { decision, partition, offset, hash: sha256(value!) }
   if (format === 'csv') writeCsv(csvCells(placed))
-  else process.stdout.write(`${JSON.stringify({ ...decision, partition, offset, hash: placed.hash })}\n`)
+  else process.stdout.write(`${jsonText({ ...decision, partition, offset, hash: placed.hash })}\n`)
 }
 
 function writeCsv(cells: readonly (string | number)[]): void {
-  process.stdout.write(`${harmless(csvLine(cells))}\r\n`)
+  process.stdout.write(`${csvLine(cells.map((one) => (typeof one === 'number' ? one : oneLine(one))))}\r\n`)
 }

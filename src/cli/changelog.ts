@@ -4,7 +4,7 @@ import { type Release, releases } from '../audit/changelog.ts'
 import { timeText } from '../kit/iso-time.ts'
 import { readDecisions } from '../shell/topic-reads.ts'
 import { type ConnectionOptions, connected, modelNamed, withConnectionOptions } from './connected.ts'
-import { printJson, printLine } from './output.ts'
+import { oneLine, printJson, printLine } from './output.ts'
 
 interface Options extends ConnectionOptions {
   readonly json?: true
@@ -28,7 +28,7 @@ export function register(program: Command): void {
         const found = releases(decisions.filter((decision) => decision.model === model))
         if (found.length === 0) modelNamed(loaded, model)
         if (options.json) printJson({ model, releases: found })
-        else for (const line of lines(model, found)) printLine(line)
+        else for (const line of lines(model, found)) printLine(oneLine(line))
       }),
     )
 }

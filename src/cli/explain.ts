@@ -1,10 +1,11 @@
 /** `flyball explain DECISION`: one decision with its evidence, in full. */
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import type { NonInferiority, Reading, Verdict } from '../domain.ts'
 import { FlyballError } from '../kit/errors.ts'
+import { timeText } from '../kit/iso-time.ts'
 import { readDecisions, type StoredDecision } from '../shell/topic-reads.ts'
 import { type ConnectionOptions, connected, withConnectionOptions } from './connected.ts'
-import { printJson, printLine, table } from './output.ts'
+import { cell, oneLine, printJson, printLine, table } from './output.ts'
 
 interface Options extends ConnectionOptions {
   readonly json?: true
@@ -13,7 +14,7 @@ interface Options extends ConnectionOptions {
 export function register(program: Command): void {
   withConnectionOptions(program.command('explain'))
     .description('why a decision was taken: rule, evidence, intervals, limits and rows')
-    .argument('<decision>', 'its id (or the beginning of it), MODEL#NUMBER, or MODEL for the last one')
+    .argument('<decision>', 'its id (or the beginning of it), MODEL#NUMBER, or MODEL for the last one', notEmpty)
     .option('--json', 'as JSON on stdout')
     .action((name: string, options: Options) =>
       connected(options, async ({ log, topics }) => {
@@ -24,11 +25,24 @@ export function register(program: Command): void {
     )
 }
 
-function find(decisions: readonly StoredDecision[], name: string): StoredDecision {
-  const [model, number] = name.split('#')
+function notEmpty(text: string): string {
+  if (text === '') throw new InvalidArgumentError('must name a decision.')
+  return text
+}
+
+/** Fewer signs would often be the beginning of a mistyped model. */
+const PREFIX_LENGTH_MIN = 6
+
+/** A model's name wins over an id that begins alike. */
+export function find(decisions: readonly StoredDecision[], name: string): StoredDecision {
+  const at = name.lastIndexOf('#')
+  const [model, number] = [name.slice(0, at), name.slice(at + 1)]
+  const isNumbered = at > 0 && /^\d+$/.test(number)
   const found =
-    decisions.find(({ decision }) => decision.id.startsWith(name)) ??
-    decisions.filter(({ decision }) => decision.model === model && (number === undefined || decision.number === Number(number))).at(-1)
+    decisions.findLast(({ decision }) => decision.model === name) ??
+    decisions.findLast(({ decision }) => isNumbered && decision.model === model && decision.number === Number(number)) ??
+    decisions.find(({ decision }) => decision.id === name) ??
+    decisions.find(({ decision }) => name.length >= PREFIX_LENGTH_MIN && decision.id.startsWith(name))
   if (found === undefined) throw new FlyballError('FLY-CLI-004', { decision: name })
   return found
 }
@@ -36,21 +50,21 @@ function find(decisions: readonly StoredDecision[], name: string): StoredDecisio
 /** Lines for people; also used by the demo. */
 export function explanation({ decision, partition, offset, hash }: StoredDecision): readonly string[] {
   const { verdict } = decision
-  return [
+  const lines = [
     decision.summary,
     '',
     `decision   ${decision.model}#${decision.number}  ${decision.id}`,
     `verdict    ${verdict.kind} by rule ${verdict.rule}, mode ${decision.mode}`,
     `weights    ${weights(decision.weightsBefore)} → ${weights(decision.weightsAfter)}`,
-    `time       ${new Date(decision.judgeTimeMs).toISOString()} (record time)`,
+    `time       ${timeText(decision.judgeTimeMs)} (record time)`,
     `seen       ${decision.rows} rows in ${decision.panes} panes`,
     `cause      ${decision.cause === '' ? 'none named' : decision.cause}`,
     `policy     ${decision.policyDigest}`,
     `record     partition ${partition}, offset ${offset}, hash ${hash.slice(0, 16)}, previous ${decision.previousHash.slice(0, 16) || 'none'}`,
     ...reasons(verdict),
     '',
-    evidenceTable(decision.readings),
   ]
+  return [...lines.map(oneLine), evidenceTable(decision.readings)]
 }
 
 function reasons(verdict: Verdict): readonly string[] {
@@ -82,7 +96,10 @@ function evidenceTable(readings: readonly Reading[]): string {
     `${reading.controlEvents}/${reading.controlRows}`,
     reading.detail,
   ])
-  return table(['', 'GUARDRAIL', 'SCOPE', 'LN E', 'LIMIT', 'EFFECT', 'INTERVAL', 'UNIT', 'CANDIDATE', 'CONTROL', 'DETAIL'], rows)
+  return table(
+    ['', 'GUARDRAIL', 'SCOPE', 'LN E', 'LIMIT', 'EFFECT', 'INTERVAL', 'UNIT', 'CANDIDATE', 'CONTROL', 'DETAIL'],
+    rows.map((cells) => cells.map(cell)),
+  )
 }
 
 function number(value: number): string {

@@ -3,7 +3,19 @@ import { FlyballError } from '../kit/errors.ts'
 
 /** One JSON document on stdout. */
 export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
+  process.stdout.write(`${jsonText(value, 2)}\n`)
+}
+
+/** What JSON lets pass and a terminal obeys is escaped as JSON does it. */
+export function jsonText(value: unknown, indent = 0): string {
+  const units = (sign: string) => Array.from({ length: sign.length }, (_, at) => sign.charCodeAt(at).toString(16).padStart(4, '0'))
+  return JSON.stringify(value, null, indent).replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (sign) =>
+    sign === '\n'
+      ? sign
+      : units(sign)
+          .map((unit) => `\\u${unit}`)
+          .join(''),
+  )
 }
 
 export function printLine(text: string): void {
@@ -19,6 +31,19 @@ export function harmless(text: string): string {
     const isOurs = sign === '\n' || sign === '\t' || OUR_COLOURS.some((colour) => text.startsWith(colour, at))
     return isOurs ? sign : `\\u{${sign.codePointAt(0)!.toString(16)}}`
   })
+}
+
+const SHOWN_LENGTH_MAX = 200
+
+/** A text out of a record, on the line it stands in: no line of its own, no colour of ours. */
+export function oneLine(text: string): string {
+  return harmless(text.replaceAll('\u001b', '\\u{1b}')).replaceAll('\n', '\\u{a}').replaceAll('\t', '\\u{9}')
+}
+
+/** The same for a cell of a table or a finding: as much of it as a person reads. */
+export function cell(text: string): string {
+  const shown = oneLine(text)
+  return shown.length <= SHOWN_LENGTH_MAX ? shown : `${shown.slice(0, SHOWN_LENGTH_MAX - 1)}…`
 }
 
 /** For people: goes to stderr, so that stdout stays data. */

@@ -157,6 +157,18 @@ export const ERRORS = {
       'Nothing was done; the refusal is in the audit log. `flyball rollout status MODEL` says what is in force and what stands in the way.',
     exit: 5,
   },
+  'FLY-AUDIT-003': {
+    message: 'no decision of {model} in these bounds',
+    retriable: false,
+    remedy: '`flyball audit verify` without bounds shows the numbers there are. 20260301 is a number, 2026-03-01 a day.',
+    exit: 1,
+  },
+  'FLY-AUDIT-004': {
+    message: '--from lies behind --to',
+    retriable: false,
+    remedy: 'Give bounds in their order; both are included.',
+    exit: 2,
+  },
   'FLY-KAFKA-001': {
     message: 'cannot reach Kafka at {brokers}: {problem}',
     retriable: true,

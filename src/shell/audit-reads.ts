@@ -9,14 +9,14 @@ import type { TopicNames } from '../kit/topics.ts'
 import { versionOf } from '../wire/versions.ts'
 
 const SETTLE_MS = 200
-/** A judge that decides meanwhile is a step ahead in one of the two topics; what is still apart after five seconds stays so. */
+/** A judge that decides meanwhile is a step ahead in one of the two topics; a model that never agreed in five seconds does not. */
 const ROUNDS_MAX = 25
 
 /** The next offset per partition. */
 type Positions = Map<number, number>
 type OnDamage = (partition: number, offset: number, problem: string) => void
 
-/** Everything there is, until log and state agree on the last decision of every model, or will not. */
+/** Everything there is, until log and state have agreed on the last decision of every model, each at its time, or will not. */
 export async function verifyChains(
   log: EventLog,
   topics: Pick<TopicNames, 'decisions' | 'state'>,
@@ -29,11 +29,13 @@ export async function verifyChains(
   const [decisions, state]: [Positions, Positions] = [new Map(), new Map()]
   const onDamage: OnDamage = (...damage) => audit.damaged(...damage)
   try {
-    for (const { partition, start } of await log.admin.offsets(topics.decisions)) audit.beginsAt(partition, start)
     for (let round = 0; ; round++) {
-      await readOn(log, reader, topics.decisions, decisions, (record) => audit.take(record), onDamage)
+      // State first: whatever it knows then, the log has by the time that its end is asked for.
       await readOn(log, reader, topics.state, state, (record) => audit.takeState(record))
-      if (audit.isSettled || round >= rounds) return audit
+      if (round > 0) audit.looksAgain()
+      for (const { partition, start } of await log.admin.offsets(topics.decisions)) audit.beginsAt(partition, start)
+      await readOn(log, reader, topics.decisions, decisions, (record) => audit.take(record), onDamage)
+      if (audit.looked() || round >= rounds) return audit
       await clock.sleep(SETTLE_MS)
     }
   } finally {

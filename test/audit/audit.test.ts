@@ -168,7 +168,7 @@ test('with bounds only what lies within them is told, by number or by time, ends
   const from = (fromNumber: number) => ({ ...ALL, fromNumber })
   assert.deepEqual(short(audited(broken, [state], { bounds: from(2) })), ['changed 2@2'])
   const later = audited(broken, [state], { bounds: from(3) })
-  assert.deepEqual([later.findings, later.models[0]!.records, later.models[0]!.first], [[], 4, 3])
+  assert.deepEqual([later.findings, later.outside, later.models[0]!.records, later.models[0]!.first], [[], 1, 4, 3])
   const early = audited(broken, [state], { bounds: { ...ALL, fromMs: BEGIN_MS, toMs: BEGIN_MS + 2000 } })
   assert.deepEqual([short(early), early.models[0]!.last], [['changed 2@2'], 2])
 })
@@ -185,9 +185,9 @@ test('the audit is settled when log and state end with the same decision, and no
   const audit = new Audit(ALL)
   for (const record of records.slice(0, 5)) audit.take(record)
   audit.takeState(state)
-  assert.equal(audit.isSettled, false)
+  assert.equal(audit.looked(), false)
   audit.take(records[5]!)
-  assert.equal(audit.isSettled, true)
+  assert.equal(audit.looked(), true)
 })
 
 test('two records changed at once are not explained away: something is found, at the first of them or next to it', () => {
@@ -199,4 +199,66 @@ test('two records changed at once are not explained away: something is found, at
     const near = report.findings.map(({ offset }) => offset)
     assert.ok(near.includes(records[one]!.offset) || near.includes(records[two]!.offset), `${one} and ${two}: ${short(report).join(', ')}`)
   }
+})
+
+test('a gap, and a record changed and backdated, are selected by their sound neighbours and not by what they say of themselves', () => {
+  const from = { ...ALL, fromMs: BEGIN_MS + 3500 }
+  const gap = audited(records.toSpliced(3, 1), [state], { bounds: from })
+  assert.deepEqual([short(gap), gap.outside], [['missing 4@none'], 0])
+  const backdated = changed(3, (value) => encodeDecision({ ...decodeDecision(value), judgeTimeMs: BEGIN_MS }))
+  assert.deepEqual(short(audited(backdated, [state], { bounds: from })), ['time 4@6', 'changed 4@6'])
+  assert.deepEqual(short(audited(backdated, [state], { bounds: { ...ALL, fromNumber: 4, toNumber: 4 } })), ['time 4@6', 'changed 4@6'])
+  const before = audited(backdated, [state], { bounds: { ...ALL, toMs: BEGIN_MS + 2500 } })
+  assert.deepEqual([short(before), before.outside], [[], 2])
+})
+
+test('a missing end is told whatever the bounds, unless they end before the last sound decision', () => {
+  const cut = records.slice(0, 5)
+  const told = (bounds: Partial<typeof ALL>) => {
+    const report = audited(cut, [state], { bounds: { ...ALL, ...bounds } })
+    return [short(report), report.outside]
+  }
+  for (const bounds of [{ fromMs: BEGIN_MS + 60_000 }, { fromNumber: 100 }, { toNumber: 5 }, { toMs: BEGIN_MS + 5000 }])
+    assert.deepEqual(told(bounds), [['missing 6@none'], 0], JSON.stringify(bounds))
+  for (const bounds of [{ toNumber: 4 }, { toMs: BEGIN_MS + 4000 }]) assert.deepEqual(told(bounds), [[], 1], JSON.stringify(bounds))
+})
+
+test('retention that removed every decision is said, with the last number that state knows; without retention they are missing', () => {
+  const removed = audited([], [state], { start: 12 })
+  assert.deepEqual([removed.findings, removed.removed], [[], [{ model: 'fraud', partition: 0, number: 6 }]])
+  const missing = audited([], [state])
+  assert.deepEqual([short(missing), missing.removed], [['missing null@none'], []])
+})
+
+test('a record of state under a key that is not its model vouches for nobody, and is named', () => {
+  const elsewhere = { ...stateAfter(records, 'fraud', 4), key: Buffer.from('churn') }
+  const report = audited(records, [state, elsewhere])
+  assert.deepEqual([short(report), report.models[0]!.headVouched], [['state null@100'], true])
+})
+
+test('a chain of a model that state does not know, while it knows others, is foreign', () => {
+  const ghost = chainOf('ghost', 2).map((record) => ({ ...record, offset: record.offset + 21 }))
+  const { findings } = audited([...records, ...ghost], [state])
+  assert.deepEqual(
+    findings.map(({ kind, model, offset }) => [kind, model, offset]),
+    [['foreign', 'ghost', 21]],
+  )
+})
+
+test('the partition of a model is that of its name: junk that came first in another one makes no finding of what is genuine', () => {
+  const audit = new Audit(ALL)
+  for (const partition of [0, 1]) audit.beginsAt(partition, 0)
+  for (const junk of [Buffer.from('junk'), records[0]!.value])
+    audit.take({ partition: 1, offset: 0, key: Buffer.from('fraud'), value: junk, version: 2 })
+  for (const record of records) audit.take(record)
+  audit.takeState(state)
+  const report = audit.report()
+  assert.deepEqual(
+    report.findings.map(({ kind, partition }) => [kind, partition]),
+    [
+      ['undecodable', 1],
+      ['partition', 1],
+    ],
+  )
+  assert.deepEqual([report.models[0]!.records, report.models[0]!.headVouched], [6, true])
 })

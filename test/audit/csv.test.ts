@@ -9,7 +9,7 @@ test('a decision is one line with as many cells as the header has', () => {
   assert.equal(cells.length, CSV_HEADER.length)
   assert.equal(
     csvLine(cells),
-    'fraud,7,2023-11-14T22:13:26.000Z,enforce,rollback,harm,v1=90; v2=10,v1=100; v2=0,errors rose from 0.8 % to 3 %,candidate answers 500,0123456789abcdef,2,14,ab',
+    'fraud,7,2023-11-14T22:13:26.000Z,enforce,rollback,harm,"v1=90; v2=10","v1=100; v2=0",errors rose from 0.8 % to 3 %,candidate answers 500,0123456789abcdef,2,14,ab',
   )
 })
 
@@ -19,7 +19,9 @@ test('commas, quotes and line ends are quoted', () => {
 
 test('a cell that a spreadsheet would run begins with an apostrophe; numbers stay numbers', () => {
   const formulas = ['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1']
-  assert.equal(csvLine(formulas), `'=1+1,'+1,'-1,'@SUM(A1),'\t=1,"'\r=1"`)
+  assert.equal(csvLine(formulas), `'=1+1,'+1,'-1,'@SUM(A1),"'\t=1","'\r=1"`)
+  assert.equal(csvLine(['  =1', ' \u3000@x', '＝1', '＋1', '－1', '＠x', ' a']), "'  =1,' \u3000@x,'＝1,'＋1,'－1,'＠x, a")
+  assert.equal(csvLine(['a;b', 'a\tb']), '"a;b","a\tb"')
   assert.equal(csvLine(['=HYPERLINK("http://x","y")']), `"'=HYPERLINK(""http://x"",""y"")"`)
   assert.equal(csvLine([-5]), '-5')
 })

@@ -12,6 +12,10 @@ test('bounds are numbers of decisions or times, formats are jsonl or csv, and a 
     for (const [args, told] of [
       [['audit', 'verify', '--from', 'yesterday'], /--from <bound>.*number of a decision, or a time/],
       [['audit', 'export', '--format', 'xml'], /Allowed choices are jsonl, csv/],
+      [['audit', 'verify', '--from', '2023-02-30'], /--from <bound>.*number of a decision, or a time/],
+      [['audit', 'verify', '--from', '9', '--to', '3'], /FLY-AUDIT-004/],
+      [['audit', 'export', '--from', '2023-11-15', '--to', '2023-11-14'], /FLY-AUDIT-004/],
+      [['explain', ''], /must name a decision/],
       [['audit', 'mend'], /unknown command 'mend'/],
       [['changelog'], /missing required argument 'model'/],
     ] as const) {

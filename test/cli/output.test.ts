@@ -1,7 +1,7 @@
 /** Tables and colours of the command line. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { harmless, paint, table } from '../../src/cli/output.ts'
+import { cell, harmless, jsonText, oneLine, paint, table } from '../../src/cli/output.ts'
 
 test('colour is for a person at a terminal who did not say NO_COLOR', () => {
   const before = process.env['NO_COLOR']
@@ -36,4 +36,16 @@ test('texts out of records cannot move the cursor, hide a line, or begin a new o
   assert.equal(harmless('two\nlines\tand é 漢 😀'), 'two\nlines\tand é 漢 😀')
   assert.equal(harmless(paint('red', 'ours', { isTTY: true })), paint('red', 'ours', { isTTY: true }))
   assert.equal(table(['A'], [['x\ny']]), 'A\nx\\u{a}y')
+})
+
+test('a text out of a record stays on its line, without colour, and a cell is cut at 200 signs', () => {
+  assert.equal(oneLine('a\nbroken\t\u001b[31mred'), 'a\\u{a}broken\\u{9}\\u{1b}[31mred')
+  assert.equal(cell('x'.repeat(300)), `${'x'.repeat(199)}…`)
+  assert.equal(cell('x'.repeat(200)).length, 200)
+})
+
+test('JSON means the same and sends a terminal nothing', () => {
+  const forged = { text: '\u009b31m\u202e\u{e0001}\n' }
+  assert.equal(jsonText(forged), '{"text":"\\u009b31m\\u202e\\udb40\\udc01\\n"}')
+  assert.deepEqual(JSON.parse(jsonText(forged, 2)), forged)
 })

@@ -3,10 +3,13 @@
  * batch's checksum made to fit, a decision cut out of the segment, the last one changed. `flyball audit verify` names that very record.
  */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import type { AuditReport, RawRecord } from '../../src/audit/audit.ts'
 import { sha256 } from '../../src/audit/audit.ts'
 import { ALL } from '../../src/audit/findings.ts'
@@ -174,7 +177,17 @@ test('a byte of a decision flipped under a valid checksum: that decision is name
   assert.match(words.stdout, /^fraud +\d+ +1 to \d+ +#\d+ [0-9a-f]{64} +yes$/m)
   assert.match(words.stdout, /^broken {2}fraud decision 2 \(partition 0, offset \d+\): changed: .*: 2 was changed/m)
   assert.match(words.stdout, /\n +expected [0-9a-f]{64}\n +found +[0-9a-f]{64}$/m)
-  assert.equal(verify('flipped', '--from', '3').code, 0, 'outside of what was asked for')
+  const outside = verify('flipped', '--from', '3')
+  assert.deepEqual([outside.code, found(outside), outside.report.outside, outside.report.whole], [3, [], 1, false])
+  const run = (...more: string[]) => flyball(['audit', 'verify', '-p', 'flipped.yaml', '-b', broker.bootstrap.join(','), ...more], folder)
+  assert.match(run('--from', '3').stdout, /^1 more outside the bounds asked for$/m)
+  const nothing = run('--model', 'churn', '--from', '20260301')
+  assert.equal(nothing.code, 1)
+  assert.match(nothing.stderr, /no decision of churn in these bounds/)
+  assert.doesNotMatch(nothing.stderr, /whole/)
+  // The traffic is of one day, which counts whole.
+  const codes = ['2025-10-08', '2025-10-09'].map((day) => run('--model', 'churn', '--to', day).code)
+  assert.deepEqual(codes, [1, 0])
   assert.equal(verify('flipped', '--model', 'churn').code, 0, 'another model')
 })
 
@@ -238,4 +251,16 @@ test('an export has every decision with its place and hash, and a changelog tell
   )
   const words = flyball(['changelog', 'churn', '-p', 'last.yaml', ...brokers], folder)
   assert.match(words.stdout, /^v2 against v1: rolled back\n {2}started {3}20.*\n(.*\n)* {2}ended {5}20.*Rolled back v2/)
+})
+
+test('a reader that closes the pipe after a line does not make a broken log a whole one', broker.options, async () => {
+  const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+  const args = ['--import', 'tsx', main, 'audit', 'verify', '-p', join(folder, 'flipped.yaml'), '-b', broker.bootstrap.join(',')]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  child.stdout.destroy()
+  let told = ''
+  child.stderr.on('data', (chunk: Buffer) => void (told += chunk.toString()))
+  const [code] = await once(child, 'close')
+  assert.equal(code, 3, told)
+  assert.doesNotMatch(told, /EPIPE/)
 })

@@ -58,6 +58,45 @@ test('what stays apart is told after the last look, and no record is counted twi
   assert.ok(clock.slept() > 5)
 })
 
+test('many models decide without rest: each settles at its time, and a chain that nobody knows is the only finding', async () => {
+  const names = Array.from({ length: 40 }, (_, at) => `model-${at}`)
+  const chains = names.map((name) => chainOf(name, 60))
+  const broker = new MemoryBroker(systemClock)
+  for (const topic of Object.values(topics)) broker.create({ topic, partitions: 1, config: {} })
+  const put = (topic: string, { key, value, version }: RawRecord) =>
+    broker.append(topic, 0, [{ key, value, headers: versionHeaders(version) }], null)
+  const decided = names.map(() => 0)
+  const decide = (at: number) => {
+    put(topics.decisions, chains[at]![decided[at]!]!)
+    put(topics.state, stateAfter(chains[at]!, names[at]!, ++decided[at]!))
+  }
+  const all = () => void names.forEach((_, at) => void decide(at))
+  all()
+  for (const record of chainOf('ghost', 2)) put(topics.decisions, record)
+  const log = new MemoryLog(broker)
+  // Between any two looks at where a topic ends every model decides.
+  const offsets: typeof log.admin.offsets = (topic) => {
+    if (decided[0]! < 60) all()
+    return log.admin.offsets(topic)
+  }
+  const admin = new Proxy(log.admin, { get: (of, name) => (name === 'offsets' ? offsets : Reflect.get(of, name).bind(of)) })
+  const busy = { admin, reader: () => log.reader() } as unknown as EventLog
+  const report = (
+    await verifyChains(
+      busy,
+      topics,
+      ALL,
+      clockThat(() => undefined),
+      10,
+    )
+  ).report()
+  assert.deepEqual(
+    report.findings.map(({ kind, model }) => [kind, model]),
+    [['foreign', 'ghost']],
+  )
+  assert.ok(report.models.every(({ model, headVouched }) => headVouched === (model !== 'ghost')))
+})
+
 /** The batch at this offset cannot be read, nor can what a broker would send in one answer with it. */
 function damagedAt(log: EventLog, bad: number): EventLog {
   const reader = (options: ReaderOptions = {}) => {
