@@ -95,7 +95,7 @@ export function withoutWhatIsOver(draft: Draft, setting: Setting): Draft {
   return isOver(frozen, setting) ? ended(held, 'freeze', frozen!, setting) : held
 }
 
-function isOver(word: Standing | null | undefined, { wallMs }: Setting): boolean {
+function isOver(word: Standing | null, { wallMs }: Setting): boolean {
   const untilMs = word?.untilMs ?? null
   return untilMs !== null && wallMs >= untilMs
 }
@@ -119,7 +119,7 @@ function tooLate({ request, setting }: Asked): Refused | null {
 }
 
 function ofAnotherCommand({ state, request, candidate }: Asked): Refused | null {
-  const { sequence, command, commandNumber = 0 } = state.ladder
+  const { sequence, command, commandNumber } = state.ladder
   if (request.ifSequence === null || request.ifSequence === sequence) return null
   if (command === null)
     return { rule: 'if-sequence', why: `it was asked of command ${request.ifSequence}, and none is in force (sequence ${sequence})` }
@@ -175,7 +175,7 @@ function nothingDone(state: JudgeState, note: string): Done {
 
 function unfreeze({ state, setting }: Asked): Done {
   const { name } = setting.model
-  if ((state.ladder.frozen ?? null) === null) return nothingDone(state, `Nothing to unfreeze, ${name} is not frozen: asked`)
+  if (state.ladder.frozen === null) return nothingDone(state, `Nothing to unfreeze, ${name} is not frozen: asked`)
   return { next: { ...state, ladder: { ...state.ladder, frozen: null } }, moves: false, key: '', note: `Unfroze ${name}` }
 }
 
@@ -190,7 +190,7 @@ function resume({ state, setting, candidate }: Asked): Done | Refused {
 function release({ state, setting, candidate }: Asked): Done | Refused {
   const { ladder } = state
   if (ladder.phase !== 'rolled-back') return { rule: 'not-quarantined', why: `${candidate} is not quarantined` }
-  if ((ladder.aborted ?? null) !== null)
+  if (ladder.aborted !== null)
     return { rule: 'not-quarantined', why: `${first(standing('aborted', ladder.aborted))}; resume begins it anew` }
   const against = heldNow(ladder) ?? frozenNow(ladder)
   if (against !== null) return against
@@ -219,7 +219,7 @@ function notClimbing(ladder: Ladder, candidate: string): Refused | null {
     case 'promoted':
       return { rule: 'highest-rung', why: `${candidate} is on the highest rung` }
     case 'rolled-back':
-      if ((ladder.aborted ?? null) !== null) return { rule: 'aborted', why: first(standing('aborted', ladder.aborted)) }
+      if (ladder.aborted !== null) return { rule: 'aborted', why: first(standing('aborted', ladder.aborted)) }
       return { rule: 'quarantined', why: `${candidate} is quarantined` }
   }
 }
@@ -247,7 +247,7 @@ function heldNow({ humanHold }: Ladder): Refused | null {
 }
 
 function frozenNow({ frozen }: Ladder): Refused | null {
-  return (frozen ?? null) === null ? null : { rule: 'frozen', why: first(standing('frozen', frozen)) }
+  return frozen === null ? null : { rule: 'frozen', why: first(standing('frozen', frozen)) }
 }
 
 // ── words ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -259,7 +259,7 @@ function first(missing: readonly Missing[]): string {
 /** The same hold as before says nothing new after a move; that the command is not yet in force goes without saying. */
 function keyAfterMove({ humanHold, frozen, phase }: Ladder, { model }: Setting): string {
   if (phase === 'climbing' && humanHold !== null) return HELD_KEY
-  if (phase === 'climbing' && (frozen ?? null) !== null) return FROZEN_KEY
+  if (phase === 'climbing' && frozen !== null) return FROZEN_KEY
   return obeyed(model) ? NOT_IN_FORCE_KEY : ''
 }
 

@@ -68,7 +68,7 @@ export const RULES: readonly Rule[] = [
     name: 'aborted',
     phases: ['rolled-back'],
     kind: 'hold',
-    matches: ({ ladder }) => (ladder.aborted ?? null) !== null,
+    matches: ({ ladder }) => ladder.aborted !== null,
     verdict: ({ ladder }) => hold('human', 'aborted', standing('aborted', ladder.aborted)),
     ground: () => 'person',
   },
@@ -139,7 +139,7 @@ export const RULES: readonly Rule[] = [
     phases: ['new'],
     kind: 'start',
     // With a backlog before it the command would take effect in a time that is not the one being read.
-    matches: ({ catchingUp, ladder }) => !catchingUp && ladder.humanHold === null && (ladder.frozen ?? null) === null,
+    matches: ({ catchingUp, ladder }) => !catchingUp && ladder.humanHold === null && ladder.frozen === null,
     verdict: () => ({ kind: 'start', rule: 'start', note: 'the rollout begins at its first rung' }),
     ground: () => 'first',
   },
@@ -183,8 +183,8 @@ function signalOf(reading: Reading): Missing {
 }
 
 /** What a person has said about the model, and until when. */
-export function standing(what: 'held' | 'frozen' | 'aborted', word: Standing | null | undefined): readonly Missing[] {
-  if (word === null || word === undefined) return []
+export function standing(what: 'held' | 'frozen' | 'aborted', word: Standing | null): readonly Missing[] {
+  if (word === null) return []
   // No later than any date there is: `requests.ts` sees to it.
   const until = (word.untilMs ?? null) === null ? '' : ` until ${isoTime(word.untilMs!)}`
   return [{ kind: 'person', words: `${what}${until} by ${word.who}: ${word.reason}` }]

@@ -96,12 +96,12 @@ export interface Ladder {
   readonly calmSinceMs: StreamTimeMs
   readonly blindSinceMs: StreamTimeMs
   readonly humanHold: Standing | null
-  /** Of the model, whichever rollout it is: nothing is raised. This, and what follows with it, is absent in states of earlier versions. */
-  readonly frozen?: Standing | null
+  /** Of the model, whichever rollout it is: nothing is raised. */
+  readonly frozen: Standing | null
   /** Rolled back because the rollout is over, not for harm. */
-  readonly aborted?: Standing | null
+  readonly aborted: Standing | null
   /** Number of the decision that issued the command in force; 0: another judge's, or a person's. */
-  readonly commandNumber?: number
+  readonly commandNumber: number
   /** What was last decided, so that the same hold is written once. */
   readonly lastVerdict: string
   /** Incidents that fire, by id. */
@@ -129,6 +129,9 @@ export interface JudgeState {
 }
 
 export const NO_ARRIVALS: Arrivals = { candidateSeenMs: 0, candidateHeardWallMs: 0, controlSeenMs: 0, routedSince: 0, routedEnoughAtMs: 0 }
+
+/** What states of earlier versions do not tell of the ladder. */
+const SINCE_VERSION_2: Pick<Ladder, 'frozen' | 'aborted' | 'commandNumber'> = { frozen: null, aborted: null, commandNumber: 0 }
 
 export function emptyJudge(model: ModelLayout): JudgeState {
   return {
@@ -163,7 +166,7 @@ export function restraintsOf({ humanHold, frozen, aborted }: Ladder): readonly R
     ['abort', aborted],
   ] as const
   return standing.flatMap(([kind, word]) => {
-    if (word === null || word === undefined) return []
+    if (word === null) return []
     return [{ kind, who: word.who, reason: word.reason, untilMs: word.untilMs ?? null }]
   })
 }
@@ -190,7 +193,7 @@ export function renewedFor(state: JudgeState, model: ModelLayout): JudgeState {
     lastHash: old.lastHash,
     requestsSeen: old.requestsSeen,
     decidedAtMs: old.decidedAtMs ?? old.judgedAtMs,
-    frozen: old.frozen ?? null,
+    frozen: old.frozen,
   }
   const { contract: _ofBefore, ...rest } = state
   return { ...rest, evidence: emptyEvidence(model), ladder: { ...emptyLadder(model), ...kept }, arrivals: NO_ARRIVALS }
@@ -216,9 +219,7 @@ function emptyLadder(model: ModelLayout): Ladder {
     calmSinceMs: 0,
     blindSinceMs: 0,
     humanHold: null,
-    frozen: null,
-    aborted: null,
-    commandNumber: 0,
+    ...SINCE_VERSION_2,
     lastVerdict: '',
     open: {},
     requestsSeen: [],
@@ -241,7 +242,8 @@ export function encodeJudge(state: JudgeState): string {
 export function decodeJudge(text: string, evidence: EvidenceState, chains: ChainsState): JudgeState {
   const part = JSON.parse(text) as LadderPart
   // What an earlier version did not keep begins now.
-  return { ...part, arrivals: { ...NO_ARRIVALS, ...part.arrivals }, evidence, chains }
+  const ladder = { ...SINCE_VERSION_2, ...part.ladder }
+  return { ...part, ladder, arrivals: { ...NO_ARRIVALS, ...part.arrivals }, evidence, chains }
 }
 
 /** The shell has written a decision record and knows the hash of its bytes. */

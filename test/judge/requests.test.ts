@@ -218,7 +218,9 @@ test('a freeze outlives a restart, and the next rollout of the model; a judge st
   const { frozen: _frozen, aborted: _aborted, commandNumber: _number, ...old } = PHASES.climbing().state.ladder
   const before = new World(modelLayout())
   before.slices(3)
-  before.state = { ...before.state, ladder: { ...old, humanHold: { who: 'ada', reason: 'of before' } } }
+  const stored = JSON.parse(encodeJudge(before.state)) as object
+  const text = JSON.stringify({ ...stored, ladder: { ...old, humanHold: { who: 'ada', reason: 'of before' } } })
+  before.state = decodeJudge(text, before.state.evidence, before.state.chains)
   assert.deepEqual(ask(before, 'freeze').restraints, [
     { kind: 'hold', who: 'ada', reason: 'of before', untilMs: null },
     { kind: 'freeze', who: 'ada', reason: 'a drill', untilMs: null },
