@@ -1,9 +1,8 @@
 /** An audit of the decisions topic: raw records in, in the order of each partition; out what is sound and what is not, per model. */
-import { createHash } from 'node:crypto'
 import type { Decision } from '../domain.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { partitionOf } from '../kit/hash.ts'
-import { decodeDecision } from '../wire/decisions.ts'
+import { decodeDecision, hashOfDecision } from '../wire/decisions.ts'
 import { decodeState } from '../wire/state.ts'
 import { type Head, type Link, ModelChain } from './chain.ts'
 import { type Bounds, type Finding, inOrder, isWithin, mayConcern } from './findings.ts'
@@ -87,7 +86,7 @@ export class Audit {
     if ('problem' in decoded) return this.#undecodable(record, decoded.problem)
     const { number, judgeTimeMs, previousHash } = decoded
     const model = this.#owner(record, decoded)
-    const hash = sha256(record.value!)
+    const hash = hashOfDecision(record.value!)
     const isMisplaced = record.key === null || record.key.toString() !== decoded.model
     if (this.#isLater(model)) return
     const link = { ...place(record), number, judgeTimeMs, previousHash, hash, blamed: false }
@@ -217,7 +216,7 @@ export class Audit {
     const isElsewhere = record.partition !== (this.#home(model) ?? record.partition)
     const isUnknown = model === '' || isElsewhere || (isFirst && this.#isTrimmed(record.partition))
     const number = isUnknown ? Number.NaN : isFirst ? 1 : chain.nextNumber
-    const hash = record.value === null ? '' : sha256(record.value)
+    const hash = record.value === null ? '' : hashOfDecision(record.value)
     // It vouches for nobody; whether it was written so, the next one tells.
     const previousHash = chain.last?.hash ?? ''
     const link = { ...place(record), number, judgeTimeMs: chain.last?.judgeTimeMs ?? null, hash, previousHash, blamed: true }
@@ -267,9 +266,4 @@ function decision({ value, version }: RawRecord): Decision | { readonly problem:
 
 function place({ partition, offset }: RawRecord): Pick<Link, 'partition' | 'offset'> {
   return { partition, offset }
-}
-
-/** Hex, as the chain has it. */
-export function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }

@@ -16,6 +16,7 @@ import type { Policy } from '../policy/policy.ts'
 import { DURATION, durationMs } from '../policy/units.ts'
 import { readDecisionsFrom, type StoredDecision } from '../shell/topic-reads.ts'
 import { requestRecord } from '../wire/requests.ts'
+import { duration, wholeNumber } from './arguments.ts'
 import { type Connected, type ConnectionOptions, connected, modelNamed, withConnectionOptions } from './connected.ts'
 import { effectOf } from './effects.ts'
 import { printJson, printLine, tell } from './output.ts'
@@ -122,7 +123,7 @@ function requestOf({ loaded }: Connected, model: ModelLayout, verb: Verb, option
     reason: options.reason,
     atMs,
     ifSequence: options.ifSequence ?? null,
-    expiresAtMs: options.expires === undefined ? null : atMs + options.expires,
+    expiresAtMs: options.expires === undefined ? null : atMs + Math.round(options.expires),
     untilMs: options.until ?? null,
   }
 }
@@ -148,18 +149,6 @@ function seconds(text: string): number {
 function said(text: string): string {
   if (text.trim() === '') throw new InvalidArgumentError('must not be empty.')
   return text
-}
-
-function wholeNumber(text: string): number {
-  const number = Number(text)
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(number)) throw new InvalidArgumentError('must be a whole number.')
-  return number
-}
-
-function duration(text: string): number {
-  const ms = DURATION.test(text) ? durationMs(text) : 0
-  if (ms < 1000) throw new InvalidArgumentError('must be a duration of a second or more, like 30s, 10m or 1h.')
-  return Math.round(ms)
 }
 
 /** A time needs its zone: what `08:00` means must not depend on the machine that asks. */

@@ -1,7 +1,6 @@
 /** `flyball audit verify` proves that no decision was changed, added or removed; `flyball audit export` hands them out. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { AuditedModel, AuditReport, RawRecord } from '../audit/audit.ts'
-import { sha256 } from '../audit/audit.ts'
 import { CSV_HEADER, csvCells, csvLine } from '../audit/csv.ts'
 import { type Bounds, type Finding, isWithin } from '../audit/findings.ts'
 import type { Decision } from '../domain.ts'
@@ -9,7 +8,7 @@ import { isoTimeMs } from '../ingest/meaning.ts'
 import { systemClock } from '../kit/clock.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { readRaw, verifyChains } from '../shell/audit-reads.ts'
-import { decodeDecision } from '../wire/decisions.ts'
+import { decodeDecision, hashOfDecision } from '../wire/decisions.ts'
 import { type Connected, type ConnectionOptions, connected, modelNamed, withConnectionOptions } from './connected.ts'
 import { cell, jsonText, oneLine, paint, printJson, printLine, table, tell } from './output.ts'
 
@@ -190,7 +189,7 @@ function decisionIn({ value, version }: RawRecord): Decision | null {
 }
 
 function write(format: ExportOptions['format'], { partition, offset, value }: RawRecord, decision: Decision): void {
-  const placed = { decision, partition, offset, hash: sha256(value!) }
+  const placed = { decision, partition, offset, hash: hashOfDecision(value!) }
   if (format === 'csv') writeCsv(csvCells(placed))
   else process.stdout.write(`${jsonText({ ...decision, partition, offset, hash: placed.hash })}\n`)
 }

@@ -11,6 +11,7 @@ import { FlyballError } from '../kit/errors.ts'
 import type { Layout } from '../policy/layout.ts'
 import { type LoadedPolicy, loadPolicyAlone } from '../policy/load.ts'
 import { EVERY_VERSION, type Profile } from '../policy/profile.ts'
+import { positiveNumber } from './arguments.ts'
 import { rowsOf } from './baseline-input.ts'
 import { type RecordedRow, Recorder, type Refused } from './baseline-recorder.ts'
 import { type ConnectionOptions, openLog, withConnectionOptions } from './connected.ts'
@@ -37,7 +38,7 @@ export function register(program: Command): void {
     .argument('[file]', 'predictions as JSON lines, or as CSV (.csv) whose header names the fields')
     .option('--topic', "read the policy's predictions topic instead of a file")
     .option('--from <time>', 'with --topic: records at or after this time (ISO 8601)', timeText)
-    .option('--limit <count>', 'with --topic: at most so many of the newest records of each partition', wholeNumber, LIMIT)
+    .option('--limit <count>', 'with --topic: at most so many of the newest records of each partition', positiveNumber, LIMIT)
     .option('-o, --out <file>', `where to write the profile (default: ${OUT}; with --edges: not written)`)
     .option('--edges', 'print a features: block with quantile edges and frequent values')
     .option('--skip-bad', 'leave out lines that cannot be used')
@@ -173,10 +174,4 @@ function timeText(text: string): number {
   const timeMs = isoTimeMs(text)
   if (!Number.isFinite(timeMs)) throw new InvalidArgumentError('must be a time such as 2024-05-01T00:00:00Z.')
   return timeMs
-}
-
-function wholeNumber(text: string): number {
-  const number = Number(text)
-  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('must be a whole number above 0.')
-  return number
 }

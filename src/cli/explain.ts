@@ -5,7 +5,7 @@ import { FlyballError } from '../kit/errors.ts'
 import { timeText } from '../kit/iso-time.ts'
 import { readDecisions, type StoredDecision } from '../shell/topic-reads.ts'
 import { type ConnectionOptions, connected, withConnectionOptions } from './connected.ts'
-import { cell, oneLine, printJson, printLine, table } from './output.ts'
+import { cell, oneLine, printJson, printLine, table, weightsText } from './output.ts'
 
 interface Options extends ConnectionOptions {
   readonly json?: true
@@ -55,7 +55,7 @@ export function explanation({ decision, partition, offset, hash }: StoredDecisio
     '',
     `decision   ${decision.model}#${decision.number}  ${decision.id}`,
     `verdict    ${verdict.kind} by rule ${verdict.rule}, mode ${decision.mode}`,
-    `weights    ${weights(decision.weightsBefore)} → ${weights(decision.weightsAfter)}`,
+    `weights    ${weightsText(decision.weightsBefore)} → ${weightsText(decision.weightsAfter)}`,
     `time       ${timeText(decision.judgeTimeMs)} (record time)`,
     `seen       ${decision.rows} rows in ${decision.panes} panes`,
     `cause      ${decision.cause === '' ? 'none named' : decision.cause}`,
@@ -104,10 +104,4 @@ function evidenceTable(readings: readonly Reading[]): string {
 
 function number(value: number): string {
   return Number.isFinite(value) ? Number(value.toPrecision(3)).toString() : '–'
-}
-
-function weights(of: Readonly<Record<string, number>>): string {
-  return Object.entries(of)
-    .map(([version, weight]) => `${version} ${weight} %`)
-    .join(', ')
 }

@@ -79,3 +79,10 @@ export function reportFailure(error: unknown): number {
   tell(error instanceof Error ? (error.stack ?? error.message) : String(error))
   return 1
 }
+
+/** Versions with their shares, as people read them. */
+export function weightsText(weights: Readonly<Record<string, number>>): string {
+  return Object.entries(weights)
+    .map(([version, weight]) => `${version} ${weight} %`)
+    .join(', ')
+}

@@ -4,7 +4,7 @@ import { isoTime } from '../kit/iso-time.ts'
 import { readCommands, readDecisions } from '../shell/topic-reads.ts'
 import { asking, withUntil } from './asking.ts'
 import { type Connected, type ConnectionOptions, connected, modelNamed, withConnectionOptions } from './connected.ts'
-import { printJson, printLine, table } from './output.ts'
+import { printJson, printLine, table, weightsText } from './output.ts'
 import { historyOf, type RolloutView, rolloutView } from './rollout-view.ts'
 
 interface Options extends ConnectionOptions {
@@ -49,12 +49,6 @@ async function status({ loaded, log, topics }: Connected, name: string, options:
   ])
   printLine('')
   printLine(table(['DECISION', 'TIME', 'VERDICT', 'RULE', 'WEIGHTS', 'REASON'], rows))
-}
-
-function weightsText(weights: Readonly<Record<string, number>>): string {
-  return Object.entries(weights)
-    .map(([version, weight]) => `${version} ${weight} %`)
-    .join(', ')
 }
 
 function linesOf(view: RolloutView): readonly string[] {

@@ -4,7 +4,7 @@ import type { Ack, Decision, Command as TrafficCommand } from '../domain.ts'
 import { systemClock } from '../kit/clock.ts'
 import { readCommands, readDecisions, readGateways } from '../shell/topic-reads.ts'
 import { type Connected, type ConnectionOptions, connected, withConnectionOptions } from './connected.ts'
-import { printJson, printLine, table } from './output.ts'
+import { printJson, printLine, table, weightsText } from './output.ts'
 
 interface Options extends ConnectionOptions {
   readonly watch?: true
@@ -62,7 +62,7 @@ function show(statuses: readonly ModelStatus[], options: Options): void {
   const rows = statuses.map(({ model, mode, command, last, gateways }) => [
     model,
     mode,
-    weightsText(last?.weightsAfter ?? command?.weights ?? {}),
+    weightsText(last?.weightsAfter ?? command?.weights ?? {}) || '–',
     command === null ? '–' : `${command.epoch}.${command.sequence}`,
     command === null ? '–' : obeyedText(command, gateways),
     last === null ? 'nothing decided yet' : `#${last.number} ${shortened(last.summary)}`,
@@ -73,11 +73,6 @@ function show(statuses: readonly ModelStatus[], options: Options): void {
 /** `explain` has the whole of it. */
 function shortened(summary: string): string {
   return summary.length <= SUMMARY_MAX ? summary : `${summary.slice(0, SUMMARY_MAX)} …`
-}
-
-function weightsText(weights: Readonly<Record<string, number>>): string {
-  const parts = Object.entries(weights).map(([version, weight]) => `${version} ${weight} %`)
-  return parts.length === 0 ? '–' : parts.join(', ')
 }
 
 function obeyedText(command: TrafficCommand, gateways: readonly Ack[]): string {

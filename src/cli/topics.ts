@@ -1,11 +1,12 @@
 /** `flyball topics`: the topics Flyball owns, as they are made; `--create` makes those that are missing. Inputs are the user's and are only looked at. */
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import type { LogAdmin } from '../kafka/contract.ts'
 import { ROLES } from '../kit/rights.ts'
 import { type OwnTopic, ownTopics, rekeyTopics } from '../kit/topics.ts'
 import type { LoadedPolicy } from '../policy/load.ts'
 import { durationText } from '../policy/units.ts'
 import { addPrincipal, type PrincipalOptions, printRules } from './acls.ts'
+import { positiveNumber } from './arguments.ts'
 import { type ConnectionOptions, loadedPolicy, openLog, withConnectionOptions } from './connected.ts'
 import { printJson, printLine, table, tell } from './output.ts'
 
@@ -20,7 +21,7 @@ export function register(program: Command): void {
   withConnectionOptions(program.command('topics'))
     .description('print the topics Flyball owns and who must be allowed what, or create those that are missing')
     .option('--create', 'create what is missing')
-    .option('--input-partitions <count>', 'partitions of the predictions topic, where the broker is not to be asked', wholeNumber)
+    .option('--input-partitions <count>', 'partitions of the predictions topic, where the broker is not to be asked', positiveNumber)
     .addOption(
       new Option('--acls', 'print the least that each role must be allowed, as commands of kafka-acls.sh; changes nothing').conflicts(
         'create',
@@ -88,10 +89,4 @@ function print(specs: readonly OwnTopic[], created: ReadonlySet<string>, options
     ]
   })
   printLine(table(['TOPIC', 'PARTITIONS', 'CLEANUP', 'KEPT', ...(options.create ? ['STATE'] : [])], rows))
-}
-
-function wholeNumber(text: string): number {
-  const number = Number(text)
-  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('must be a whole number above 0.')
-  return number
 }

@@ -7,12 +7,13 @@ import type { Alert, LogRecord } from '../domain.ts'
 import { type Clock, systemClock } from '../kit/clock.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { isoTime } from '../kit/iso-time.ts'
-import { DURATION, durationMs, stepsOf, UNIT_SCALE } from '../policy/units.ts'
+import { stepsOf, UNIT_SCALE } from '../policy/units.ts'
 import { type WatchPhase, watchLog } from '../shell/watch-log.ts'
 import { measuredInPane, type TakenThrough } from '../watch/pane-metrics.ts'
 import { measuredIn, type RecordShape } from '../watch/record-fields.ts'
 import { Watch } from '../watch/watch.ts'
 import { decodePane } from '../wire/panes.ts'
+import { duration, wholeNumber } from './arguments.ts'
 import { type Connected, type ConnectionOptions, connected, withConnectionOptions } from './connected.ts'
 import { printLine, tell } from './output.ts'
 
@@ -224,19 +225,7 @@ function summaryOf(watch: Watch): string {
   return `${records} records, ${points} points of ${watch.seriesCount} series, ${watch.open.size} incidents open${leftText}`
 }
 
-function duration(text: string): number {
-  const ms = DURATION.test(text) ? durationMs(text) : 0
-  if (ms < 1000) throw new InvalidArgumentError('must be a duration of a second or more, like 30s, 5m or 1h.')
-  return ms
-}
-
 function atLeastOne(text: string): number {
   if (wholeNumber(text) < 1) throw new InvalidArgumentError('must be a whole number above 0.')
   return Number(text)
-}
-
-function wholeNumber(text: string): number {
-  const number = Number(text)
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(number)) throw new InvalidArgumentError('must be a whole number.')
-  return number
 }

@@ -4,7 +4,6 @@
  * An event is stepped through the pure judge; what it decides is committed in ONE transaction with the state it leads to. Only then
  * does the seat go on. Anything thrown here ends the tenure.
  */
-import { createHash } from 'node:crypto'
 import type { Alert, Command, Decision } from '../domain.ts'
 import { readings } from '../judge/evidence/evidence.ts'
 import { type JudgeEffect, type JudgeEvent, type Now, step } from '../judge/judge.ts'
@@ -14,7 +13,7 @@ import type { Layout, ModelLayout } from '../policy/layout.ts'
 import type { Emit } from '../telemetry/events.ts'
 import { encodeAlert } from '../wire/alerts.ts'
 import { controlHeaders, encodeCommand } from '../wire/control.ts'
-import { DECISION_HEADERS, encodeDecision } from '../wire/decisions.ts'
+import { DECISION_HEADERS, encodeDecision, hashOfDecision } from '../wire/decisions.ts'
 import { modelKey } from '../wire/keys.ts'
 import { type Positions, stateRecords } from './judge-store.ts'
 import type { Tenure, TenureRecord } from './tenure.ts'
@@ -90,7 +89,7 @@ export class JudgeSeat {
 
   #decisionRecord(decision: Decision): TenureRecord {
     const value = encodeDecision(decision)
-    const lastHash = createHash('sha256').update(value).digest('hex')
+    const lastHash = hashOfDecision(value)
     this.state = { ...this.state, ladder: { ...this.state.ladder, lastHash } }
     return { topic: this.#context.topics.decisions, record: { key: modelKey(decision.model), value, headers: DECISION_HEADERS } }
   }

@@ -1,12 +1,11 @@
 /** What the topics say right now, for commands that look and do not govern. */
-import { createHash } from 'node:crypto'
 import type { Ack, Alert, Command, Decision, LogRecord } from '../domain.ts'
 import type { EventLog } from '../kafka/contract.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { decodeAck } from '../wire/acks.ts'
 import { decodeAlert } from '../wire/alerts.ts'
 import { decodeCommand } from '../wire/control.ts'
-import { decodeDecision } from '../wire/decisions.ts'
+import { decodeDecision, hashOfDecision } from '../wire/decisions.ts'
 import { isInternalKey } from '../wire/keys.ts'
 import { versionOf } from '../wire/versions.ts'
 
@@ -53,7 +52,7 @@ export async function readDecisionsFrom(
 function storedDecision(record: LogRecord, partition: number, value: Buffer): StoredDecision | null {
   const decision = decoded((bytes) => decodeDecision(bytes, versionOf(record)), value)
   if (decision === null) return null
-  const hash = createHash('sha256').update(value).digest('hex')
+  const hash = hashOfDecision(value)
   return { decision, partition, offset: record.offset, hash }
 }
 

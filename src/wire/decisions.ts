@@ -1,4 +1,5 @@
 /** The audit log: `schemas/decisions.avsc`. Bytes matter here: each record carries the hash of the bytes before it. */
+import { createHash } from 'node:crypto'
 import type { Decision, HoldReason, NonInferiority, Reading, RolloutPhase, Verdict } from '../domain.ts'
 import { fromSymbol, plain, toSymbol } from './plain.ts'
 import { avroCodec } from './schema.ts'
@@ -33,6 +34,11 @@ export function encodeDecision(decision: Decision): Buffer {
 export function decodeDecision(bytes: Uint8Array, version = VERSION): Decision {
   const raw = plain<WireDecision>(codec.decode(bytes, version))
   return { ...raw, verdict: fromWire(raw.verdict), phase: raw.phase === null ? null : fromSymbol<RolloutPhase>(raw.phase) }
+}
+
+/** SHA-256 (hex) of a record's bytes: what the next decision of its model names as previous. */
+export function hashOfDecision(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
 }
 
 function toWire(verdict: Verdict): WireVerdict {

@@ -1,10 +1,10 @@
 /** The chain of decisions: whatever is done to one record of it is noticed, and that record is the one that is named. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Audit, type RawRecord, sha256 } from '../../src/audit/audit.ts'
+import { Audit, type RawRecord } from '../../src/audit/audit.ts'
 import { ALL } from '../../src/audit/findings.ts'
 import { seededRandom } from '../../src/kit/random.ts'
-import { decodeDecision, encodeDecision } from '../../src/wire/decisions.ts'
+import { decodeDecision, encodeDecision, hashOfDecision } from '../../src/wire/decisions.ts'
 import { audited, BEGIN_MS, chainOf, short, stateAfter } from './chains.ts'
 
 const COUNT = 6
@@ -27,7 +27,7 @@ const named = (report: ReturnType<typeof audited>) => report.findings[0]
 test('an untouched chain is whole: every number, the hash of its last decision, and state vouches for it', () => {
   const report = audited(records, [state])
   assert.deepEqual(report.findings, [])
-  const headHash = sha256(records[COUNT - 1]!.value!)
+  const headHash = hashOfDecision(records[COUNT - 1]!.value!)
   const whole = { records: 6, first: 1, last: 6, headNumber: 6, headHash, headVouched: true, beginsAt: null }
   assert.deepEqual(report.models, [{ model: 'fraud', partition: 0, ...whole }])
 })
@@ -46,8 +46,8 @@ test('a record whose words were changed is named with both hashes, and the one a
   const report = audited(forged, [state])
   assert.deepEqual(short(report), ['changed 4@6'])
   const [finding] = report.findings
-  assert.equal(finding!.expectedHash, sha256(records[3]!.value!))
-  assert.equal(finding!.foundHash, sha256(forged[3]!.value!))
+  assert.equal(finding!.expectedHash, hashOfDecision(records[3]!.value!))
+  assert.equal(finding!.foundHash, hashOfDecision(forged[3]!.value!))
   assert.match(finding!.what, /^decision 5 names another record as the one before it: 4 was changed/)
 })
 

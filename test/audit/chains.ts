@@ -1,8 +1,8 @@
 /** Chains of decisions as the judge writes them, to be tampered with. */
-import { Audit, type AuditReport, type RawRecord, sha256 } from '../../src/audit/audit.ts'
+import { Audit, type AuditReport, type RawRecord } from '../../src/audit/audit.ts'
 import { ALL, type Bounds } from '../../src/audit/findings.ts'
 import type { Decision } from '../../src/domain.ts'
-import { encodeDecision } from '../../src/wire/decisions.ts'
+import { encodeDecision, hashOfDecision } from '../../src/wire/decisions.ts'
 import { encodeState } from '../../src/wire/state.ts'
 import { decision } from '../wire/records.ts'
 
@@ -15,7 +15,7 @@ export function chainOf(model: string, count: number, change: (decision: Decisio
   for (let number = 1; number <= count; number++) {
     const plain = { ...decision, id: `${model}-${number}`, model, number, previousHash, judgeTimeMs: BEGIN_MS + number * 1000 }
     const value = encodeDecision(change(plain))
-    previousHash = sha256(value)
+    previousHash = hashOfDecision(value)
     records.push({ partition: 0, offset: (number - 1) * 2, key: Buffer.from(model), value, version: 2 })
   }
   return records
@@ -23,7 +23,7 @@ export function chainOf(model: string, count: number, change: (decision: Decisio
 
 /** What the judge stored together with the last of these. */
 export function stateAfter(records: readonly RawRecord[], model: string, decisionNumber = records.length): RawRecord {
-  const lastHash = sha256(records[decisionNumber - 1]!.value!)
+  const lastHash = hashOfDecision(records[decisionNumber - 1]!.value!)
   const value = encodeState({ kind: 'ladder', model, decisionNumber, lastHash, epoch: 1, sequence: 1, body: Buffer.from('{}') })
   return { partition: 0, offset: 100, key: Buffer.from(model), value, version: 1 }
 }

@@ -11,7 +11,6 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { AuditReport, RawRecord } from '../../src/audit/audit.ts'
-import { sha256 } from '../../src/audit/audit.ts'
 import { ALL } from '../../src/audit/findings.ts'
 import { startDaemon } from '../../src/daemon.ts'
 import type { EventLog } from '../../src/kafka/contract.ts'
@@ -19,7 +18,7 @@ import { systemClock } from '../../src/kit/clock.ts'
 import { topicNames } from '../../src/kit/topics.ts'
 import { parsePolicy } from '../../src/policy/load.ts'
 import { readRaw, verifyChains } from '../../src/shell/audit-reads.ts'
-import { decodeDecision } from '../../src/wire/decisions.ts'
+import { decodeDecision, hashOfDecision } from '../../src/wire/decisions.ts'
 import { type Ended, flyball } from '../cli/run-flyball.ts'
 import { sealed } from '../kafka/batch-builder.ts'
 import { fill } from '../simulation/fill.ts'
@@ -171,7 +170,7 @@ test('a byte of a decision flipped under a valid checksum: that decision is name
   assert.equal(flipped.code, 3, flipped.stderr)
   assert.match(flipped.stderr, /FLY-AUDIT-001 .*fraud decision 2 \(partition 0, offset \d+\)/)
   assert.deepEqual(found(flipped), [{ ...RECORD, kind: 'changed', number: 2, offset: of('flipped')[AT]!.offset }])
-  assert.equal(flipped.report.findings[0]!.expectedHash, sha256(of('flipped')[AT]!.value!))
+  assert.equal(flipped.report.findings[0]!.expectedHash, hashOfDecision(of('flipped')[AT]!.value!))
   const words = flyball(['audit', 'verify', '-p', 'flipped.yaml', '-b', broker.bootstrap.join(',')], folder)
   assert.equal(words.code, 3)
   assert.match(words.stdout, /^fraud +\d+ +1 to \d+ +#\d+ [0-9a-f]{64} +yes$/m)
@@ -235,7 +234,7 @@ test('an export has every decision with its place and hash, and a changelog tell
   )
   assert.deepEqual(
     lines.map(({ model, offset, hash }) => [model, offset, hash]),
-    ofModel(stored, 'churn').map(({ offset, value }) => ['churn', offset, sha256(value!)]),
+    ofModel(stored, 'churn').map(({ offset, value }) => ['churn', offset, hashOfDecision(value!)]),
   )
   const csv = flyball(['audit', 'export', '-p', 'last.yaml', '--format', 'csv', '--to', '1', ...brokers], folder)
   assert.equal(csv.code, 0, csv.stderr)

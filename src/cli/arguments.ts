@@ -1,0 +1,23 @@
+/** Arguments of options that several commands take; what cannot be one is a usage error. */
+import { InvalidArgumentError } from 'commander'
+import { DURATION, durationMs } from '../policy/units.ts'
+
+/** 0 or more, in digits alone. */
+export function wholeNumber(text: string): number {
+  const number = Number(text)
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(number)) throw new InvalidArgumentError('must be a whole number.')
+  return number
+}
+
+export function positiveNumber(text: string): number {
+  const number = Number(text)
+  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('must be a whole number above 0.')
+  return number
+}
+
+/** Milliseconds. */
+export function duration(text: string): number {
+  const ms = DURATION.test(text) ? durationMs(text) : 0
+  if (ms < 1000) throw new InvalidArgumentError('must be a duration of a second or more, like 30s, 5m or 1h.')
+  return ms
+}
