@@ -282,19 +282,72 @@ export interface NonInferiority {
   readonly missing: string
 }
 
+export interface HarmVerdict {
+  readonly kind: 'rollback' | 'throttle' | 'isolate'
+  readonly rule: string
+  readonly evidence: readonly Reading[]
+}
+
 export type Verdict =
-  | { readonly kind: 'rollback' | 'throttle'; readonly rule: string; readonly evidence: readonly Reading[] }
+  | HarmVerdict
   | { readonly kind: 'hold'; readonly because: HoldReason; readonly rule: string; readonly missing: readonly string[] }
   | { readonly kind: 'step-down' | 'lift'; readonly rule: string; readonly sinceMs: StreamTimeMs }
-  | { readonly kind: 'promote'; readonly rule: string; readonly proofs: readonly NonInferiority[] }
+  /** `advance`: a stage of the plan is over, and no weight changes by it. */
+  | { readonly kind: 'promote' | 'advance'; readonly rule: string; readonly proofs: readonly NonInferiority[] }
   | {
-      readonly kind: 'start' | 'adopt' | 'acked' | 'observed' | 'not-effective' | 'override' | 'refused'
+      readonly kind: 'start' | 'adopt' | 'acked' | 'observed' | 'not-effective' | 'override' | 'refused' | 'recorded'
       readonly rule: string
       readonly note: string
     }
 
-/** Where a rollout stands. `promoted` and `rolled-back` are final until a person says otherwise. */
-export type RolloutPhase = 'new' | 'climbing' | 'promoted' | 'rolled-back'
+/**
+ * Where a rollout stands. `offline` waits for a passed gate, `shadow` is judged without exposure, `guard` is watched after the last step.
+ * `promoted` and `rolled-back` are final until a person says otherwise.
+ */
+export type RolloutPhase = 'new' | 'climbing' | 'promoted' | 'rolled-back' | 'offline' | 'shadow' | 'guard'
+
+/** A person agreed to the step that follows a stage. */
+export interface Approval {
+  readonly who: string
+  /** Name of the stage that it lets the rollout leave. */
+  readonly stage: string
+  readonly requestId: string
+  /** Wall clock. */
+  readonly atMs: number
+}
+
+/** Why something moved, as far as the numbers tell: the most probable first. */
+export interface Factor {
+  /** environment: both arms moved. upstream: what the versions are given. segment: mostly there. candidate: it alone. */
+  readonly kind: 'environment' | 'upstream' | 'candidate' | 'segment'
+  readonly words: string
+  readonly guardrail: string
+  /** `__all__`, or `dimension=value`. */
+  readonly scope: string
+  /** Empty: none. */
+  readonly feature: string
+  /** Of the excess, in [0, 1]; NaN: not known. */
+  readonly share: number
+  /** Natural log of the e-value behind it; NaN: none. */
+  readonly logEvidence: number
+}
+
+/** Something done to the system by somebody else: a deploy, a data job, a feature pipeline, the environment. */
+export interface ChangeRecord {
+  readonly id: string
+  readonly kind: 'deploy' | 'data' | 'feature' | 'environment' | 'other'
+  readonly what: string
+  readonly who: string
+  /** Model it is about; empty: all. */
+  readonly model: string
+  readonly atMs: number
+}
+
+/** Weights that replace those of the model inside a segment (`dimension=value`). */
+export interface SegmentWeights {
+  readonly segment: string
+  readonly weights: Weights
+}
 
 /** What a person has laid on a model and nobody has taken off yet. */
 export interface Restraint {
@@ -321,8 +374,8 @@ export interface Command {
   readonly control: string
   readonly candidate: string
   readonly weights: Weights
-  /** Weights per segment; empty until `isolate` is built. */
-  readonly segments: readonly { readonly segment: string; readonly weights: Weights }[]
+  /** Weights inside segments that are kept apart. */
+  readonly segments: readonly SegmentWeights[]
   readonly leaseMs: number
   readonly onSilence: 'keep' | 'baseline'
   readonly policyDigest: string
@@ -363,6 +416,21 @@ export interface Decision {
   readonly phase: RolloutPhase | null
   /** In force after it. */
   readonly restraints: readonly Restraint[]
+  /** Versions judged; empty in records before schema 3, as all below. */
+  readonly control: string
+  readonly candidate: string
+  /** Name of the stage after it: `shadow`, `5 %`, `guard`; empty: none. */
+  readonly stage: string
+  /** Digest of the candidate's artifact, where the plan names one. */
+  readonly artifact: string
+  /** Those that stand for the stage after it, or that it was taken on. */
+  readonly approvals: readonly Approval[]
+  readonly segmentsAfter: readonly SegmentWeights[]
+  readonly factors: readonly Factor[]
+  /** The nearest before it, newest first. */
+  readonly changes: readonly ChangeRecord[]
+  /** recorded: what was recorded (a gate, a drill, a policy), as JSON; else empty. */
+  readonly body: string
 }
 
 export interface Alert {
@@ -400,7 +468,23 @@ export interface OperatorRequest {
   /** The asker's own: a request seen twice counts once. */
   readonly id: string
   readonly model: string
-  readonly verb: 'rollback' | 'hold' | 'resume' | 'throttle' | 'promote' | 'abort' | 'freeze' | 'unfreeze' | 'release'
+  readonly verb:
+    | 'rollback'
+    | 'hold'
+    | 'resume'
+    | 'throttle'
+    | 'promote'
+    | 'abort'
+    | 'freeze'
+    | 'unfreeze'
+    | 'release'
+    | 'start'
+    | 'approve'
+    | 'quarantine'
+    | 'mode'
+    | 'gate'
+    | 'drill'
+    | 'key'
   readonly who: string
   /** How the asker knows who it is: the user of its machine, or the name the brokers know it by. Nothing proves it to the judge. */
   readonly knownBy: 'unstated' | 'osUser' | 'principal'
@@ -412,6 +496,13 @@ export interface OperatorRequest {
   readonly expiresAtMs: number | null
   /** hold, freeze: wall clock at which it ends by itself; null: a person ends it. */
   readonly untilMs: number | null
+  /**
+   * What it is about. approve: name of the stage to be left. quarantine, release, gate: digest of an artifact (null: the candidate's).
+   * release: or a segment, `dimension=value`. mode: `observe` or `enforce`. drill: the scenario. key: its id. Else null.
+   */
+  readonly subject: string | null
+  /** gate, drill, key: what is to be recorded, as JSON; else empty. */
+  readonly body: string
 }
 
 /** A record that could not be used, with where it came from. */

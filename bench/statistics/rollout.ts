@@ -2,7 +2,7 @@
  * One rollout, as the product runs it: the judge's own `step` climbs the ladder of a compiled policy by its own rules, two gateways
  * take its commands a moment after they are given, and a feed brings what the traffic shows under the shares they apply.
  */
-import type { Ack, Command, Verdict } from '../../src/domain.ts'
+import type { Ack, Command, HarmVerdict, Verdict } from '../../src/domain.ts'
 import { type JudgeEvent, step } from '../../src/judge/judge.ts'
 import { emptyJudgeTime, type JudgeTime, passPulse, passWall } from '../../src/judge/judge-time.ts'
 import { emptyJudge, type JudgeState } from '../../src/judge/state.ts'
@@ -213,7 +213,7 @@ export class Rollout {
   }
 }
 
-function groundsOf(verdict: Extract<Verdict, { kind: 'rollback' | 'throttle' }>): string {
+function groundsOf(verdict: HarmVerdict): string {
   const strongest = verdict.evidence[0]
   return strongest === undefined ? verdict.rule : `${strongest.guardrail} in ${strongest.scope}`
 }

@@ -125,6 +125,8 @@ function requestOf({ loaded }: Connected, model: ModelLayout, verb: Verb, option
     ifSequence: options.ifSequence ?? null,
     expiresAtMs: options.expires === undefined ? null : atMs + Math.round(options.expires),
     untilMs: options.until ?? null,
+    subject: null,
+    body: '',
   }
 }
 

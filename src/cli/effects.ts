@@ -32,6 +32,8 @@ function lastingEffect(verb: Exclude<Verb, 'promote' | 'throttle'>, model: Model
       return `freeze ${model.name}: no exposure is raised, whatever the rollout; reductions pass`
     case 'unfreeze':
       return `end the freeze of ${model.name}`
+    default:
+      return `${verb} ${candidate}`
   }
 }
 

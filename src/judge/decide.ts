@@ -99,6 +99,15 @@ function decisionOf(before: JudgeState, after: JudgeState, finding: Finding, { m
     requestId: finding.requestId ?? null,
     phase: after.ladder.phase,
     restraints: restraintsOf(after.ladder),
+    control: after.ladder.control,
+    candidate: after.ladder.candidate,
+    stage: '',
+    artifact: '',
+    approvals: [],
+    segmentsAfter: [],
+    factors: [],
+    changes: [],
+    body: '',
   }
 }
 

@@ -54,6 +54,17 @@ const VERBS: Readonly<Record<OperatorRequest['verb'], (asked: Asked) => Done | R
   resume,
   release,
   promote,
+  start: notKnownYet,
+  approve: notKnownYet,
+  quarantine: notKnownYet,
+  mode: notKnownYet,
+  gate: notKnownYet,
+  drill: notKnownYet,
+  key: notKnownYet,
+}
+
+function notKnownYet({ request }: Asked): Refused {
+  return { rule: 'unknown-verb', why: `this daemon does not know how to ${request.verb}` }
 }
 
 export function requested(draft: Draft, request: OperatorRequest, setting: Setting): Draft {
@@ -216,6 +227,10 @@ function notClimbing(ladder: Ladder, candidate: string): Refused | null {
       return null
     case 'new':
       return heldNow(ladder) ?? frozenNow(ladder) ?? { rule: 'not-started', why: 'the rollout has not begun; it begins by itself' }
+    case 'offline':
+    case 'shadow':
+      return heldNow(ladder) ?? frozenNow(ladder) ?? { rule: 'not-started', why: `the rollout is in its stage ${ladder.phase}` }
+    case 'guard':
     case 'promoted':
       return { rule: 'highest-rung', why: `${candidate} is on the highest rung` }
     case 'rolled-back':

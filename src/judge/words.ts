@@ -25,6 +25,10 @@ export function summaryOf(told: Told, model: ModelLayout, state: JudgeState): st
       return `${did(model, 'Stepped', 'step')} ${candidate} down from ${from} to ${to}: blind for more than ${seconds(model.plan.maxBlindMs)}`
     case 'lift':
       return `${did(model, 'Lifted', 'lift')} ${candidate} from ${from} to ${to}: no new evidence for ${seconds(model.plan.calmAfterMs)} (lift ${state.ladder.liftsUsed} of ${model.plan.maxLifts})`
+    case 'isolate':
+      return `${did(model, 'Isolated', 'isolate')} ${verdict.evidence[0]?.scope ?? ''} from ${candidate}: ${because(verdict.evidence, '')}`
+    case 'advance':
+      return `${candidate} goes on from ${verdict.rule}: ${proofWords(verdict.proofs.length)}`
     case 'promote':
       return `${did(model, 'Promoted', 'promote')} ${candidate} from ${from} to ${to}: ${proofWords(verdict.proofs.length)}`
     case 'hold':

@@ -4,6 +4,7 @@
  */
 import { rekeyedTopics, topicNames } from '../kit/topics.ts'
 import { checkGuardrails } from './check-guardrails.ts'
+import { checkRollout } from './check-rollout.ts'
 import { checkSecurity } from './check-security.ts'
 import { checkUnique, type Finding, type Findings, type KeyPath } from './faults.ts'
 import { OTHER_VALUE } from './layout.ts'
@@ -133,6 +134,7 @@ function checkModel(policy: Policy, model: PolicyModel, path: KeyPath, found: Fi
   checkScore(policy, model, path, found)
   checkOutcomes(policy, model, path, found)
   checkLadder(model, path, found)
+  checkRollout(model, path, found)
   checkAcks(model, path, found)
   checkGuardrails(policy, model, path, found)
 }

@@ -354,4 +354,52 @@ export interface Plan {
   /** Left out: none. They have no part in the budgets of `guardrails`. */
   readonly steady?: readonly SteadyGuardrail[]
   readonly contract?: Contract
+  readonly rollout: RolloutPlan
+}
+
+/** One stage of a rollout. */
+export interface Stage {
+  /** `offline`, `shadow`, `5 %`, `5 % of region=eu`. */
+  readonly name: string
+  readonly kind: 'offline' | 'shadow' | 'weight'
+  /** Of the candidate, of the traffic or of its cohort's; 0 before any exposure. */
+  readonly percent: number
+  /** `dimension=value`; empty: everybody. */
+  readonly cohort: string
+  readonly dwellMs: number
+  readonly minimumRows: number
+  /** A person must agree before the rollout leaves it. */
+  readonly approval: boolean
+}
+
+/** While it is open nothing is raised. Weekly: minutes since Monday 00:00 UTC at which it begins. Once: wall clock. */
+export type FreezeWindow =
+  | { readonly kind: 'weekly'; readonly name: string; readonly beginMinutes: readonly number[]; readonly lengthMinutes: number }
+  | { readonly kind: 'once'; readonly name: string; readonly beginMs: number; readonly endMs: number }
+
+/** How the candidate is released. Words are empty where the policy says none. */
+export interface RolloutPlan {
+  readonly hypothesis: string
+  readonly owner: string
+  readonly contact: string
+  readonly expectedBenefit: string
+  readonly successCriteria: readonly string[]
+  readonly exitConditions: readonly string[]
+  readonly runbook: string
+  readonly start: 'automatic' | 'request'
+  readonly fourEyes: boolean
+  readonly preflight: readonly ('gateways' | 'control-warm' | 'outcomes' | 'baseline')[]
+  readonly revertFlag: { readonly flag: string; readonly variant: string } | null
+  /** Dimension; empty: a candidate is rolled back everywhere or nowhere. */
+  readonly isolate: string
+  /** How long the last rung is watched; 0: not. */
+  readonly guardMs: number
+  readonly freezeWindows: readonly FreezeWindow[]
+  /** Digest by version. */
+  readonly artifacts: Readonly<Record<string, string>>
+  /** It waits for a passed gate first. */
+  readonly offline: boolean
+  readonly shadow: Stage | null
+  /** One for each entry of the ladder. */
+  readonly rungs: readonly Stage[]
 }

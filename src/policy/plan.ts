@@ -2,13 +2,15 @@
 import type { Guardrail, Plan } from './layout.ts'
 import type { Policy, PolicyModel } from './policy.ts'
 import { PROFILES } from './profiles.ts'
+import { rolloutPlanOf } from './rollout-plan.ts'
 
 export function planOf(model: PolicyModel, policy: Policy, guardrails: readonly Guardrail[]): Plan {
   const profile = PROFILES[model.ladder.profile]
+  const rollout = rolloutPlanOf(model)
   return {
     mode: model.mode,
     weights: model.weights,
-    ladder: model.ladder.steps ?? profile.steps,
+    ladder: rollout.rungs.map(({ percent }) => percent),
     dwellMs: model.ladder.dwell ?? profile.dwellMs,
     minimumRows: model.ladder.minimumRows ?? profile.minimumRows,
     riskFactor: profile.riskFactor,
@@ -21,6 +23,7 @@ export function planOf(model: PolicyModel, policy: Policy, guardrails: readonly 
     ...patience(model),
     guardrails,
     ...contractOf(model),
+    rollout,
   }
 }
 

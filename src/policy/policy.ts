@@ -6,6 +6,7 @@
  * Every `describe` ends up in `schemas/policy.schema.json`, which editors show while the file is written.
  */
 import { z } from 'zod'
+import { rolloutSchema } from './rollout-schema.ts'
 import { DOTTED_PATH, DURATION, durationMs } from './units.ts'
 
 const duration = z.string().regex(DURATION, 'must be a duration such as 250ms, 30s, 5m or 6h').transform(durationMs)
@@ -228,6 +229,7 @@ const model = z.strictObject({
   guardrails: z.array(guardrail).optional().describe('Replaces the default guardrails.'),
   blocksInSegments: z.boolean().default(false).describe('Measure everything in every segment, not only what guardrails name.'),
   ladder: ladder.prefault({}),
+  rollout: rolloutSchema.optional().describe('How the candidate is released: stages, people, windows. Left out: the ladder alone.'),
   budgets: z
     .strictObject({
       rollback: z.number().gt(0).max(0.2).default(0.01).describe('Chance of a false rollback per rollout.'),

@@ -19,7 +19,7 @@ interface WireVerdict {
 
 type WireDecision = Omit<Decision, 'verdict' | 'phase'> & { readonly verdict: WireVerdict; readonly phase: string | null }
 
-const VERSION = 2
+const VERSION = 3
 const codec = avroCodec('decisions', VERSION)
 
 /** To be sent beside what `encodeDecision` makes. */
@@ -52,6 +52,7 @@ function fromWire(wire: WireVerdict): Verdict {
   switch (kind) {
     case 'rollback':
     case 'throttle':
+    case 'isolate':
       return { kind, rule, evidence: wire.evidence }
     case 'hold':
       return { kind, rule, because: wire.because ?? 'insufficient', missing: wire.missing }
@@ -59,6 +60,7 @@ function fromWire(wire: WireVerdict): Verdict {
     case 'lift':
       return { kind, rule, sinceMs: wire.sinceMs ?? 0 }
     case 'promote':
+    case 'advance':
       return { kind, rule, proofs: wire.proofs }
     default:
       return { kind, rule, note: wire.note }

@@ -5,7 +5,7 @@ import { plain } from './plain.ts'
 import { avroCodec } from './schema.ts'
 import { versionHeaders } from './versions.ts'
 
-const VERSION = 2
+const VERSION = 3
 const codec = avroCodec('requests', VERSION)
 
 /** The bytes alone: to be sent they need the header that `requestRecord` puts beside them. */

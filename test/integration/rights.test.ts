@@ -160,7 +160,11 @@ const operatorDeed: Deed = async (log, prefix) => {
   await readDecisions(log, topics.decisions)
   await readGateways(log, topics.acks, 100)
   const request = { id: 'r', model: 'fraud', verb: 'rollback', who: 'test', knownBy: 'osUser', reason: 'test', atMs: BEGIN_MS } as const
-  await write(log, topics.requests, encodeRequest({ ...request, ifSequence: null, expiresAtMs: null, untilMs: null }))
+  await write(
+    log,
+    topics.requests,
+    encodeRequest({ ...request, ifSequence: null, expiresAtMs: null, untilMs: null, subject: null, body: '' }),
+  )
 }
 
 const breakGlassDeed: Deed = async (log, prefix) => {

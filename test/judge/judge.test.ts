@@ -4,10 +4,10 @@ import type { Command, OperatorRequest } from '../../src/domain.ts'
 import { decodeEvidence, encodeEvidence } from '../../src/judge/evidence/evidence.ts'
 import { type JudgeEffect, step } from '../../src/judge/judge.ts'
 import { decodeJudge, emptyJudge, encodeJudge, type JudgeState } from '../../src/judge/state.ts'
-import type { ModelLayout, Plan } from '../../src/policy/layout.ts'
-import { guardrail, modelLayout, requestOf, SLICE_MS, type Traffic, World } from './world.ts'
+import type { ModelLayout } from '../../src/policy/layout.ts'
+import { guardrail, modelLayout, type PlanChanges, requestOf, SLICE_MS, type Traffic, World } from './world.ts'
 
-function run(slices: number, plan: Partial<Plan> = {}, traffic: Partial<Traffic> = {}, seed = 1): World {
+function run(slices: number, plan: PlanChanges = {}, traffic: Partial<Traffic> = {}, seed = 1): World {
   const world = new World(modelLayout(plan), traffic, seed)
   world.slices(slices)
   return world
@@ -235,7 +235,7 @@ test('recorded weights: verdict commands are published though nobody obeys, and 
   assert.deepEqual([world.said('acked').length, world.said('not-effective').length], [0, 0])
 })
 
-const THROTTLING: Partial<Plan> = {
+const THROTTLING: PlanChanges = {
   guardrails: [guardrail({ action: 'throttle', class: 'signal', margin: 0.002 })],
   calmAfterMs: 60_000,
   maxLifts: 1,

@@ -21,10 +21,13 @@ function phase(world: World): RolloutPhase {
   return world.state.ladder.phase
 }
 
+/** Phases of a plan that is nothing but a ladder. */
+type Begun = Exclude<RolloutPhase, 'offline' | 'shadow' | 'guard'>
+
 /** A world in which nothing rises by itself: the dwell is longer than any test. Nothing else is far away. */
 const WAITING = { dwellMs: 3_600_000, minimumRows: 50, guardrails: [guardrail({ promotes: false })] }
 
-const PHASES: Readonly<Record<RolloutPhase, () => World>> = {
+const PHASES: Readonly<Record<Begun, () => World>> = {
   new: () => {
     const world = new World(modelLayout(WAITING), { lagRecords: 100_000 })
     world.slices(2)
@@ -65,7 +68,7 @@ type Restrained = keyof typeof RESTRAINTS
 const REDUCTIONS = ['rollback', 'throttle', 'abort', 'hold', 'freeze'] as const
 
 /** What each verb that may raise exposure comes to; every place that is not named is a refusal by this rule. */
-const RAISES: Readonly<Record<'promote' | 'release' | 'resume', Readonly<Record<RolloutPhase, Readonly<Record<Restrained, string>>>>>> = {
+const RAISES: Readonly<Record<'promote' | 'release' | 'resume', Readonly<Record<Begun, Readonly<Record<Restrained, string>>>>>> = {
   promote: {
     new: { free: 'not-started', frozen: 'frozen', held: 'human', 'frozen and held': 'human' },
     climbing: { free: 'done', frozen: 'frozen', held: 'human', 'frozen and held': 'human' },
@@ -87,7 +90,7 @@ const RAISES: Readonly<Record<'promote' | 'release' | 'resume', Readonly<Record<
   },
 }
 
-for (const [name, make] of Object.entries(PHASES) as [RolloutPhase, () => World][]) {
+for (const [name, make] of Object.entries(PHASES) as [Begun, () => World][]) {
   const begun = make()
   const prepared = (restrained: Restrained): World => {
     const world = begun.forked(1)

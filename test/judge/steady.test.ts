@@ -1,8 +1,8 @@
 /** After the last rung: a ceiling may still take the candidate back, and what may only hold tells people and says when it is over. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Plan, SteadyGuardrail } from '../../src/policy/layout.ts'
-import { guardrail, modelLayout, SLICE_MS, World } from './world.ts'
+import type { SteadyGuardrail } from '../../src/policy/layout.ts'
+import { guardrail, modelLayout, type PlanChanges, SLICE_MS, World } from './world.ts'
 
 function ceiling(changes: Partial<SteadyGuardrail> = {}): SteadyGuardrail {
   return {
@@ -22,7 +22,7 @@ function ceiling(changes: Partial<SteadyGuardrail> = {}): SteadyGuardrail {
   }
 }
 
-function promoted(plan: Partial<Plan>): World {
+function promoted(plan: PlanChanges): World {
   const world = new World(modelLayout(plan), {}, 1)
   world.slices(80)
   assert.equal(world.state.ladder.phase, 'promoted')

@@ -5,7 +5,7 @@ import { emptyJudgeTime, type JudgeTime, passPulse, passWall } from '../../src/j
 import { emptyJudge, type JudgeState } from '../../src/judge/state.ts'
 import { type Random, seededRandom } from '../../src/kit/random.ts'
 import { NO_FIELDS } from '../../src/policy/inputs.ts'
-import type { Block, Guardrail, Layout, ModelLayout, Plan } from '../../src/policy/layout.ts'
+import type { Block, Guardrail, Layout, ModelLayout, Plan, RolloutPlan } from '../../src/policy/layout.ts'
 
 export const SLICE_MS = 5_000
 export const BEGIN_MS = 1_700_000_000_000
@@ -50,7 +50,39 @@ export function guardrail(changes: Partial<Guardrail> = {}): Guardrail {
   }
 }
 
-export function modelLayout(plan: Partial<Plan> = {}): ModelLayout {
+/** Changes of a plan; of its rollout only what is named. */
+export type PlanChanges = Partial<Omit<Plan, 'rollout'>> & { readonly rollout?: Partial<RolloutPlan> }
+
+/** A plan that is nothing but a ladder: begins by itself, asks nobody, done at its last rung. */
+export function rolloutOf({ ladder = [5, 25, 50, 100], dwellMs = 30_000, minimumRows = 200 }: PlanChanges): RolloutPlan {
+  const words = { hypothesis: '', owner: '', contact: '', expectedBenefit: '', runbook: '', isolate: '' }
+  const rungs = ladder.map((percent) => ({
+    name: `${percent} %`,
+    kind: 'weight' as const,
+    percent,
+    cohort: '',
+    dwellMs,
+    minimumRows,
+    approval: false,
+  }))
+  return {
+    ...words,
+    successCriteria: [],
+    exitConditions: [],
+    start: 'automatic',
+    fourEyes: false,
+    preflight: [],
+    revertFlag: null,
+    guardMs: 0,
+    freezeWindows: [],
+    artifacts: {},
+    offline: false,
+    shadow: null,
+    rungs,
+  }
+}
+
+export function modelLayout(plan: PlanChanges = {}): ModelLayout {
   return {
     index: 0,
     name: 'flights',
@@ -90,6 +122,7 @@ export function modelLayout(plan: Partial<Plan> = {}): ModelLayout {
       onSilence: 'keep',
       guardrails: [guardrail()],
       ...plan,
+      rollout: { ...rolloutOf(plan), ...plan.rollout },
     },
   }
 }
@@ -126,7 +159,7 @@ export function layoutOf(model: ModelLayout): Layout {
 }
 
 export function requestOf(verb: OperatorRequest['verb'], changes: Partial<OperatorRequest> = {}): OperatorRequest {
-  const who = { who: 'ada', knownBy: 'unstated', reason: 'a drill' } as const
+  const who = { who: 'ada', knownBy: 'unstated', reason: 'a drill', subject: null, body: '' } as const
   return { id: verb, model: 'flights', verb, ...who, atMs: 0, ifSequence: null, expiresAtMs: null, untilMs: null, ...changes }
 }
 

@@ -30,16 +30,16 @@ test('a record says its version in a header, none means 1, and a version that no
   const headers = (value: string) => ({ headers: [['schema', Buffer.from(value)]] as const })
   assert.equal(
     versionOf({ headers: Object.entries(requestRecord(request).headers ?? {}).map(([name, text]) => [name, Buffer.from(text)]) }),
-    2,
+    3,
   )
   assert.equal(versionOf({ headers: [] }), 1)
-  for (const odd of ['3', '0', '-1', '1.5', '', 'two']) {
+  for (const odd of ['4', '0', '-1', '1.5', '', 'two']) {
     assert.throws(
       () => decodeRequest(goldenBytes('requests'), versionOf(headers(odd))),
       /FLY-WIRE-001 cannot decode a requests record: it names version/,
     )
   }
-  assert.throws(() => decodeRequest(goldenBytes('requests'), 1), /FLY-WIRE-001/)
+  assert.throws(() => decodeRequest(goldenBytes('requests'), 2), /FLY-WIRE-001/)
   assert.throws(() => decodeDecision(goldenBytes('decisions.1'), 2), /FLY-WIRE-001/)
 })
 

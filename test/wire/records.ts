@@ -145,6 +145,25 @@ export const decision: Decision = {
   requestId: 'r-1',
   phase: 'rolled-back',
   restraints: [{ kind: 'freeze', who: 'ada (OS user)', reason: 'release freeze', untilMs: 1_700_000_600_000 }],
+  control: 'v1',
+  candidate: 'v2',
+  stage: '5 %',
+  artifact: 'sha256:beef',
+  approvals: [{ who: 'bob (OS user)', stage: '1 %', requestId: 'r-8', atMs: 1_700_000_003_000 }],
+  segmentsAfter: [{ segment: 'region=eu', weights: { v1: 100, v2: 0 } }],
+  factors: [
+    {
+      kind: 'upstream',
+      words: 'age is missing',
+      guardrail: 'missing',
+      scope: 'platform=ios',
+      feature: 'age',
+      share: 0.9,
+      logEvidence: 12.5,
+    },
+  ],
+  changes: [{ id: 'c-1', kind: 'feature', what: 'age pipeline 7', who: 'eve', model: '', atMs: 1_700_000_001_000 }],
+  body: '',
 }
 
 export const alert: Alert = {
@@ -171,11 +190,26 @@ export const request: OperatorRequest = {
   ifSequence: 7,
   expiresAtMs: 1_700_000_060_000,
   untilMs: 1_700_000_600_000,
+  subject: '5 %',
+  body: '{"passed":true}',
 }
 
 /** As records of version 1 are read. */
-const requestOf1: OperatorRequest = { ...request, knownBy: 'unstated', ifSequence: null, expiresAtMs: null, untilMs: null }
-const decisionOf1: Decision = { ...decision, requestId: null, phase: null, restraints: [] }
+const requestOf2: OperatorRequest = { ...request, subject: null, body: '' }
+const requestOf1: OperatorRequest = { ...requestOf2, knownBy: 'unstated', ifSequence: null, expiresAtMs: null, untilMs: null }
+const decisionOf2: Decision = {
+  ...decision,
+  control: '',
+  candidate: '',
+  stage: '',
+  artifact: '',
+  approvals: [],
+  segmentsAfter: [],
+  factors: [],
+  changes: [],
+  body: '',
+}
+const decisionOf1: Decision = { ...decisionOf2, requestId: null, phase: null, restraints: [] }
 
 export const claim: CheckpointRecord = { kind: 'claim', source: 'predictions/3', nonce: 'n-1', atMs: 1_700_000_000_000 }
 export const checkpoint: CheckpointRecord = {
@@ -232,6 +266,8 @@ const deliveryType = schemaType('deliveries')
 
 /** What earlier versions wrote. Nobody writes it any more: their golden bytes stay as they are, and must be read as these records. */
 export const earlier: readonly Omit<Sample, 'encode'>[] = [
+  { name: 'requests.2', schema: 'requests.2', record: requestOf2, decode: (bytes) => decodeRequest(bytes, 2) },
+  { name: 'decisions.2', schema: 'decisions.2', record: decisionOf2, decode: (bytes) => decodeDecision(bytes, 2) },
   { name: 'requests.1', schema: 'requests.1', record: requestOf1, decode: (bytes) => decodeRequest(bytes, 1) },
   { name: 'decisions.1', schema: 'decisions.1', record: decisionOf1, decode: (bytes) => decodeDecision(bytes, 1) },
 ]

@@ -189,7 +189,17 @@ export class Faults {
   async #ask(model: string, verb: 'hold' | 'resume', { number }: Fault): Promise<void> {
     const { cluster, topics } = this.#stage
     const said = { who: 'chaos', knownBy: 'unstated', reason: `chaos ${number} ${verb}`, atMs: Date.now() } as const
-    const record = requestRecord({ id: randomUUID(), model, verb, ...said, ifSequence: null, expiresAtMs: null, untilMs: null })
+    const record = requestRecord({
+      id: randomUUID(),
+      model,
+      verb,
+      ...said,
+      ifSequence: null,
+      expiresAtMs: null,
+      untilMs: null,
+      subject: null,
+      body: '',
+    })
     const partition = partitionOf(Buffer.from(model), JUDGE_PARTITIONS)
     for (let time = 0; time < 2; time++) await cluster.send(topics.requests, partition, [record])
   }

@@ -2,6 +2,7 @@
 import type { BlockCounts, Pane, PaneCell } from '../../../src/domain.ts'
 import { type Random, seededRandom } from '../../../src/kit/random.ts'
 import { ALL_SCOPE, type Block, type Guardrail, type ModelLayout, type Plan } from '../../../src/policy/layout.ts'
+import { type PlanChanges, rolloutOf } from '../world.ts'
 
 export const SLICE_MS = 5_000
 export const REGIONS = ['eu', 'us', 'asia', 'africa', 'india', 'japan', 'brazil', 'other']
@@ -12,7 +13,7 @@ export interface ModelOptions {
   readonly features?: number
   readonly regions?: number
   readonly guardrails?: readonly Partial<Guardrail>[]
-  readonly plan?: Partial<Plan>
+  readonly plan?: PlanChanges
   readonly hasUnits?: boolean
 }
 
@@ -118,7 +119,7 @@ function planOf(exposure: readonly Block[], regions: readonly string[], options:
     { kind: 'log-score', blocks: ['probability:late'], margin: 0.02, promotionMargin: 0.2 },
     { kind: 'score-drift', blocks: ['score'], action: 'hold', class: 'signal', promotes: false },
   ]
-  const plan: Partial<Plan> = {
+  const plan: PlanChanges = {
     mode: 'enforce',
     weights: 'flyball',
     ladder: [5, 25, 50, 100],
@@ -133,7 +134,8 @@ function planOf(exposure: readonly Block[], regions: readonly string[], options:
     coverageMin: 0.5,
     guardrails: (options.guardrails ?? all).map(guardrailOf),
   }
-  return { ...plan, ...options.plan } as Plan
+  const told = { ...plan, ...options.plan }
+  return { ...told, rollout: { ...rolloutOf(told), ...told.rollout } } as Plan
 }
 
 // ── requests and panes ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -146,7 +146,7 @@ export class SimWorld {
     const said = { who: 'ann', knownBy: 'osUser', reason: `reason ${this.#asked}`, atMs: this.scheduler.nowMs } as const
     // A freeze ends by itself, or the world would stand still.
     const untilMs = verb === 'freeze' ? this.scheduler.nowMs + this.scheduler.between(5000, 30_000) : null
-    const record = requestRecord({ id, model, verb, ...said, ifSequence: null, expiresAtMs: null, untilMs })
+    const record = requestRecord({ id, model, verb, ...said, ifSequence: null, expiresAtMs: null, untilMs, subject: null, body: '' })
     const partition = partitionOf(Buffer.from(model), this.plan.judgePartitions)
     this.cluster.count('operator-request')
     for (let copy = 0; copy < copies; copy++) {
