@@ -36,6 +36,8 @@ export interface StageOptions {
   readonly partitionPerVersion?: boolean
   /** Every prediction gets a label two seconds later. */
   readonly outcomes?: boolean
+  /** Number of the first request; those before were another life's. */
+  readonly firstRequest?: number
 }
 
 interface DueOutcome {
@@ -74,11 +76,12 @@ export class Stage {
   readonly served: Record<string, number> = {}
   readonly #options: StageOptions
   readonly #random: Random
-  #requests = 0
+  #requests: number
   #due: DueOutcome[] = []
 
   constructor(options: StageOptions) {
     this.#options = options
+    this.#requests = options.firstRequest ?? 0
     this.#random = seededRandom(options.seed)
     this.layout = parsePolicy(options.policy, 'stage.yaml').layout
     this.broker.create({ topic: 'predictions', partitions: options.partitions, config: {} })
