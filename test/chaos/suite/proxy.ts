@@ -22,6 +22,8 @@ export class BrokerProxy {
   #target = 0
   #losing: Losing | null = null
   #delayMs = 0
+  #holding: { readonly api: number; readonly held: () => void } | null = null
+  #heldBack: (() => void)[] = []
   readonly #server: net.Server
   readonly #sockets = new Set<net.Socket>()
 
@@ -47,6 +49,15 @@ export class BrokerProxy {
 
   lose(api: ApiName, count: number, cut: boolean): void {
     this.#losing = { api: API[api], left: count, cut }
+  }
+
+  /** The next REQUEST of this kind waits here until `release`; the broker has not seen it. */
+  hold(api: ApiName, held: () => void): void {
+    this.#holding = { api: API[api], held }
+  }
+
+  release(): void {
+    for (const send of this.#heldBack.splice(0)) send()
   }
 
   delay(ms: number): void {
@@ -95,7 +106,7 @@ export class BrokerProxy {
     const awaited = new Map<number, number>()
     const requests = new Frames((frame) => {
       awaited.set(frame.readInt32BE(8), frame.readInt16BE(4))
-      broker.write(frame)
+      if (!this.#isHeld(frame, () => broker.write(frame))) broker.write(frame)
     })
     const answers = new Answers(client)
     const responses = new Frames((frame) => {
@@ -108,6 +119,15 @@ export class BrokerProxy {
     })
     client.on('data', (chunk: Buffer) => requests.take(chunk))
     broker.on('data', (chunk: Buffer) => responses.take(chunk))
+  }
+
+  #isHeld(frame: Buffer, send: () => void): boolean {
+    const holding = this.#holding
+    if (holding === null || holding.api !== frame.readInt16BE(4)) return false
+    this.#holding = null
+    this.#heldBack.push(send)
+    holding.held()
+    return true
   }
 
   #fate(api: number | undefined): 'pass' | 'lose' | 'cut' {
