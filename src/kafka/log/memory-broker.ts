@@ -2,8 +2,8 @@
  * A log in memory behind the same contract as a real broker: partitions, offsets, transactions with fencing and markers,
  * consumer groups, read_committed. For simulation, and for machines without a broker.
  *
- * Not real here: durability, replication, retention by time, compaction, several brokers, the network, time-outs of sessions and
- * transactions. Everything else follows Kafka: markers take an offset, open transactions hold readers back, a newer owner of a
+ * Not real here: durability, replication, retention and compaction by themselves (whoever wants them asks), several brokers, the network,
+ * time-outs of sessions and transactions. Everything else follows Kafka: markers take an offset, open transactions hold readers back, a newer owner of a
  * transactional id fences the older one.
  */
 import type { OutgoingRecord } from '../../domain.ts'
@@ -30,11 +30,14 @@ export interface StoredRecord {
 }
 
 export class MemoryPartition {
+  /** By offset; where compaction has been, offsets are missing. */
   readonly records: StoredRecord[] = []
   start = 0
+  /** The end when records were last removed: the last of them may have been among those. */
+  #endThen = 0
 
   get end(): number {
-    return this.start + this.records.length
+    return Math.max(this.#endThen, (this.records.at(-1)?.offset ?? -1) + 1)
   }
 
   /** First offset that readers may not see yet. */
@@ -69,9 +72,34 @@ export class MemoryPartition {
 
   /** Removes everything below an offset, as retention does. */
   truncate(before: number): void {
-    const count = Math.min(Math.max(0, before - this.start), this.records.length)
-    this.records.splice(0, count)
-    this.start += count
+    this.#endThen = this.end
+    this.start = Math.min(Math.max(before, this.start), this.#endThen)
+    this.records.splice(0, this.#indexOf(this.start))
+  }
+
+  /** Removes records anywhere, as compaction does: what stays keeps its offset, and nothing is left in the place of what goes. */
+  compact(isGone: (record: StoredRecord) => boolean): void {
+    this.#endThen = this.end
+    let kept = 0
+    for (const record of this.records) if (!isGone(record)) this.records[kept++] = record
+    this.records.length = kept
+  }
+
+  /** Records in [from, to) that a reader may see. */
+  visible(from: number, to: number): StoredRecord[] {
+    const found = this.records.slice(this.#indexOf(from), this.#indexOf(to))
+    return found.filter((record) => !record.marker && record.transaction?.state !== 'aborted')
+  }
+
+  /** Place of the first record at or behind an offset. */
+  #indexOf(offset: number): number {
+    let [low, high] = [0, this.records.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.records[middle]!.offset < offset) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 }
 

@@ -3,7 +3,7 @@ import type { LogRecord, RecordBatch } from '../../domain.ts'
 import { FlyballError } from '../../kit/errors.ts'
 import type { Reader, Source } from '../contract.ts'
 import { OffsetGone } from '../failures.ts'
-import type { MemoryBroker, MemoryPartition, StoredRecord } from './memory-broker.ts'
+import type { MemoryBroker, MemoryPartition } from './memory-broker.ts'
 
 const ROWS_PER_BATCH = 2048
 const LOOK_AGAIN_MS = 20
@@ -104,7 +104,7 @@ export class MemoryReader implements Reader {
       const log = this.#broker.partition(topic, partition)
       checkRange(log, topic, partition, next)
       const stable = Math.min(log.lastStable, to)
-      for (const record of visible(log, next, stable)) if (ends(record)) return record.offset + 1
+      for (const record of log.visible(next, stable)) if (ends(record)) return record.offset + 1
       if (stable > next) next = stable
       else if (clock.monotonicMs() > untilMs) throw new Error(`${topic}/${partition}: the end of the range was not met, at offset ${next}`)
       else await this.#change(LOOK_AGAIN_MS)
@@ -123,11 +123,6 @@ const always = () => true
 
 function checkRange(log: MemoryPartition, topic: string, partition: number, next: number): void {
   if (next < log.start || next > log.end) throw new OffsetGone(topic, partition, next, log.start, log.lastStable)
-}
-
-/** Records in [from, to) that a reader may see. */
-function visible(log: MemoryPartition, from: number, to: number): readonly StoredRecord[] {
-  return log.records.slice(from - log.start, to - log.start).filter((record) => !record.marker && record.transaction?.state !== 'aborted')
 }
 
 class MemorySource implements Source {
@@ -186,7 +181,7 @@ class MemorySource implements Source {
     if (log === undefined || this.#closed || this.#failed || this.next < log.start) return null
     const until = Math.min(log.lastStable, this.next + ROWS_PER_BATCH)
     if (until <= this.next) return null
-    const rows = visible(log, this.next, until)
+    const rows = log.visible(this.next, until)
     this.next = until
     this.#told = this.caughtUp
     return rows.length === 0 ? this.take() : toBatch(this.topic, this.partition, rows)

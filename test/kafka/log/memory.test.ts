@@ -103,3 +103,40 @@ test('a large backlog comes in several batches, and aborted stretches between th
   assert.deepEqual([rows, source.next, source.caughtUp], [6000, 9001, true])
   assert.ok(batches > 2)
 })
+
+test('compaction takes records from anywhere: what stays keeps its offset, readers pass the gaps, and writing and retention go on as before', async () => {
+  const broker = new MemoryBroker(systemClock)
+  const log = await topicOn(broker)
+  const writer = await log.writer()
+  await writer.send('t', 0, ['a', 'b', 'c', 'd', 'e', 'f'].flatMap(one))
+  const partition = broker.partition('t', 0)
+  partition.compact(({ offset }) => offset === 0 || offset === 2 || offset >= 4)
+  assert.deepEqual([partition.start, partition.end, partition.records.length], [0, 6, 2])
+  await writer.send('t', 0, one('g'))
+  const read = async (from: number, to: number) => {
+    const found: [number, string][] = []
+    await log.reader().readRange('t', 0, from, to, ({ offset, value }) => found.push([offset, String(value)]))
+    return found
+  }
+  assert.deepEqual(await read(0, 7), [
+    [1, 'b'],
+    [3, 'd'],
+    [6, 'g'],
+  ])
+  assert.deepEqual(await read(2, 6), [[3, 'd']])
+  assert.deepEqual(await read(4, 6), [])
+  broker.truncate('t', 0, 3)
+  assert.deepEqual(
+    [partition.start, partition.end, await read(3, 7)],
+    [
+      3,
+      7,
+      [
+        [3, 'd'],
+        [6, 'g'],
+      ],
+    ],
+  )
+  broker.truncate('t', 0, 99)
+  assert.deepEqual([partition.start, partition.end, partition.records.length], [7, 7, 0])
+})

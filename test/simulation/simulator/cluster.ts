@@ -34,6 +34,8 @@ export class Cluster {
   /** Longest way of a request or an answer: as a rule, and now. */
   usualLatencyMs = 3
   latencyMs = 3
+  /** Readers and sources that nobody has closed yet. */
+  opened = 0
   readonly #unavailableUntilMs = new Map<string, number>()
   readonly #groups = new Map<string, SimGroup>()
   readonly #openTransactions = new Map<string, { fence: () => void }>()

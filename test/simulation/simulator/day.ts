@@ -1,51 +1,52 @@
 /**
  * A day in the life of one daemon, time-accelerated: traffic, labels, gateways, rollouts begun and taken back every hour, retention and
- * compaction at work, and the memory of the process after each hour, with everything collected that can be.
+ * compaction at work, and what is alive in the process every twenty minutes.
  */
 import type { MemoryPartition, StoredRecord } from '../../../src/kafka/log/memory-broker.ts'
+import { createMetrics } from '../../../src/telemetry/metrics.ts'
+import { type Alive, alive } from './alive.ts'
 import { drawPlan } from './plan.ts'
-import { NO_PLANT } from './plants.ts'
+import type { Plant } from './plants.ts'
 import { Scheduler, withVirtualTimers } from './scheduler.ts'
 import { SimWorld } from './world.ts'
 
-export interface Hour {
-  readonly hour: number
-  /** Without the slots in which the simulated broker keeps its records, holes included. */
-  readonly heapBytes: number
-  /** Outside the heap: buffers. */
-  readonly externalBytes: number
-  /** What the simulated broker holds: it is no part of the daemon. */
+/** What is alive after so many minutes. */
+export interface Sample extends Alive {
+  readonly minute: number
+  /** Timers that wait, but those of the traffic; readers and sources that are open; what the process holds open. */
+  readonly handles: number
+  /** Part of the above that is no part of the daemon: what the simulated broker holds. Flat too, since it deletes as brokers do. */
   readonly brokerBytes: number
   readonly decisions: number
-}
-
-export interface Slope {
-  readonly bytesPerHour: number
-  readonly standardError: number
 }
 
 const BEGIN_MS = 1_760_000_000_000
 const MINUTE_MS = 60_000
 const RETENTION_MS = 5 * MINUTE_MS
+export const SAMPLES_PER_HOUR = 3
 
-export async function simulateDay(seed: number, hours: number, each: (hour: Hour) => void): Promise<void> {
-  const { gc } = globalThis
-  if (gc === undefined) throw new Error('start node with --expose-gc')
+export async function simulateDay(seed: number, hours: number, plant: Plant, each: (sample: Sample) => void): Promise<void> {
   const scheduler = new Scheduler(BEGIN_MS, seed)
   await withVirtualTimers(scheduler, async () => {
-    const world = new SimWorld(scheduler, NO_PLANT, { ...drawPlan(scheduler, 2), daemons: 1, gateways: 2, perSecond: 16 })
+    const world = new SimWorld(scheduler, plant, { ...drawPlan(scheduler, 2), daemons: 1, gateways: 2, perSecond: 16 })
     world.traffic.keeps = false
     world.keeps = false
+    const metrics = createMetrics()
+    world.watch = metrics.observe
     world.start()
-    for (let hour = 1; hour <= hours; hour++) {
-      for (let minute = 0; minute < 60; minute++) await passMinute(world, minute)
-      await gc()
-      const { heapUsed, external } = process.memoryUsage()
-      const decisions = world.cluster.broker.topics.get(world.topics.decisions)!.reduce((sum, { end }) => sum + end, 0)
-      each({ hour, heapBytes: heapUsed - slotBytes(world), externalBytes: external, brokerBytes: sizeOf(world), decisions })
+    for (let minute = 1; minute <= hours * 60; minute++) {
+      await passMinute(world, (minute - 1) % 60)
+      if (minute % (60 / SAMPLES_PER_HOUR) === 0) each({ minute, ...(await alive()), ...countsOf(world) })
     }
     await world.stopDaemons()
   })
+}
+
+function countsOf(world: SimWorld): Omit<Sample, keyof Alive | 'minute'> {
+  const { scheduler, cluster, topics, traffic } = world
+  const handles = scheduler.waiting - traffic.onTheWay + cluster.opened + process.getActiveResourcesInfo().length
+  const decisions = cluster.broker.topics.get(topics.decisions)!.reduce((sum, { end }) => sum + end, 0)
+  return { handles, brokerBytes: sizeOf(world), decisions }
 }
 
 async function passMinute(world: SimWorld, minute: number): Promise<void> {
@@ -63,39 +64,29 @@ async function passMinute(world: SimWorld, minute: number): Promise<void> {
 /** What a broker does in the background. */
 function keepHouse({ cluster, topics, scheduler }: SimWorld): void {
   const compacted = new Set([topics.state, topics.control, topics.checkpoints])
+  const limitMs = scheduler.nowMs - RETENTION_MS
   for (const [topic, partitions] of cluster.broker.topics) {
     for (const [index, partition] of partitions.entries()) {
       if (compacted.has(topic)) compact(partition)
-      const limitMs = scheduler.nowMs - RETENTION_MS
-      const isGone = (record: StoredRecord) => (compacted.has(topic) ? record.marker : record.timestampMs < limitMs)
-      const kept = partition.records.findIndex((record) => !isGone(record))
-      if (kept > 0 && partition.lastStable === partition.end) cluster.broker.truncate(topic, index, partition.start + kept)
+      else if (partition.lastStable === partition.end) {
+        const kept = partition.records.find((record) => record.timestampMs >= limitMs)
+        cluster.broker.truncate(topic, index, kept?.offset ?? partition.end)
+      }
     }
   }
 }
-
-/** Where a record was, and the same for all: the broker's own holes must not look like the daemon's memory. */
-const HOLE: StoredRecord = { offset: -1, timestampMs: 0, key: null, value: null, headers: [], transaction: null, marker: true }
 
 /** Of each key only the newest record stays. */
 function compact(partition: MemoryPartition): void {
-  const seen = new Set<string>()
-  for (let at = partition.records.length - 1; at >= 0; at--) {
-    const record = partition.records[at]!
-    if (record.transaction?.state === 'open') continue
-    if (record.marker) {
-      partition.records[at] = HOLE
-      continue
-    }
-    const key = record.key?.toString() ?? ''
-    const isOld = seen.has(key) || record.transaction?.state === 'aborted' || record.value === null
-    seen.add(key)
-    if (isOld) partition.records[at] = HOLE
+  const newest = new Map<string, number>()
+  const keyOf = ({ key }: StoredRecord): string => key?.toString() ?? ''
+  const isSettled = ({ transaction }: StoredRecord): boolean => transaction?.state !== 'open'
+  for (const record of partition.records) {
+    if (!record.marker && isSettled(record) && record.transaction?.state !== 'aborted') newest.set(keyOf(record), record.offset)
   }
-}
-
-function slotBytes({ cluster }: SimWorld): number {
-  return [...cluster.broker.topics.values()].flat().reduce((sum, { records }) => sum + 8 * records.length, 0)
+  partition.compact(
+    (record) => isSettled(record) && (record.marker || record.value === null || newest.get(keyOf(record)) !== record.offset),
+  )
 }
 
 function sizeOf({ cluster }: SimWorld): number {
@@ -104,15 +95,4 @@ function sizeOf({ cluster }: SimWorld): number {
     for (const { records } of partitions) for (const { key, value } of records) bytes += 200 + (key?.length ?? 0) + (value?.length ?? 0)
   }
   return bytes
-}
-
-/** Least squares of bytes over hours. */
-export function slopeOf(hours: readonly { readonly hour: number; readonly bytes: number }[]): Slope {
-  const count = hours.length
-  const middle = hours.reduce((sum, { hour }) => sum + hour, 0) / count
-  const mean = hours.reduce((sum, { bytes }) => sum + bytes, 0) / count
-  const spread = hours.reduce((sum, { hour }) => sum + (hour - middle) ** 2, 0)
-  const bytesPerHour = hours.reduce((sum, { hour, bytes }) => sum + (hour - middle) * (bytes - mean), 0) / spread
-  const rest = hours.reduce((sum, { hour, bytes }) => sum + (bytes - mean - bytesPerHour * (hour - middle)) ** 2, 0)
-  return { bytesPerHour, standardError: Math.sqrt(rest / (count - 2) / spread) }
 }

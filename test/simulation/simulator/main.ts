@@ -1,18 +1,21 @@
 /**
  * npm run simulate -- --runs N --seed S [--plant NAME] [--verbose]
- * npm run simulate -- --day [--hours 24] [--seed S]
+ * npm run simulate -- --day [--hours 24] [--seed S] [--plant NAME]
  *
  * N worlds, the first from seed S, the next from S + 1, … Each failure is told with its seed: `--runs 1 --seed THAT` repeats it.
- * A day: one daemon's memory after each hour of simulated traffic, and the slope of it.
+ * A day: one daemon's memory over so many hours of simulated traffic. It ends with 0 when nothing grows, with 1 when something does or
+ * the noise is too large to tell.
  */
 import { spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { mutatedCopy } from '../../../scripts/lib/mutants.ts'
-import { type Hour, simulateDay, slopeOf } from './day.ts'
-import { NO_PLANT, PLANTS, type Plant, SOURCE_PLANTS } from './plants.ts'
+import { type Sample, simulateDay } from './day.ts'
+import { hourLine, judgeDay, partLine } from './day-report.ts'
+import { DAY_PLANTS, NO_PLANT, PLANTS, type Plant, SOURCE_PLANTS } from './plants.ts'
 import { simulate } from './run.ts'
+import { METHOD } from './trend.ts'
 
 const { values } = parseArgs({
   options: {
@@ -25,16 +28,21 @@ const { values } = parseArgs({
   },
 })
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
+/** Fewer say nothing. */
+const HOURS_MIN = 4
 const seed = Number(values.seed)
 const named = values.plant ?? ''
-const source = SOURCE_PLANTS[named]
-const plant = values.plant === undefined || source !== undefined ? NO_PLANT : PLANTS[named]
-if (plant === undefined || !(Number(values.runs) > 0) || !Number.isInteger(seed)) {
+const source = values.day ? undefined : SOURCE_PLANTS[named]
+const plants = values.day ? DAY_PLANTS : PLANTS
+const plant = values.plant === undefined || source !== undefined ? NO_PLANT : plants[named]
+const hours = Number(values.hours)
+if (plant === undefined || !(Number(values.runs) > 0) || !Number.isInteger(seed) || !(Number.isInteger(hours) && hours >= HOURS_MIN)) {
   process.stderr.write(`simulate --runs N --seed S [--plant ${[...Object.keys(PLANTS), ...Object.keys(SOURCE_PLANTS)].join(' | ')}]\n`)
+  process.stderr.write(`simulate --day [--hours N, from ${HOURS_MIN} on] [--seed S] [--plant ${Object.keys(DAY_PLANTS).join(' | ')}]\n`)
   process.exit(2)
 }
 if (source !== undefined) inCopy(source)
-else if (values.day) await day(Number(values.hours))
+else if (values.day) await day(hours, plant)
 else await many(Number(values.runs), plant)
 
 /** The same runs in a copy of the repository that has the bug. */
@@ -69,29 +77,14 @@ async function many(runs: number, planted: Plant): Promise<void> {
   print(JSON.stringify({ bench: 'simulator', runs, seed, failures, faults: sorted, ...rates }))
 }
 
-async function day(hours: number): Promise<void> {
-  const all: Hour[] = []
-  const mib = (bytes: number): number => Math.round((bytes / 2 ** 20) * 100) / 100
-  await simulateDay(seed, hours, (hour) => {
-    all.push(hour)
-    const { heapBytes, externalBytes, brokerBytes, decisions } = hour
-    print(
-      `hour ${hour.hour}: heap ${mib(heapBytes)} MiB, buffers ${mib(externalBytes)} MiB, simulated broker ${mib(brokerBytes)} MiB, ${decisions} decisions`,
-    )
+async function day(length: number, planted: Plant): Promise<void> {
+  const samples: Sample[] = []
+  await simulateDay(seed, length, planted, (sample) => {
+    samples.push(sample)
+    if (sample.minute % 60 === 0) print(hourLine(sample))
   })
-  // The first hours warm up: code is compiled, tables reach their size.
-  const settled = all.slice(Math.min(3, Math.floor(all.length / 4)))
-  const slope = (of: (hour: Hour) => number) => {
-    const { bytesPerHour, standardError } = slopeOf(settled.map((hour) => ({ hour: hour.hour, bytes: of(hour) })))
-    return { kibPerHour: Math.round(bytesPerHour / 102.4) / 10, standardError: Math.round(standardError / 102.4) / 10 }
-  }
-  print(
-    JSON.stringify({
-      bench: 'simulator-day',
-      hours,
-      seed,
-      heap: slope((hour) => hour.heapBytes),
-      buffers: slope((hour) => hour.externalBytes),
-    }),
-  )
+  const { warmUpHours, parts, verdict } = judgeDay(samples)
+  for (const part of parts) print(partLine(part))
+  print(JSON.stringify({ bench: 'simulator-day', hours: length, seed, plant: named, warmUpHours, method: METHOD, parts, verdict }))
+  if (verdict !== 'flat') process.exitCode = 1
 }

@@ -2,7 +2,7 @@
 
 import type { Mutant } from '../../../scripts/lib/mutants.ts'
 import type { LogRecord, RecordBatch } from '../../../src/domain.ts'
-import type { EventLog, Reader, Source, Transactor } from '../../../src/kafka/contract.ts'
+import type { EventLog, Reader, Source, Transactor, Writer } from '../../../src/kafka/contract.ts'
 import { toBatch } from '../../../src/kafka/log/memory-reader.ts'
 import { recordsOf } from '../../../src/kafka/log-record.ts'
 import type { TopicNames } from '../../../src/kit/topics.ts'
@@ -72,6 +72,28 @@ export const SOURCE_PLANTS: Readonly<Record<string, SourcePlant>> = {
   },
 }
 
+/** Bugs that only a day shows: a daemon keeps a little of everything that passes, for ever. */
+export const DAY_PLANTS: Readonly<Record<string, Plant>> = {
+  'keeps-decisions': {
+    breaks: 'of each decision 1,000 bytes are remembered',
+    caughtBy: ['program'],
+    seed: 7,
+    log: (log, { decisions }) => withWritten(log, remembering(decisions, 1000)),
+  },
+  'keeps-panes': {
+    breaks: 'of each write of panes 50 bytes are remembered',
+    caughtBy: ['program'],
+    seed: 7,
+    log: (log, { panes }) => withWritten(log, remembering(panes, 50)),
+  },
+  'keeps-readers': {
+    breaks: 'with every twentieth write of panes a reader is opened that nobody closes',
+    caughtBy: ['handles'],
+    seed: 7,
+    log: (log, { panes }) => withWritten(log, forgetting(log, panes)),
+  },
+}
+
 interface SourcePlant extends Mutant {
   readonly caughtBy: readonly string[]
   readonly seed: number
@@ -129,6 +151,41 @@ function bound(reader: Reader): Reader {
 
 function withReaders(log: EventLog, change: (reader: Reader) => Reader): EventLog {
   return { ...log, reader: (options) => change(log.reader(options)) }
+}
+
+type Seen = (topic: string) => void
+
+/** Sees every write, of a transaction or none. */
+function withWritten(log: EventLog, seen: Seen): EventLog {
+  const watched = <To extends Pick<Writer, 'send'>>(to: To): To => {
+    const send: Writer['send'] = (topic, partition, records) => {
+      seen(topic)
+      return to.send(topic, partition, records)
+    }
+    return { ...to, send }
+  }
+  return {
+    ...log,
+    writer: async () => watched(await log.writer()),
+    transactor: async (id) => {
+      const transactor = await log.transactor(id)
+      return { begin: async () => watched(await transactor.begin()), close: () => transactor.close() }
+    },
+  }
+}
+
+function remembering(topic: string, bytes: number): Seen {
+  const kept: string[] = []
+  return (to) => {
+    if (to === topic) kept.push(Buffer.alloc(bytes, String(kept.length)).toString('latin1'))
+  }
+}
+
+function forgetting(log: EventLog, topic: string): Seen {
+  let writes = 0
+  return (to) => {
+    if (to === topic && ++writes % 20 === 0) log.reader()
+  }
 }
 
 type RecordChange = (record: LogRecord) => LogRecord

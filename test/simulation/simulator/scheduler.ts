@@ -24,6 +24,11 @@ export class Scheduler {
     this.random = seededRandom(seed)
   }
 
+  /** Events that are still to come. */
+  get waiting(): number {
+    return this.#heap.reduce((count, { over }) => count + (over ? 0 : 1), 0)
+  }
+
   /** Whole milliseconds in [low, high]. */
   between(low: number, high: number): number {
     return low + Math.floor(this.random() * (high - low + 1))

@@ -2,7 +2,7 @@
 import type { LogRecord, OutgoingRecord, RecordBatch } from '../../../src/domain.ts'
 import type { EventLog, LogAdmin, Reader, Source, Transaction, Transactor, Writer } from '../../../src/kafka/contract.ts'
 import { OffsetGone } from '../../../src/kafka/failures.ts'
-import type { MemoryPartition, OpenTransaction, StoredRecord } from '../../../src/kafka/log/memory-broker.ts'
+import type { MemoryPartition, OpenTransaction } from '../../../src/kafka/log/memory-broker.ts'
 import { toBatch } from '../../../src/kafka/log/memory-reader.ts'
 import { FlyballError } from '../../../src/kit/errors.ts'
 import type { Cluster } from './cluster.ts'
@@ -154,6 +154,7 @@ class SimReader implements Reader {
   constructor(cluster: Cluster, process: SimProcess) {
     this.#cluster = cluster
     this.#process = process
+    cluster.opened++
   }
 
   open(topic: string, partition: number, from: number): Source {
@@ -259,7 +260,7 @@ class SimReader implements Reader {
         const log = this.#cluster.log(topic, partition)
         checkRange(log, topic, partition, at)
         const until = Math.min(log.lastStable, to)
-        return { stable: until, rows: visible(log, at, until) }
+        return { stable: until, rows: log.visible(at, until) }
       })
       for (const record of rows) if (ends(record)) return record.offset + 1
       if (stable > next) next = stable
@@ -271,6 +272,7 @@ class SimReader implements Reader {
   }
 
   async close(): Promise<void> {
+    if (!this.#closed) this.#cluster.opened--
     this.#closed = true
     for (const source of this.#sources) source.close()
     this.#wake?.()
@@ -279,10 +281,6 @@ class SimReader implements Reader {
 
 function checkRange(log: MemoryPartition, topic: string, partition: number, next: number): void {
   if (next < log.start || next > log.end) throw new OffsetGone(topic, partition, next, log.start, log.lastStable)
-}
-
-function visible(log: MemoryPartition, from: number, to: number): StoredRecord[] {
-  return log.records.slice(from - log.start, to - log.start).filter((record) => !record.marker && record.transaction?.state !== 'aborted')
 }
 
 /** Of one partition, as of a moment. */
@@ -312,6 +310,7 @@ class SimSource implements Source {
     this.partition = partition
     this.next = from
     this.#forget = forget
+    cluster.opened++
   }
 
   get caughtUp(): boolean {
@@ -345,7 +344,7 @@ class SimSource implements Source {
       const until = Math.min(this.end, this.next + ROWS_PER_BATCH)
       // What was deleted since the answer had been fetched with it: it is skipped here, and the next answer says so.
       if (until <= this.next || this.next < log.start) return null
-      const rows = visible(log, this.next, until)
+      const rows = log.visible(this.next, until)
       this.next = until
       this.#told = false
       if (rows.length > 0) return toBatch(this.topic, this.partition, rows)
@@ -353,6 +352,7 @@ class SimSource implements Source {
   }
 
   close(): void {
+    if (!this.#closed) this.#cluster.opened--
     this.#closed = true
     this.#forget()
   }

@@ -17,6 +17,8 @@ export class Traffic {
   readonly #route: (model: string, unit: string) => string | null
   #requests = 0
   running = true
+  /** Outcomes that are not yet written. */
+  onTheWay = 0
   /** Whether `records` grows. */
   keeps = true
 
@@ -65,7 +67,9 @@ export class Traffic {
   }
 
   #outcome(id: string, partition: number, label: number, delayMs: number): void {
+    this.onTheWay++
     this.#scheduler.after(delayMs, () => {
+      this.onTheWay--
       const text = JSON.stringify({ id, time: this.#scheduler.nowMs, label })
       this.#append('outcomes', partition, id, this.#scheduler.chance(0.005) ? text.slice(1) : text)
     })

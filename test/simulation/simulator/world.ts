@@ -43,6 +43,8 @@ export class SimWorld {
   readonly ends: { readonly code: string; readonly message: string }[] = []
   /** Whether events are kept for whoever looks at the end. */
   keeps = true
+  /** Sees every event of every daemon. */
+  watch: (event: FlyballEvent) => void = () => undefined
   /** When the last daemon was told to stop. */
   judgedUntilMs = Number.POSITIVE_INFINITY
   readonly #plant: Plant
@@ -79,6 +81,7 @@ export class SimWorld {
     const log = this.#plant.log?.(plain, this.topics) ?? plain
     const options = { prefix: PREFIX, judgePartitions: this.plan.judgePartitions, clock: process.clock, version: 'simulated' }
     const emit = (event: FlyballEvent): void => {
+      this.watch(event)
       if (this.keeps && !process.dead && isKept(event)) this.events.push({ daemon: process.name, atMs: this.scheduler.nowMs, event })
     }
     const layout: Layout = this.#plant.layout?.(this.plan.layout) ?? this.plan.layout
