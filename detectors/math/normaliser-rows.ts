@@ -75,7 +75,8 @@ export class NormaliserRows {
     const { length } = this.tilts
     const at = isRemembered ? length * events : 0
     if (isRemembered && this.#known[events] === this.#turn) return at
-    for (let tilt = 0; tilt < length; tilt++) this.logs[at + tilt] = this.#logNormaliser(tilt, events)
+    if (this.#hasTables) this.#readTables(at, events)
+    else for (let tilt = 0; tilt < length; tilt++) this.logs[at + tilt] = this.#sum(tilt, events)
     if (isRemembered) this.#known[events] = this.#turn
     return at
   }
@@ -143,14 +144,21 @@ export class NormaliserRows {
     }
   }
 
-  #logNormaliser(tilt: number, events: number): number {
-    if (!this.#hasTables) return hypergeometricLogNormaliser(this.tilts[tilt]!, this.candidate, this.control, events)
-    if (events <= this.#reach[tilt]!) return this.#tableLog(tilt, events)
-    const opposite = tilt < this.#steps ? tilt + this.#steps : tilt - this.#steps
-    return this.candidate * this.tilts[tilt]! + this.#tableLog(opposite, this.candidate + this.control - events)
+  #sum(tilt: number, events: number): number {
+    return hypergeometricLogNormaliser(this.tilts[tilt]!, this.candidate, this.control, events)
   }
 
-  #tableLog(tilt: number, events: number): number {
-    return this.#anchors[tilt * this.#anchorStride + (events >> ANCHOR_BITS)]! + Math.log(this.#products[tilt * this.#stride + events]!)
+  /** ln H of every tilt: off its own column as far as that reaches, else off that of its negative. */
+  #readTables(at: number, events: number): void {
+    const { logs, tilts, candidate } = this
+    const [anchors, products, steps, stride, anchorStride] = [this.#anchors, this.#products, this.#steps, this.#stride, this.#anchorStride]
+    const others = candidate + this.control - events
+    for (let tilt = 0; tilt < tilts.length; tilt++) {
+      const isWithin = events <= this.#reach[tilt]!
+      const column = isWithin ? tilt : tilt < steps ? tilt + steps : tilt - steps
+      const place = isWithin ? events : others
+      const log = anchors[column * anchorStride + (place >> ANCHOR_BITS)]! + Math.log(products[column * stride + place]!)
+      logs[at + tilt] = isWithin ? log : candidate * tilts[tilt]! + log
+    }
   }
 }

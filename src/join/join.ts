@@ -178,16 +178,23 @@ export class Join {
     const duplicates = this.addRows(batch, from, to, clockMs, run)
     if (this.hasUnits) this.markFirst(batch, from, to)
     pending.fill(batch, this.first, added)
-    if (this.early.size > 0) for (let k = 0; k < added.count; k++) this.meetEarly(added.places[k]!)
+    if (this.early.size > 0) this.meetAllEarly(batch, from, to)
     return duplicates
   }
 
   private addRows(batch: PredictionBatch, from: number, to: number, clockMs: Float64Array, run: PendingRun): number {
     const { pending, added } = this
+    const { ring } = pending
+    const { maxEarlyMs } = this.layout
     const { id1, id2, offset } = batch
+    const isFirstReading = this.known.size === 0
     let duplicates = 0
     for (let row = from; row < to; row++) {
-      const fitsFromMs = this.fitsFrom(id1[row]!, id2[row]!, offset[row]!, clockMs[row]!)
+      let fitsFromMs = Math.max(0, clockMs[row]! - maxEarlyMs)
+      // An id that is not here, as nearly all are: nothing stands in its way.
+      if (!isFirstReading || ring.seek(id1[row]!, id2[row]!, ring.start(id1[row]!)) >= 0) {
+        fitsFromMs = this.fitsFrom(id1[row]!, id2[row]!, offset[row]!, clockMs[row]!)
+      }
       if (fitsFromMs < 0) {
         this.status[row] = 1
         duplicates++
@@ -216,7 +223,6 @@ export class Join {
     const { ring } = pending
     let fitsFromMs = Math.max(0, clockMs - this.layout.maxEarlyMs)
     let position = ring.seek(id1, id2, ring.start(id1))
-    if (position < 0 && this.known.size === 0) return fitsFromMs
     for (; position >= 0; position = ring.seek(id1, id2, ring.after(position))) {
       const place = ring.placeAt(position)
       const earlierUntilMs = pending.fitsUntilMs(place)
@@ -268,6 +274,18 @@ export class Join {
     } else {
       const contradicts = held !== label && held !== NO_LABEL && label !== NO_LABEL
       this.onOutcome(contradicts ? 'contradicting-outcome' : 'duplicate-outcome', offset, clockMs, pending.offset(place))
+    }
+  }
+
+  /** Of the predictions just added, those whose outcome was here before them. Most have none: a look at the table says so. */
+  private meetAllEarly({ id1, id2 }: PredictionBatch, from: number, to: number): void {
+    const { added, early } = this
+    const { ring } = early
+    ring.touch(id1, from, to)
+    for (let k = 0; k < added.count; k++) {
+      const row = added.rows[k]!
+      const lane = id1[row]!
+      if (ring.seek(lane, id2[row]!, ring.start(lane)) >= 0) this.meetEarly(added.places[k]!)
     }
   }
 

@@ -8,17 +8,18 @@ const MAX_RECORDS = 500
 const MAX_BYTES = 900_000
 const RECORD_OVERHEAD_BYTES = 32
 
-export function* pieces(partition: number, records: readonly OutgoingRecord[]): Generator<Message[]> {
-  let piece: Message[] = []
+/** Runs of records that may leave together. */
+function* pieces<Entry extends { readonly record: OutgoingRecord }>(entries: Iterable<Entry>): Generator<Entry[]> {
+  let piece: Entry[] = []
   let pieceBytes = 0
-  for (const record of records) {
-    const recordBytes = sizeOf(record)
+  for (const entry of entries) {
+    const recordBytes = sizeOf(entry.record)
     if (piece.length === MAX_RECORDS || (piece.length > 0 && pieceBytes + recordBytes > MAX_BYTES)) {
       yield piece
       piece = []
       pieceBytes = 0
     }
-    piece.push(messageOf(record, partition))
+    piece.push(entry)
     pieceBytes += recordBytes
   }
   if (piece.length > 0) yield piece
@@ -49,11 +50,45 @@ export async function sendPieces(
 ): Promise<{ readonly baseOffset: number }> {
   if (records.length === 0) throw new Error('nothing to send')
   let baseOffset: number | null = null
-  for (const messages of pieces(partition, records)) {
-    const [answer] = await send(messages)
+  for (const piece of pieces(records.map((record) => ({ record })))) {
+    const [answer] = await send(piece.map(({ record }) => messageOf(record, partition)))
     baseOffset ??= Number(answer?.baseOffset ?? -1)
   }
   return { baseOffset: baseOffset ?? -1 }
+}
+
+/** Records of one call, to go to one partition, and who waits for them. */
+export interface Sending {
+  readonly partition: number
+  readonly records: readonly OutgoingRecord[]
+  resolve(written: { readonly baseOffset: number }): void
+  reject(error: unknown): void
+}
+
+/** One request for records of several calls, each partition's in the order of the calls. */
+export interface SendRequest {
+  readonly messages: Message[]
+  /** Tells the calls whose last record this was where their first one lies. */
+  acknowledged(answers: readonly RecordMetadata[]): void
+}
+
+export function* requestsOf(sendings: readonly Sending[]): Generator<SendRequest> {
+  const baseOffsets = new Map<Sending, number>()
+  const all = sendings.flatMap((sending) => sending.records.map((record, index) => ({ sending, record, index })))
+  for (const piece of pieces(all)) {
+    yield {
+      messages: piece.map(({ sending, record }) => messageOf(record, sending.partition)),
+      acknowledged: (answers) => {
+        const nextOf = new Map(answers.map(({ partition, baseOffset }) => [partition, Number(baseOffset ?? -1)]))
+        for (const { sending, index } of piece) {
+          const offset = nextOf.get(sending.partition) ?? -1
+          if (offset >= 0) nextOf.set(sending.partition, offset + 1)
+          if (index === 0) baseOffsets.set(sending, offset)
+          if (index === sending.records.length - 1) sending.resolve({ baseOffset: baseOffsets.get(sending) ?? -1 })
+        }
+      },
+    }
+  }
 }
 
 /** Every record of ours names its partition. */

@@ -1,11 +1,16 @@
-/** Plain producer: acks=all, explicit partitions, every send under a deadline. A send that threw may have been written. */
-import type { Producer } from 'kafkajs'
+/**
+ * Plain producer: acks=all, explicit partitions, every send under a deadline. A send that threw may have been written.
+ *
+ * Sends to one topic that are asked for in the same turn of the loop leave as one request: sources hand over their panes together, each
+ * to every judge partition, and a request costs broker and client far more than the few records in it.
+ */
+import type { Message, Producer, RecordMetadata } from 'kafkajs'
 import type { OutgoingRecord } from '../domain.ts'
 import { within } from '../kit/clock.ts'
 import { Client, type KafkaOptions } from './client.ts'
 import type { Writer } from './contract.ts'
 import { inOurWords, writeOf } from './failures.ts'
-import { explicitPartition, sendPieces } from './produce.ts'
+import { explicitPartition, requestsOf, type Sending } from './produce.ts'
 
 const RETRY = { retries: 8, initialRetryTime: 20, maxRetryTime: 500 }
 const CONNECT_MS = 15_000
@@ -17,6 +22,8 @@ export class KafkaWriter implements Writer {
   readonly #client: Client
   readonly #producer: Producer
   readonly #options: KafkaOptions
+  /** By topic: what was asked for in this turn. */
+  readonly #asked = new Map<string, Sending[]>()
 
   private constructor(options: KafkaOptions) {
     this.#options = options
@@ -35,18 +42,34 @@ export class KafkaWriter implements Writer {
     }
   }
 
-  async send(topic: string, partition: number, records: readonly OutgoingRecord[]): Promise<{ readonly baseOffset: number }> {
+  send(topic: string, partition: number, records: readonly OutgoingRecord[]): Promise<{ readonly baseOffset: number }> {
+    if (records.length === 0) return Promise.reject(new Error('nothing to send'))
+    return new Promise((resolve, reject) => {
+      const sending = { partition, records, resolve, reject }
+      const asked = this.#asked.get(topic)
+      if (asked !== undefined) return void asked.push(sending)
+      this.#asked.set(topic, [sending])
+      queueMicrotask(() => void this.#sendAsked(topic))
+    })
+  }
+
+  /** What fails fails for all that is not yet acknowledged: which partition it was is not for sure. */
+  async #sendAsked(topic: string): Promise<void> {
+    const asked = this.#asked.get(topic)!
+    this.#asked.delete(topic)
     try {
-      return await sendPieces(partition, records, (messages) =>
-        within(
-          this.#producer.send({ topic, messages, acks: ACKS_ALL, timeout: BROKER_TIMEOUT_MS }),
-          SEND_MS,
-          `write to ${topic}/${partition}`,
-        ),
-      )
+      for (const request of requestsOf(asked)) {
+        request.acknowledged(await within(this.#produce(topic, request.messages), SEND_MS, `write to ${topic}`))
+      }
     } catch (error) {
-      throw inOurWords(error, { doing: `write to ${topic}/${partition}`, from: this.#options, right: writeOf(topic) })
+      for (const { partition, reject } of asked) {
+        reject(inOurWords(error, { doing: `write to ${topic}/${partition}`, from: this.#options, right: writeOf(topic) }))
+      }
     }
+  }
+
+  #produce(topic: string, messages: Message[]): Promise<RecordMetadata[]> {
+    return this.#producer.send({ topic, messages, acks: ACKS_ALL, timeout: BROKER_TIMEOUT_MS })
   }
 
   close(): Promise<void> {

@@ -2,8 +2,22 @@
  * The open cells of one chain of one model: a row of slots for each (version, scope, population) that has been seen.
  * Rows are taken as they are needed and go back when the pane is made, so memory follows what occurs and not what could.
  */
-import type { BlockCounts, PaneCell } from '../domain.ts'
+import type { PaneCell } from '../domain.ts'
+import { RowBlocks } from '../kit/row-blocks.ts'
 import { ALL_SCOPE, type Block, type ModelLayout } from '../policy/layout.ts'
+
+/** What cells lie in when they leave the table: two stretches for all of them. */
+export class CellMemory {
+  private counts = new Float64Array(0)
+  private sums = new Float64Array(0)
+
+  /** At least so many of each; what was there before is overwritten. */
+  holding(counts: number, sums: number): Pick<RowBlocks, 'counts' | 'sums'> {
+    if (this.counts.length < counts) this.counts = new Float64Array(counts)
+    if (this.sums.length < sums) this.sums = new Float64Array(sums)
+    return { counts: this.counts, sums: this.sums }
+  }
+}
 
 export class CellTable {
   readonly blocks: readonly Block[]
@@ -44,19 +58,19 @@ export class CellTable {
     return row >= 0 ? row : this.openRow(cell)
   }
 
-  /** The cells with something in them, in the order of versions, scopes and populations. The table is empty afterwards. */
-  take(): PaneCell[] {
+  /** The cells with something in them, in the order of versions, scopes and populations, in this memory. The table is empty afterwards. */
+  take(memory: CellMemory): PaneCell[] {
     if (this.parts !== null) this.sumUp(this.parts)
     const cells: PaneCell[] = []
-    // All cells share two stretches of memory: an array of its own for each block would cost more than what it holds.
-    const counts = new Float64Array(this.counts.subarray(0, this.rows * this.countWidth))
-    const sums = this.sums.slice(0, this.rows * this.sumWidth)
+    const { counts, sums } = memory.holding(this.rows * this.countWidth, this.rows * this.sumWidth)
+    counts.set(this.counts.subarray(0, this.rows * this.countWidth))
+    sums.set(this.sums.subarray(0, this.rows * this.sumWidth))
     for (let cell = 0; cell < this.rowOfCell.length; cell++) {
       const row = this.rowOfCell[cell]!
       if (row < 0) continue
       this.rowOfCell[cell] = -1
-      const blocks = this.blocksOf(row, counts, sums)
-      if (blocks.size > 0) cells.push({ ...this.nameOf(cell), blocks })
+      const blocks = new RowBlocks(this.blocks, counts, row * this.countWidth, sums, row * this.sumWidth)
+      if (!blocks.isEmpty) cells.push({ ...this.nameOf(cell), blocks })
     }
     this.counts.fill(0, 0, this.rows * this.countWidth)
     this.sums.fill(0, 0, this.rows * this.sumWidth)
@@ -69,19 +83,6 @@ export class CellTable {
     const scope = (cell >> 1) % scopes.length
     const version = Math.floor((cell >> 1) / scopes.length)
     return { version: versions[version]!, scope: scopes[scope]!.name, population: (cell & 1) === 0 ? 'all' : 'first' }
-  }
-
-  private blocksOf(row: number, counts: Float64Array<ArrayBuffer>, sums: Float64Array<ArrayBuffer>): Map<string, BlockCounts> {
-    const blocks = new Map<string, BlockCounts>()
-    for (const block of this.blocks) {
-      const countStart = row * this.countWidth + block.countOffset
-      if (!this.anyCount(countStart, countStart + block.countSlots)) continue
-      blocks.set(block.id, {
-        counts: part(counts, countStart, block.countSlots),
-        sums: part(sums, row * this.sumWidth + block.sumOffset, block.sumSlots),
-      })
-    }
-    return blocks
   }
 
   /** The counts of `__all__`, version by version, from the scopes that divide its records among them. */
@@ -104,11 +105,6 @@ export class CellTable {
     }
   }
 
-  private anyCount(from: number, to: number): boolean {
-    for (let slot = from; slot < to; slot++) if (this.counts[slot] !== 0) return true
-    return false
-  }
-
   private openRow(cell: number): number {
     if (this.rows === this.capacity) this.grow()
     this.rowOfCell[cell] = this.rows
@@ -123,13 +119,6 @@ export class CellTable {
     this.sums = new Float64Array(this.capacity * this.sumWidth)
     this.sums.set(sums)
   }
-}
-
-const NO_NUMBERS = new Float64Array(0)
-
-/** As `subarray`, at a third of its cost: a pane has hundreds. */
-function part(numbers: Float64Array<ArrayBuffer>, from: number, length: number): Float64Array {
-  return length === 0 ? NO_NUMBERS : new Float64Array(numbers.buffer, from * Float64Array.BYTES_PER_ELEMENT, length)
 }
 
 function stretchesOf(blocks: readonly Block[]): { from: number; to: number }[] {

@@ -4,7 +4,7 @@
  */
 import type { ChainName, DescribedOutcomeBatch, MaturedBatch, PaneCell, PredictionBatch } from '../domain.ts'
 import { ALL_SCOPE, type Block, type InputLayout, type ModelLayout } from '../policy/layout.ts'
-import { CellTable } from './cell-table.ts'
+import { CellMemory, CellTable } from './cell-table.ts'
 import { type Filler, fillerOf, type ValueColumns } from './fill.ts'
 import { type PlaceColumns, RowTargets, wholeDimension } from './row-targets.ts'
 import { UnitBuckets, type UnitColumns } from './unit-buckets.ts'
@@ -32,6 +32,9 @@ export interface ModelCells {
   readonly blockHashes: ReadonlyMap<string, string>
   readonly cells: readonly PaneCell[]
 }
+
+/** Of the cells that are being handed over, in this thread. */
+const LENT = new CellMemory()
 
 const NO_BYTES = new Uint8Array(0)
 const NO_NUMBERS = new Float64Array(0)
@@ -105,15 +108,27 @@ export class ChainMeasure {
   /** The cells of every model with at least one record, in the order of the layout. Counting starts anew. */
   take(): ModelCells[] {
     const taken: ModelCells[] = []
+    this.handOver(
+      (cells) => taken.push(cells),
+      () => new CellMemory(),
+    )
+    return taken
+  }
+
+  /** As `take`, a model at a time. Cells lie in memory that is used again: they are valid during the call. */
+  takeEach(each: (cells: ModelCells) => void): void {
+    this.handOver(each, () => LENT)
+  }
+
+  private handOver(each: (cells: ModelCells) => void, memory: () => CellMemory): void {
     for (const model of this.models) {
       if (model === null || model.table.rows === 0) continue
-      taken.push({
+      each({
         model: model.layout.name,
         blockHashes: model.blockHashes,
-        cells: [...model.table.take(), ...(model.units?.take() ?? [])],
+        cells: [...model.table.take(memory()), ...(model.units?.take() ?? [])],
       })
     }
-    return taken
   }
 
   private takeColumns(batch: PredictionBatch, first: Uint8Array): void {

@@ -1,6 +1,6 @@
 /** Judges the partitions this process owns: all of them in a drain, those the group gives it otherwise. */
 import type { Membership } from '../kafka/contract.ts'
-import { type JudgeContext, JudgePartition } from './judge-partition.ts'
+import { type JudgeContext, JudgePartition, modelsOf } from './judge-partition.ts'
 import { PartitionTasks } from './partition-tasks.ts'
 
 export class JudgeWorker {
@@ -25,10 +25,12 @@ export class JudgeWorker {
     })
   }
 
-  /** A drain: owns every partition, joins nothing, returns when all is judged. */
+  /** A drain: owns every partition that has a model, joins nothing, returns when all is judged. */
   async drain(): Promise<void> {
+    const { partitions, layout } = this.#context
+    const all = Array.from({ length: partitions }, (_, partition) => partition)
     this.#tasks.assign(
-      Array.from({ length: this.#context.partitions }, (_, partition) => partition),
+      all.filter((partition) => modelsOf(layout.models, partition, partitions).length > 0),
       [],
     )
     await this.#tasks.finished()

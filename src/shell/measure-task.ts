@@ -14,7 +14,7 @@ import type { Layout } from '../policy/layout.ts'
 import type { Emit } from '../telemetry/events.ts'
 import { deadLetterRecords } from '../wire/deadletter.ts'
 import { modelKey, pulseKey } from '../wire/keys.ts'
-import { encodePane, encodePulse } from '../wire/panes.ts'
+import { encodePacked, encodePulse } from '../wire/panes.ts'
 import type { AlignedInput } from './alignment.ts'
 import {
   type CheckpointPlace,
@@ -63,7 +63,6 @@ type SourceIngest = SourcePipelineOptions['ingest']
 const CHECKPOINT_EVERY_MS = 3000
 /** In a drain a second of work is hundreds of thousands of records: not much of it should be done twice. */
 const DRAIN_CHECKPOINT_EVERY_MS = 1000
-const CLOCK_OF = { predictions: 'exposureMs', outcomes: 'outcomeMs', described: 'describedMs' } as const
 
 export class MeasureTask {
   readonly source: string
@@ -139,23 +138,29 @@ export class MeasureTask {
   #open(reader: Reader, ingest: SourceIngest): TaskInput[] {
     const { layout } = this.#context
     const at = this.#startedAt
-    const inputs = [this.#input('predictions', reader.open(layout.predictions.topic, this.#partition, at.predictions), ingest)]
-    if (layout.outcomes) inputs.push(this.#input('outcomes', reader.open(layout.outcomes.topic, this.#partition, at.outcomes), ingest))
-    if (layout.described) inputs.push(this.#input('described', reader.open(layout.described.topic, this.#partition, at.described), ingest))
+    const open = (name: InputName, topic: string, follows: TaskInput | null) =>
+      this.#input(name, reader.open(topic, this.#partition, at[name]), ingest, follows)
+    const predictions = open('predictions', layout.predictions.topic, null)
+    const inputs = [predictions]
+    if (layout.outcomes) inputs.push(open('outcomes', layout.outcomes.topic, predictions))
+    if (layout.described) inputs.push(open('described', layout.described.topic, null))
     return inputs
   }
 
-  #input(name: InputName, source: Source, ingest: SourceIngest): TaskInput {
+  #input(name: InputName, source: Source, ingest: SourceIngest, follows: TaskInput | null): TaskInput {
     const until = this.#context.ends?.get(`${source.topic}/${source.partition}`) ?? null
-    const clockMs = (): number => this.pipeline.clocks()[CLOCK_OF[name]]
+    const clockMs = (): number => this.pipeline.clockMs(name)
     const ahead = new LookAhead(source)
+    // Outcomes after the predictions they may belong to: what comes early has to wait in memory.
+    const orderMs = follows === null ? clockMs : () => Math.max(clockMs(), ahead.lastTimeMs())
     return {
       name,
       source,
       take: () => ahead.take(),
+      isBuffered: () => ahead.look() !== null,
       clockMs,
-      // Outcomes after the predictions they may belong to: what comes early has to wait in memory.
-      orderMs: name === 'outcomes' ? () => Math.max(clockMs(), ahead.lastTimeMs()) : clockMs,
+      orderMs,
+      follows,
       prepare: (records) => ingest[name]?.prepare(records) ?? null,
       read: (records) => {
         this.#readAtMs = this.#context.clock.monotonicMs()
@@ -284,7 +289,7 @@ export class MeasureTask {
   }
 
   #sendPane(pane: UnstampedPane): void {
-    const value = encodePane({ ...pane, stamp: this.#stamp(), base: this.#base })
+    const value = encodePacked({ ...pane, stamp: this.#stamp(), base: this.#base })
     const partition = partitionOf(Buffer.from(pane.model), this.#context.judgePartitions)
     this.#outbox.add({ topic: this.#context.topics.panes, partition, record: { key: modelKey(pane.model), value } })
     this.#context.emit({ event: 'panes-written', source: this.source, count: 1, bytes: value.length })
@@ -341,10 +346,15 @@ class LookAhead {
     return taken
   }
 
+  look(): RecordBatch | null {
+    this.#next ??= this.#source.take()
+    return this.#next
+  }
+
   /** Time of the last record of the next batch; -1 when nothing is buffered. */
   lastTimeMs(): number {
-    this.#next ??= this.#source.take()
-    return this.#next === null || this.#next.count === 0 ? -1 : this.#next.timestampMs[this.#next.count - 1]!
+    const next = this.look()
+    return next === null || next.count === 0 ? -1 : next.timestampMs[next.count - 1]!
   }
 }
 

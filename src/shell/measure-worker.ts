@@ -38,6 +38,7 @@ export class MeasureWorker implements Measuring {
   readonly #onFailure: (error: unknown) => void
   readonly #claims: PartitionTasks
   readonly #owned = new Map<number, Owned>()
+  #ownedInputs: readonly TaskInput[] | null = null
   /** Partitions left to another claim while the group could not be asked whose they are. */
   readonly #left = new Map<number, () => boolean>()
   /** Claims of sources that begin anew after trouble with the log. */
@@ -139,6 +140,7 @@ export class MeasureWorker implements Measuring {
 
   #own(partition: number, task: MeasureTask, alive: () => boolean): void {
     this.#owned.set(partition, { task, alive })
+    this.#ownedInputs = null
     this.#io!.watch.follow(task.source, task.checkpointPartition, task.epoch)
   }
 
@@ -146,6 +148,7 @@ export class MeasureWorker implements Measuring {
     this.#io?.watch.forget(task.source)
     task.close()
     this.#owned.delete(partition)
+    this.#ownedInputs = null
   }
 
   /** A write failed, perhaps half: the source is claimed anew and resumes from its last checkpoint, as after a crash. */
@@ -209,8 +212,9 @@ export class MeasureWorker implements Measuring {
     return [...this.#owned.values()].map(({ task }) => task)
   }
 
-  #inputs(): TaskInput[] {
-    return this.#tasks.flatMap((task) => task.inputs)
+  /** Asked for with every batch: the list is made anew when a source comes or goes. */
+  #inputs(): readonly TaskInput[] {
+    return (this.#ownedInputs ??= this.#tasks.flatMap((task) => task.inputs))
   }
 
   async #run(finished: () => boolean): Promise<void> {
@@ -239,7 +243,7 @@ export class MeasureWorker implements Measuring {
   async #readNext(): Promise<boolean> {
     const inputs = this.#inputs()
     for (const input of this.#alignment.readable(inputs)) {
-      const records = input.take()
+      const records = this.#alignment.waits(input, this.lastTurnMs) ? null : input.take()
       if (records === null) continue
       const missing = input.prepare(records)
       if (missing !== null) await missing
@@ -325,6 +329,7 @@ export class MeasureWorker implements Measuring {
     await Promise.all(tasks.map((task) => task.flushed().catch(() => undefined)))
     for (const task of tasks) task.close()
     this.#owned.clear()
+    this.#ownedInputs = null
     await this.#io?.reader.close()
     await this.#io?.writer.close()
   }

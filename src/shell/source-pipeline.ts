@@ -5,28 +5,20 @@
  * interleaved or divided, nor on restarts. A restart reads again from the checkpoint's rewind offsets through this same code; what was
  * counted or handed over before is recognised by its offsets and left out.
  */
-import type {
-  DeadLetter,
-  DescribedOutcomeBatch,
-  DropReason,
-  OutcomeBatch,
-  Pane,
-  PredictionBatch,
-  RecordBatch,
-  Rejected,
-} from '../domain.ts'
+import type { DeadLetter, DescribedOutcomeBatch, DropReason, OutcomeBatch, PredictionBatch, RecordBatch, Rejected } from '../domain.ts'
 import type { Ingest } from '../ingest/ingest.ts'
 import { Join, type OutcomeFate } from '../join/join.ts'
 import { FirstExposures, type UnitChunk, UnitTable } from '../join/units.ts'
 import { ChainMeasure, type ModelCells } from '../measure/measure.ts'
 import type { Layout } from '../policy/layout.ts'
+import { type PackedPane, packCells } from '../wire/panes.ts'
 import { forSliceLength, type InputCheckpoint, type SourceCheckpoint } from './source-checkpoint.ts'
 import { InputCounters, type InputCounts } from './source-counters.ts'
 import { OutcomeClock } from './source-outcomes.ts'
 import { type SliceHandler, type SliceRun, SourceSlices } from './source-slices.ts'
 
-/** A pane before the worker puts its stamp on it. */
-export type UnstampedPane = Omit<Pane, 'stamp' | 'base'>
+/** A pane before the worker puts its stamp on it: its cells are packed at once, since many panes may wait to be sent. */
+export type UnstampedPane = Omit<PackedPane, 'stamp' | 'base'>
 
 /** The end of a slice run of the predictions partition, for the pulse. Clocks are -1 where nothing was read. */
 export interface SliceClosing {
@@ -223,6 +215,12 @@ export class SourcePipeline {
     }
   }
 
+  /** -1 where nothing was read. */
+  clockMs(input: InputName): number {
+    if (input === 'outcomes') return this.outcomeClock.clock.nowMs
+    return input === 'predictions' ? this.exposures.clock.nowMs : this.describedSlices.clock.nowMs
+  }
+
   /** Offsets after the last record read; -1 where nothing was read. */
   positions(): Readonly<Record<InputName, number>> {
     const { exposures, outcomeClock, describedSlices } = this
@@ -299,7 +297,7 @@ export class SourcePipeline {
       opened: () => {},
       rows: (_run, from, to) => this.describe(batch!, from, to),
       closed: (run) => {
-        for (const cells of this.describedMeasure.take()) this.emit(cells, 'described', run, run.endMs, 1)
+        this.describedMeasure.takeEach((cells) => this.emit(cells, 'described', run, run.endMs, 1))
       },
     }
   }
@@ -340,8 +338,11 @@ export class SourcePipeline {
 
   private closeExposures(run: SliceRun): void {
     this.join.closeRun(run.pending!)
-    const taken = this.exposureMeasure.take()
-    for (const cells of taken) this.emit(cells, 'exposure', run, run.endMs, 1)
+    const models: string[] = []
+    this.exposureMeasure.takeEach((cells) => {
+      models.push(cells.model)
+      this.emit(cells, 'exposure', run, run.endMs, 1)
+    })
     if (run.to <= this.closedMade) return
     this.closedMade = run.to
     const clocks = this.clocks()
@@ -352,7 +353,7 @@ export class SourcePipeline {
       exposureClockMs: clocks.exposureMs,
       outcomeClockMs: clocks.outcomeMs,
       describedClockMs: clocks.describedMs,
-      models: taken.map((cells) => cells.model),
+      models,
     })
   }
 
@@ -372,9 +373,8 @@ export class SourcePipeline {
   private mature(run: SliceRun, horizon: HorizonMeasure): void {
     const pending = run.pending!
     this.join.mature(pending, horizon.horizonMs, (batch) => horizon.measure.matured(batch))
-    for (const cells of horizon.measure.take()) {
-      this.emit(cells, horizon.chain, run, run.endMs + horizon.horizonMs, 2 ** -pending.level)
-    }
+    const finalAtMs = run.endMs + horizon.horizonMs
+    horizon.measure.takeEach((cells) => this.emit(cells, horizon.chain, run, finalAtMs, 2 ** -pending.level))
   }
 
   private emit(cells: ModelCells, chain: string, run: SliceRun, finalAtMs: number, sampleRate: number): void {
@@ -394,8 +394,7 @@ export class SourcePipeline {
       sliceEndMs: run.endMs,
       finalAtMs,
       sampleRate,
-      blockHashes: cells.blockHashes,
-      cells: cells.cells,
+      packed: packCells(cells.cells, cells.blockHashes),
     })
   }
 

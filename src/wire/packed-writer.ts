@@ -9,45 +9,63 @@ export class PackedWriter {
   private doubles = viewOf(this.sums)
   private countsAt = 0
   private sumsAt = 0
-  private cellCounts = 0
-  private cellSums = 0
+  /** Where each cell begins, in counts and in sums. */
+  private begins: number[] = []
   private previousBlock = -1
 
-  /** Cells handed out before are overwritten from now on. */
+  /** Begins the cells of a pane. */
   reset(): void {
     this.countsAt = 0
     this.sumsAt = 0
+    this.begins = []
   }
 
   beginCell(): void {
-    this.cellCounts = this.countsAt
-    this.cellSums = this.sumsAt
+    this.begins.push(this.countsAt, this.sumsAt)
     this.previousBlock = -1
   }
 
-  endCell(): { counts: Buffer; sums: Buffer } {
-    return { counts: this.counts.subarray(this.cellCounts, this.countsAt), sums: this.sums.subarray(this.cellSums, this.sumsAt) }
+  /** The cells since `reset`, in memory of their own. */
+  take(): { counts: Buffer; sums: Buffer }[] {
+    const counts = Buffer.from(this.counts.subarray(0, this.countsAt))
+    const sums = Buffer.from(this.sums.subarray(0, this.sumsAt))
+    const { begins } = this
+    begins.push(this.countsAt, this.sumsAt)
+    const cells: { counts: Buffer; sums: Buffer }[] = []
+    for (let at = 2; at < begins.length; at += 2) {
+      cells.push({ counts: counts.subarray(begins[at - 2], begins[at]), sums: sums.subarray(begins[at - 1], begins[at + 1]) })
+    }
+    return cells
   }
 
-  /** A block that is zero throughout leaves no trace. */
-  block(index: number, counts: Float64Array, sums: Float64Array): void {
-    const countsUsed = used(counts)
-    const sumsUsed = used(sums)
-    if (countsUsed + sumsUsed === 0) return
+  /** So many slots from a place in each array. A block that is zero throughout leaves no trace; false when it is one. */
+  block(
+    index: number,
+    counts: Float64Array,
+    countsFrom: number,
+    countSlots: number,
+    sums: Float64Array,
+    sumsFrom: number,
+    sumSlots: number,
+  ): boolean {
+    const countsUsed = used(counts, countsFrom, countSlots)
+    const sumsUsed = used(sums, sumsFrom, sumSlots)
+    if (countsUsed + sumsUsed === 0) return false
     this.makeRoom((3 + 2 * countsUsed + sumsUsed) * NUMBER_BYTES, sumsUsed * 8)
     this.number(index - this.previousBlock - 1)
     this.previousBlock = index
-    this.writeCounts(counts, countsUsed)
-    this.writeSums(sums, sumsUsed)
+    this.writeCounts(counts, countsFrom, countSlots, countsUsed)
+    this.writeSums(sums, sumsFrom, sumSlots, sumsUsed)
+    return true
   }
 
-  private writeCounts(counts: Float64Array, usedSlots: number): void {
+  private writeCounts(counts: Float64Array, from: number, slots: number, usedSlots: number): void {
     this.number(usedSlots)
     const bytes = this.counts
     let at = this.countsAt
     let gap = 0
-    for (let slot = 0; slot < counts.length; slot++) {
-      const count = counts[slot]!
+    for (let slot = 0; slot < slots; slot++) {
+      const count = counts[from + slot]!
       if (count === 0) {
         gap++
         continue
@@ -63,13 +81,14 @@ export class PackedWriter {
     this.countsAt = at
   }
 
-  private writeSums(sums: Float64Array, usedSlots: number): void {
+  private writeSums(sums: Float64Array, from: number, slots: number, usedSlots: number): void {
     this.number(usedSlots)
     let previous = -1
-    for (let slot = 0; slot < sums.length; slot++) {
-      if (sums[slot] === 0) continue
+    for (let slot = 0; slot < slots; slot++) {
+      const sum = sums[from + slot]!
+      if (sum === 0) continue
       this.number(slot - previous - 1)
-      this.doubles.setFloat64(this.sumsAt, sums[slot]!, true)
+      this.doubles.setFloat64(this.sumsAt, sum, true)
       this.sumsAt += 8
       previous = slot
     }
@@ -80,7 +99,6 @@ export class PackedWriter {
     else this.countsAt = writeLong(this.counts, this.countsAt, value)
   }
 
-  /** Buffers handed out keep the old memory alive; it is not written again. */
   private makeRoom(countBytes: number, sumBytes: number): void {
     this.counts = grown(this.counts, this.countsAt, countBytes)
     if (this.sums.length - this.sumsAt >= sumBytes) return
@@ -105,9 +123,9 @@ function viewOf(bytes: Buffer): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
-function used(slots: Float64Array): number {
+function used(numbers: Float64Array, from: number, slots: number): number {
   let count = 0
-  for (let slot = 0; slot < slots.length; slot++) if (slots[slot] !== 0) count++
+  for (let slot = from; slot < from + slots; slot++) if (numbers[slot] !== 0) count++
   return count
 }
 

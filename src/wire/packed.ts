@@ -1,6 +1,4 @@
 /** Reads the packed numbers of a cell: unsigned LEB128 for gaps and counts, little-endian doubles for sums. */
-import type { BlockCounts } from '../domain.ts'
-
 /** Every step is held against the end of the bytes. */
 export class VarintReader {
   private readonly bytes: Buffer
@@ -45,21 +43,34 @@ export class VarintReader {
   }
 }
 
-/** Fills one block of zeros from the reader; returns where the next sum lies. */
-export function readPacked(reader: VarintReader, block: BlockCounts, sums: DataView, sumsAt: number): number {
+/** Slots of one block in memory that holds zeros: its counts, and its sums behind them. */
+export interface PackedSlots {
+  readonly countSlots: number
+  readonly sumSlots: number
+}
+
+/** Fills one block from the reader, in memory from `at` on; returns where the next sum lies. */
+export function readPacked(
+  reader: VarintReader,
+  memory: Float64Array,
+  at: number,
+  { countSlots, sumSlots }: PackedSlots,
+  sums: DataView,
+  sumsFrom: number,
+): number {
   let slot = -1
   for (let left = reader.next(); left > 0; left--) {
     slot += 1 + reader.next()
-    if (slot >= block.counts.length) throw new Error(`count slot ${slot} is outside its block`)
-    block.counts[slot] = reader.next()
+    if (slot >= countSlots) throw new Error(`count slot ${slot} is outside its block`)
+    memory[at + slot] = reader.next()
   }
   slot = -1
-  let at = sumsAt
+  let sumsAt = sumsFrom
   for (let left = reader.next(); left > 0; left--) {
     slot += 1 + reader.next()
-    if (slot >= block.sums.length) throw new Error(`sum slot ${slot} is outside its block`)
-    block.sums[slot] = sums.getFloat64(at, true)
-    at += 8
+    if (slot >= sumSlots) throw new Error(`sum slot ${slot} is outside its block`)
+    memory[at + countSlots + slot] = sums.getFloat64(sumsAt, true)
+    sumsAt += 8
   }
-  return at
+  return sumsAt
 }

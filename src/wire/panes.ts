@@ -5,6 +5,7 @@
  * Sparse numbers can be inflated: decoding holds the slots of all cells together against SLOTS_MAX before it allocates them, at once.
  */
 import type { BlockCounts, Pane, PaneCell, Population, Pulse, Stamp } from '../domain.ts'
+import { type BlockPlace, RowBlocks } from '../kit/row-blocks.ts'
 import { readPacked, VarintReader } from './packed.ts'
 import { PackedWriter } from './packed-writer.ts'
 import { branchOf } from './plain.ts'
@@ -28,27 +29,43 @@ interface WireCell {
   readonly sums: Buffer
 }
 
-interface WirePane extends Omit<Pane, 'kind' | 'blockHashes' | 'cells'> {
+/** The cells of a pane as the wire has them. */
+interface PackedCells {
   readonly blocks: readonly BlockEntry[]
   readonly versions: readonly string[]
   readonly scopes: readonly string[]
   readonly cells: readonly WireCell[]
 }
 
+export interface PackedPane extends Omit<Pane, 'blockHashes' | 'cells'> {
+  readonly packed: PackedCells
+}
+
+interface WirePane extends Omit<Pane, 'kind' | 'blockHashes' | 'cells'>, PackedCells {}
+
 const codec = avroCodec('panes')
 const writer = new PackedWriter()
 
-export function encodePane(pane: Pane): Buffer {
-  const blocks = blockTable(pane)
+export function encodePane({ cells, blockHashes, ...rest }: Pane): Buffer {
+  return encodePacked({ ...rest, packed: packCells(cells, blockHashes) })
+}
+
+export function packCells(paneCells: readonly PaneCell[], blockHashes: ReadonlyMap<string, string>): PackedCells {
+  const blocks = [...blockHashes].map(([id, hash]): BlockEntry => ({ id, hash, countSlots: 0, sumSlots: 0 }))
   const versions = new Map<string, number>()
   const scopes = new Map<string, number>()
   writer.reset()
-  const cells = pane.cells.map((cell): WireCell => {
+  for (const cell of paneCells) packCell(cell, blocks)
+  const packed = writer.take()
+  const cells = paneCells.map((cell, index): WireCell => {
     const version = indexOf(versions, cell.version)
-    return { version, scope: indexOf(scopes, cell.scope), population: cell.population, ...packCell(cell, blocks) }
+    return { version, scope: indexOf(scopes, cell.scope), population: cell.population, ...packed[index]! }
   })
-  const { kind, blockHashes, cells: _, ...rest } = pane
-  const wire: WirePane = { ...rest, blocks, versions: [...versions.keys()], scopes: [...scopes.keys()], cells }
+  return { blocks, versions: [...versions.keys()], scopes: [...scopes.keys()], cells }
+}
+
+export function encodePacked({ kind, packed, ...rest }: PackedPane): Buffer {
+  const wire: WirePane = { ...rest, ...packed }
   return codec.encodeWithin({ 'flyball.Pane': wire }, sizeMax(wire))
 }
 
@@ -79,24 +96,6 @@ function stampOf({ epoch, sequence }: Stamp): Stamp {
   return { epoch, sequence }
 }
 
-/** Lengths are those of the first cell that has the block; the layout makes them equal. */
-function blockTable(pane: Pane): BlockEntry[] {
-  const entries = new Map<string, BlockEntry>()
-  for (const [id, hash] of pane.blockHashes) entries.set(id, { id, hash, countSlots: 0, sumSlots: 0 })
-  for (const cell of pane.cells) {
-    for (const [id, block] of cell.blocks) {
-      const entry = entries.get(id)
-      if (entry === undefined) throw new Error(`block ${id} has no hash`)
-      if (entry.countSlots === 0) entry.countSlots = block.counts.length
-      if (entry.sumSlots === 0) entry.sumSlots = block.sums.length
-      if (entry.countSlots !== block.counts.length || entry.sumSlots !== block.sums.length) {
-        throw new Error(`block ${id} has cells of different lengths`)
-      }
-    }
-  }
-  return [...entries.values()]
-}
-
 function indexOf(table: Map<string, number>, name: string): number {
   const known = table.get(name)
   if (known !== undefined) return known
@@ -104,13 +103,44 @@ function indexOf(table: Map<string, number>, name: string): number {
   return table.size - 1
 }
 
-function packCell(cell: PaneCell, blocks: readonly BlockEntry[]): { counts: Buffer; sums: Buffer } {
+/** Slots are told by the first cell that has the block. */
+function packCell(cell: PaneCell, entries: readonly BlockEntry[]): void {
   writer.beginCell()
-  for (let index = 0; index < blocks.length; index++) {
-    const block = cell.blocks.get(blocks[index]!.id)
-    if (block !== undefined) writer.block(index, block.counts, block.sums)
+  if (cell.blocks instanceof RowBlocks) packRow(cell.blocks, entries)
+  else packMap(cell.blocks, entries)
+}
+
+function packMap(blocks: ReadonlyMap<string, BlockCounts>, entries: readonly BlockEntry[]): void {
+  let found = 0
+  for (let index = 0; index < entries.length; index++) {
+    const entry = entries[index]!
+    const block = blocks.get(entry.id)
+    if (block === undefined) continue
+    found++
+    noteSlots(entry, block.counts.length, block.sums.length)
+    writer.block(index, block.counts, 0, block.counts.length, block.sums, 0, block.sums.length)
   }
-  return writer.endCell()
+  if (found < blocks.size) throw new Error(`of ${[...blocks.keys()].join(', ')} a block has no hash`)
+}
+
+/** As measure hands them over: in the order of the hashes, of which there may be more. */
+function packRow({ places, counts, countsAt, sums, sumsAt }: RowBlocks, entries: readonly BlockEntry[]): void {
+  let index = -1
+  for (const { id, countOffset, countSlots, sumOffset, sumSlots } of places) {
+    do index++
+    while (index < entries.length && entries[index]!.id !== id)
+    const entry = entries[index]
+    if (entry === undefined) throw new Error(`block ${id} has no hash, or another place among them`)
+    if (writer.block(index, counts, countsAt + countOffset, countSlots, sums, sumsAt + sumOffset, sumSlots)) {
+      noteSlots(entry, countSlots, sumSlots)
+    }
+  }
+}
+
+function noteSlots(entry: BlockEntry, countSlots: number, sumSlots: number): void {
+  if (entry.countSlots === 0) entry.countSlots = countSlots
+  if (entry.sumSlots === 0) entry.sumSlots = sumSlots
+  if (entry.countSlots !== countSlots || entry.sumSlots !== sumSlots) throw new Error(`block ${entry.id} has cells of different lengths`)
 }
 
 /** Generous upper bound of the encoded size: text is at most three bytes a character. */
@@ -130,7 +160,7 @@ function fromWire(wire: WirePane, wanted: WantedBlocks): Pane {
   const ofScope = scopes.map((scope) => wantedIn(blocks, wanted(wire.model, wire.chain, scope)))
   const slots = slotsWanted(wire, ofScope)
   if (slots > SLOTS_MAX) throw new Error(`${slots} slots are more than ${SLOTS_MAX}`)
-  const memory = new SlotMemory(slots)
+  const memory = new CellsMemory(slots, blocks)
   return {
     kind: 'pane',
     ...rest,
@@ -151,26 +181,51 @@ function wantedIn(blocks: readonly BlockEntry[], ids: ReadonlySet<string> | null
   return blocks.map(({ id }) => ids === null || ids.has(id))
 }
 
-const NO_SLOTS = new Float64Array(0)
+/** The numbers of all cells of a pane, one beside the other, and where the blocks of each lie in them. */
+class CellsMemory {
+  readonly numbers: Float64Array<ArrayBuffer>
+  used = 0
+  readonly #blocks: readonly BlockEntry[]
+  /** Cells of one scope have the same blocks, as a rule: those of a few cells before are remembered. */
+  readonly #known: { readonly indices: readonly number[]; readonly places: readonly BlockPlace[] }[] = []
 
-/** One stretch of zeros, handed out piece by piece. */
-class SlotMemory {
-  readonly #all: Float64Array
-  #used = 0
-
-  constructor(slots: number) {
-    this.#all = new Float64Array(slots)
+  constructor(slots: number, blocks: readonly BlockEntry[]) {
+    this.numbers = new Float64Array(slots)
+    this.#blocks = blocks
   }
 
-  take(count: number): Float64Array {
-    return count === 0 ? NO_SLOTS : this.#all.subarray(this.#used, (this.#used += count))
+  take(slots: number): number {
+    const at = this.used
+    this.used += slots
+    return at
+  }
+
+  /** Where these blocks lie in a cell that has them in this order. */
+  placesOf(indices: readonly number[]): readonly BlockPlace[] {
+    const known = this.#known.find(
+      (one) => one.indices.length === indices.length && one.indices.every((index, at) => index === indices[at]),
+    )
+    if (known !== undefined) return known.places
+    let end = 0
+    const places = indices.map((index): BlockPlace => {
+      const { id, countSlots, sumSlots } = this.#blocks[index]!
+      const countOffset = end
+      end += countSlots + sumSlots
+      return { id, countOffset, countSlots, sumOffset: countOffset + countSlots, sumSlots }
+    })
+    if (this.#known.length === KNOWN_MAX) this.#known.shift()
+    this.#known.push({ indices, places })
+    return places
   }
 }
+
+const KNOWN_MAX = 4
 
 function checkTable(wire: WirePane): void {
   for (const block of wire.blocks) {
     if (block.countSlots < 0 || block.sumSlots < 0) throw new Error(`block ${block.id} has a negative length`)
   }
+  if (new Set(wire.blocks.map((block) => block.id)).size < wire.blocks.length) throw new Error('a block is in the table twice')
 }
 
 function slotsWanted(wire: WirePane, ofScope: readonly (readonly boolean[])[]): number {
@@ -196,15 +251,11 @@ function named(table: readonly string[], index: number): string {
   return name
 }
 
-function unpackCell(
-  cell: WireCell,
-  blocks: readonly BlockEntry[],
-  isWanted: readonly boolean[],
-  memory: SlotMemory,
-): ReadonlyMap<string, BlockCounts> {
-  const unpacked = new Map<string, BlockCounts>()
+function unpackCell(cell: WireCell, blocks: readonly BlockEntry[], isWanted: readonly boolean[], memory: CellsMemory): RowBlocks {
   const reader = new VarintReader(cell.counts)
   const sums = new DataView(cell.sums.buffer, cell.sums.byteOffset, cell.sums.length)
+  const from = memory.used
+  const indices: number[] = []
   let sumsAt = 0
   for (let index = -1; !reader.atEnd; ) {
     index += 1 + reader.next()
@@ -216,10 +267,10 @@ function unpackCell(
       continue
     }
     const entry = blocks[index]!
-    const block = { counts: memory.take(entry.countSlots), sums: memory.take(entry.sumSlots) }
-    sumsAt = readPacked(reader, block, sums, sumsAt)
-    unpacked.set(entry.id, block)
+    indices.push(index)
+    sumsAt = readPacked(reader, memory.numbers, memory.take(entry.countSlots + entry.sumSlots), entry, sums, sumsAt)
   }
   if (sumsAt !== cell.sums.length) throw new Error('more sums than slots named')
-  return unpacked
+  const { numbers } = memory
+  return new RowBlocks(memory.placesOf(indices), numbers, from, numbers, from, true)
 }

@@ -8,6 +8,8 @@ const input = (clock: number, end = false, order = clock): AlignedInput => ({
   clockMs: () => clock,
   orderMs: () => order,
   atEnd: () => end,
+  isBuffered: () => true,
+  follows: null,
 })
 const readable = (inputs: readonly AlignedInput[], alignment = new Alignment(LIMITS)) => alignment.readable(inputs)
 
@@ -75,4 +77,18 @@ test('outcomes go after the predictions they may belong to: by where they will s
   const predictions = input(5000)
   const outcomes = input(4900, false, 5300)
   assert.deepEqual(alignment.readable([outcomes, predictions]), [predictions, outcomes])
+})
+
+test('outcomes do not go ahead of predictions that are on their way, but do not wait for them for ever', () => {
+  const predictions = { ...input(5000), isBuffered: () => false }
+  const outcomes = (order: number, follows: AlignedInput = predictions): AlignedInput => ({ ...input(4000, false, order), follows })
+  const alignment = new Alignment(LIMITS)
+  assert.equal(alignment.waits(outcomes(5000), 0), false, 'they are no later than the predictions read')
+  const ahead = outcomes(5001)
+  assert.equal(alignment.waits(ahead, 100), true)
+  assert.equal(alignment.waits(ahead, 599), true)
+  assert.equal(alignment.waits(ahead, 600), false, 'patience is over')
+  assert.equal(alignment.waits(outcomes(9000, { ...predictions, isBuffered: () => true }), 0), false, 'the predictions are here')
+  assert.equal(alignment.waits(outcomes(9000, { ...predictions, atEnd: () => true }), 0), false, 'there are no more predictions')
+  assert.equal(alignment.waits(predictions, 0), false, 'predictions follow nothing')
 })

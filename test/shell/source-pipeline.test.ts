@@ -1,29 +1,40 @@
 /** The pipeline of one source against a plain batch program, in many readings: other interleavings, other batches, restarts. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { DeadLetter } from '../../src/domain.ts'
+import type { DeadLetter, Pane } from '../../src/domain.ts'
 import type { UnitChunk } from '../../src/join/units.ts'
 import { type Random, seededRandom } from '../../src/kit/random.ts'
 import type { Layout } from '../../src/policy/layout.ts'
 import type { SourceCheckpoint } from '../../src/shell/source-checkpoint.ts'
 import { type SliceClosing, SourcePipeline, type UnstampedPane } from '../../src/shell/source-pipeline.ts'
+import { encodePacked } from '../../src/wire/panes.ts'
 import { type TruthEvent, type TruthPanes, truthOf } from '../measure/batch-truth.ts'
+import { readPane } from '../wire/records.ts'
 import { recordsOf, SLICE_MS, standIn, type Traffic, traffic, wholeWorldLayout, worldLayout } from './source-world.ts'
 
 const SOURCE = 'predictions/0'
 const INPUTS = ['predictions', 'outcomes', 'described'] as const
 
 interface Reading {
-  readonly panes: UnstampedPane[]
+  readonly panes: Pane[]
   readonly closings: SliceClosing[]
   readonly deadLetters: DeadLetter[]
   readonly pipeline: SourcePipeline
   readonly restarts: number
 }
 
+const NO_STAMP = { epoch: 0, sequence: 0 }
+
+/** As the judge reads it. */
+function sent(pane: UnstampedPane): Pane {
+  const found = readPane(encodePacked({ ...pane, stamp: NO_STAMP, base: NO_STAMP }))
+  assert.ok(found.kind === 'pane')
+  return found
+}
+
 /** What a worker would do, with its outputs, checkpoint and unit chunks kept as a log would keep them. */
 class Worker {
-  readonly panes: UnstampedPane[] = []
+  readonly panes: Pane[] = []
   readonly closings: SliceClosing[] = []
   readonly deadLetters: DeadLetter[] = []
   pipeline: SourcePipeline
@@ -56,7 +67,7 @@ class Worker {
 
   collect(): void {
     const taken = this.pipeline.take()
-    this.panes.push(...taken.panes)
+    this.panes.push(...taken.panes.map(sent))
     this.closings.push(...taken.closings)
     this.deadLetters.push(...taken.deadLetters)
   }
@@ -87,7 +98,7 @@ class Worker {
     }
   }
 
-  readonly resent: UnstampedPane[] = []
+  readonly resent: Pane[] = []
 }
 
 function readAll(layout: Layout, input: Traffic, random: Random, plan: { crashes: number; cuts: readonly number[] }): Reading {
@@ -128,12 +139,12 @@ function cutIfDue(worker: Worker, input: Traffic, cuts: readonly number[], rando
   if (random() < 0.5) worker.collect()
 }
 
-const byChain = (panes: readonly UnstampedPane[]) =>
+const byChain = (panes: readonly Pane[]) =>
   [...panes].sort((a, b) => a.chain.localeCompare(b.chain) || a.model.localeCompare(b.model) || a.from - b.from)
 
 const letterKeys = (letters: readonly DeadLetter[]) => letters.map((letter) => `${letter.topic} ${letter.reason} ${letter.offset}`).sort()
 
-function cellsOf(panes: readonly UnstampedPane[]): TruthPanes {
+function cellsOf(panes: readonly Pane[]): TruthPanes {
   const found: TruthPanes = new Map()
   for (const pane of panes) {
     const cells = new Map<string, { counts: number[]; sums: number[] }>()
@@ -173,7 +184,7 @@ function compareWithTruth(layout: Layout, input: Traffic, reading: Reading, cuts
   assert.deepEqual(offsets('duplicate-id'), truth.duplicates)
 }
 
-function checkLinks(panes: readonly UnstampedPane[]): void {
+function checkLinks(panes: readonly Pane[]): void {
   const through = new Map<string, number>()
   for (const pane of panes) {
     const key = `${pane.chain}|${pane.model}`

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { BlockCounts, Pane, PaneCell } from '../../src/domain.ts'
 import { type Random, seededRandom } from '../../src/kit/random.ts'
-import { decodePane, encodePane } from '../../src/wire/panes.ts'
-import { pane } from './records.ts'
+import { encodePane } from '../../src/wire/panes.ts'
+import { pane, readPane } from './records.ts'
 
 const BLOCKS: readonly (readonly [string, number, number])[] = [
   ['requests', 1, 0],
@@ -17,7 +17,7 @@ test('what measure counted is what the judge reads, for panes of every thickness
     const random = seededRandom(5)
     const cells = Array.from({ length: 60 }, (_, index) => cellOf(index, density, random))
     const whole: Pane = { ...pane, blockHashes: new Map(BLOCKS.map(([id]) => [id, `hash of ${id}`])), cells }
-    assert.deepEqual(decodePane(encodePane(whole)), { ...whole, cells: cells.map(withoutEmptyBlocks) })
+    assert.deepEqual(readPane(encodePane(whole)), { ...whole, cells: cells.map(withoutEmptyBlocks) })
   }
 })
 
@@ -31,7 +31,7 @@ test('blocks that are not wanted are passed over, and what is wanted is the same
     const blocks = new Map([...cell.blocks].filter(([id]) => cell.scope === 'segment=0' || ids.has(id)))
     return { ...cell, blocks }
   })
-  assert.deepEqual(decodePane(encodePane(whole), wanted), { ...whole, cells: expected })
+  assert.deepEqual(readPane(encodePane(whole), wanted), { ...whole, cells: expected })
 })
 
 test('a second pane does not disturb the bytes of the first', () => {
