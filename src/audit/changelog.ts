@@ -50,10 +50,11 @@ export function releases(decisions: readonly Decision[]): readonly Release[] {
   return all
 }
 
-/** Only a new rollout starts; the same two versions otherwise belong to the one that is open. */
-function continues({ candidate, control }: Release, { verdict, weightsAfter }: Decision): boolean {
+/** Only a new rollout starts; the same two versions otherwise belong to the one that is open, what was said before it began too. */
+function continues({ candidate, control, rungs, end }: Release, { verdict, weightsAfter }: Decision): boolean {
   const versions = Object.keys(weightsAfter)
-  return verdict.kind !== 'start' && versions.length === 2 && versions.includes(candidate) && versions.includes(control)
+  const isBegun = rungs.length > 0 || end !== 'running'
+  return !(verdict.kind === 'start' && isBegun) && versions.length === 2 && versions.includes(candidate) && versions.includes(control)
 }
 
 /** Before a rollout begins its control has everything. */
@@ -90,12 +91,14 @@ function after(release: Release, decision: Decision): Release {
 }
 
 /** A rollback ends it even after the promotion; a step up from nothing opens it again, for a person has let it go on. */
-function ending(release: Release, { verdict, judgeTimeMs, summary }: Decision, from: number, to: number) {
+function ending(release: Release, { verdict, judgeTimeMs, summary, phase }: Decision, from: number, to: number) {
   const ended = (end: ReleaseEnd) => ({ end, endedMs: judgeTimeMs, because: summary })
   const isFound = verdict.kind === 'adopt' && verdict.rule === 'found-in-force'
   if (verdict.kind === 'rollback' || (isFound && to === 0)) return ended('rolled-back')
+  if (verdict.kind === 'advance' && phase === 'promoted') return ended('promoted')
   if (from === to) return {}
-  if (to >= 100) return ended('promoted')
+  // The last rung is watched where the plan has a guard: it has not ended.
+  if (to >= 100 && phase !== 'guard') return ended('promoted')
   if (to === 0 && verdict.kind === 'override') return ended('rolled-back')
   return release.end === 'running' ? {} : { end: 'running' as const, endedMs: null, because: '' }
 }

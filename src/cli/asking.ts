@@ -37,6 +37,10 @@ export interface AskOptions extends ConnectionOptions {
   readonly requestId?: string
 }
 
+/** What a request is about, and what it brings to be recorded. */
+export type About = Pick<OperatorRequest, 'subject' | 'body'>
+
+const ABOUT_NOTHING: About = { subject: null, body: '' }
 const POLL_MS = 300
 
 export function withAskOptions(command: Command): Command {
@@ -81,8 +85,15 @@ export async function confirm(name: string, effect: string, options: Pick<AskOpt
 }
 
 /** Asks, waits, and says what was answered. A refusal is an error of its own. */
-export async function ask(connection: Connected, model: ModelLayout, verb: Verb, effect: string, options: AskOptions): Promise<void> {
-  const { decision } = await answered(connection, requestOf(connection, model, verb, options), options)
+export async function ask(
+  connection: Connected,
+  model: ModelLayout,
+  verb: Verb,
+  effect: string,
+  options: AskOptions,
+  about = ABOUT_NOTHING,
+): Promise<void> {
+  const { decision } = await answered(connection, { ...requestOf(connection, model, verb, options), ...about }, options)
   const done = decision.verdict.kind !== 'refused'
   if (done || options.json) report(options, { done, effect, decision }, decision.summary)
   if (!done) throw new FlyballError('FLY-CLI-015', { answer: decision.summary })
@@ -125,8 +136,7 @@ function requestOf({ loaded }: Connected, model: ModelLayout, verb: Verb, option
     ifSequence: options.ifSequence ?? null,
     expiresAtMs: options.expires === undefined ? null : atMs + Math.round(options.expires),
     untilMs: options.until ?? null,
-    subject: null,
-    body: '',
+    ...ABOUT_NOTHING,
   }
 }
 

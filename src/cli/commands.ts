@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   init: () => import('./init.ts'),
   validate: () => import('./validate.ts'),
   baseline: () => import('./baseline.ts'),
+  profiles: () => import('./profiles.ts'),
   topics: () => import('./topics.ts'),
   run: () => import('./run.ts'),
   status: () => import('./status.ts'),

@@ -1,5 +1,6 @@
 /** What a request would do, in words that follow "would": for `--dry-run`, for the confirmation, and beside the answer. */
 import type { OperatorRequest } from '../domain.ts'
+import { beginningWords } from '../judge/stages.ts'
 import type { ModelLayout } from '../policy/layout.ts'
 import { readDecisions } from '../shell/topic-reads.ts'
 import type { Connected } from './connected.ts'
@@ -25,13 +26,15 @@ function lastingEffect(verb: Exclude<Verb, 'promote' | 'throttle'>, model: Model
     case 'hold':
       return `hold the rollout of ${candidate}: nothing of it is raised, harm still takes it back`
     case 'resume':
-      return `end the hold of ${candidate}; rolled back it would begin anew at ${model.plan.ladder[0]} %`
+      return `end the hold of ${candidate}; rolled back it would begin anew ${beginningWords(model)}`
     case 'release':
-      return `end the quarantine of ${candidate} and begin its rollout anew at ${model.plan.ladder[0]} %`
+      return `end the quarantine of ${candidate} and begin its rollout anew ${beginningWords(model)}`
     case 'freeze':
       return `freeze ${model.name}: no exposure is raised, whatever the rollout; reductions pass`
     case 'unfreeze':
       return `end the freeze of ${model.name}`
+    case 'start':
+      return `begin the rollout of ${candidate} ${beginningWords(model)}`
     default:
       return `${verb} ${candidate}`
   }

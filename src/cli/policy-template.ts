@@ -74,6 +74,23 @@ models:
       # steps: [1, 5, 25, 50, 100]
       # dwell: 2m
       # minimumRows: 500
+    # How it is released; left out: it begins by itself, climbs, and is done at 100 %. Profiles: flyball profiles
+    # rollout:
+    #   hypothesis: fewer false alarms
+    #   owner: fraud-models
+    #   contact: "#fraud-oncall"
+    #   runbook: https://example.com/runbooks/fraud
+    #   start: request            # flyball rollout start; automatic: by itself
+    #   artifacts: {v2: "sha256:9f86d0"}
+    #   stages:                   # instead of ladder.steps
+    #     - offline               # until flyball rollout gate --passed
+    #     - {stage: shadow, dwell: 1h, minimumRows: 5000}   # mirrored, answers nobody
+    #     - 1
+    #     - {stage: 25, approval: true}                     # a person agrees before it is left
+    #     - 100
+    #   guard: 24h                # 100 % is watched so long
+    #   preflight: [gateways, control-warm, outcomes, baseline]
+    #   freezeWindows: [{name: weekend, days: [fri], from: "16:00", to: "08:00"}]
     budgets: {rollback: 0.01, throttle: 0.05, promotion: 0.05}   # chance of a false one per rollout
     silence: {after: 30s, minimum: 20}
     blind: {max: 10m}

@@ -9,6 +9,8 @@ export interface RolloutView {
   readonly candidate: string
   readonly phase: RolloutPhase
   readonly ladder: readonly number[]
+  /** Of the plan, in order; at most one is where it stands. */
+  readonly stages: readonly { readonly name: string; readonly isNow: boolean }[]
   readonly percent: number
   readonly command: Command | null
   readonly restraints: readonly Restraint[]
@@ -23,6 +25,8 @@ export interface HistoryEntry {
   readonly judgeTimeMs: number
   readonly verdict: Decision['verdict']['kind']
   readonly rule: string
+  /** After it; empty: none. */
+  readonly stage: string
   readonly weightsBefore: Decision['weightsBefore']
   readonly weightsAfter: Decision['weightsAfter']
   readonly requestId: string | null
@@ -32,7 +36,7 @@ export interface HistoryEntry {
 type Kind = Decision['verdict']['kind']
 
 /** What became of a command, and what was not done: neither moves nor holds. */
-const BESIDE: ReadonlySet<Kind> = new Set(['acked', 'observed', 'not-effective', 'refused'])
+const BESIDE: ReadonlySet<Kind> = new Set(['acked', 'observed', 'not-effective', 'refused', 'recorded'])
 const LOOP: ReadonlySet<Kind> = new Set(['acked', 'observed', 'not-effective'])
 
 /** `decisions`: of the model, in their order. */
@@ -40,19 +44,37 @@ export function rolloutView(decisions: readonly Decision[], command: Command | n
   const [control, candidate] = [model.versions[model.control]!, model.versions[model.candidate]!]
   const last = decisions.at(-1) ?? null
   const verdict = decisions.findLast((decision) => !BESIDE.has(decision.verdict.kind))?.verdict
+  const phase = last === null ? 'new' : phaseAfter(last, candidate)
+  const percent = last?.weightsAfter[candidate] ?? 0
   return {
     model: model.name,
     mode: model.plan.mode,
     control,
     candidate,
-    phase: last === null ? 'new' : phaseAfter(last, candidate),
+    phase,
     ladder: model.plan.ladder,
-    percent: last?.weightsAfter[candidate] ?? 0,
+    stages: stagesOf(phase, percent, last?.stage ?? '', model),
+    percent,
     command,
     restraints: last?.restraints ?? [],
     waitsFor: verdict?.kind === 'hold' ? verdict.missing : [],
     last,
   }
+}
+
+/** Decisions before schema 3 name no stage: the weight tells it. */
+function stagesOf(phase: RolloutPhase, percent: number, stage: string, { plan }: ModelLayout): RolloutView['stages'] {
+  const { offline, shadow, rungs, guardMs } = plan.rollout
+  const names = [
+    ...(offline ? ['offline'] : []),
+    ...(shadow === null ? [] : [shadow.name]),
+    ...rungs.map(({ name }) => name),
+    ...(guardMs > 0 ? ['guard'] : []),
+    'promoted',
+  ]
+  const climbing = stage || rungs.find((rung) => rung.percent === percent)?.name
+  const now = phase === 'climbing' ? climbing : phase === 'shadow' ? shadow?.name : phase
+  return names.map((name) => ({ name, isNow: name === now }))
 }
 
 /** The decision that put the candidate into quarantine, where it is; null: it is not quarantined. */
@@ -67,11 +89,12 @@ export function quarantineOf(decisions: readonly Decision[], model: ModelLayout)
 export function historyOf(decisions: readonly Decision[]): readonly HistoryEntry[] {
   return decisions
     .filter((decision) => !LOOP.has(decision.verdict.kind))
-    .map(({ number, judgeTimeMs, verdict, weightsBefore, weightsAfter, requestId, summary }) => ({
+    .map(({ number, judgeTimeMs, verdict, stage, weightsBefore, weightsAfter, requestId, summary }) => ({
       number,
       judgeTimeMs,
       verdict: verdict.kind,
       rule: verdict.rule,
+      stage,
       weightsBefore,
       weightsAfter,
       requestId,

@@ -1,10 +1,11 @@
-/** `flyball rollout hold|resume|promote|abort|status MODEL`: what people do with a rollout, and where it stands. */
+/** `flyball rollout start|gate|hold|resume|promote|abort|status MODEL`: what people do with a rollout, and where it stands. */
 import type { Command } from 'commander'
 import { isoTime } from '../kit/iso-time.ts'
 import { readCommands, readDecisions } from '../shell/topic-reads.ts'
 import { asking, withUntil } from './asking.ts'
 import { type Connected, type ConnectionOptions, connected, modelNamed, withConnectionOptions } from './connected.ts'
 import { printJson, printLine, table, weightsText } from './output.ts'
+import { registerGate } from './rollout-gate.ts'
 import { historyOf, type RolloutView, rolloutView } from './rollout-view.ts'
 
 interface Options extends ConnectionOptions {
@@ -13,12 +14,16 @@ interface Options extends ConnectionOptions {
 }
 
 export function register(program: Command): void {
-  const rollout = program.command('rollout').description('hold, resume, promote or abort a rollout, and see where it stands')
+  const rollout = program.command('rollout').description('start, hold, resume, promote or abort a rollout, and see where it stands')
+  asking(rollout.command('start'), 'start').description(
+    'begin a rollout that waits for a person, if the pre-flight checks of its plan hold',
+  )
+  registerGate(rollout.command('gate'))
   withUntil(asking(rollout.command('hold'), 'hold')).description(
     'raise nothing of this rollout until it is resumed; harm still takes it back',
   )
-  asking(rollout.command('resume'), 'resume').description('end a hold, or begin a rolled-back rollout anew at its first rung')
-  asking(rollout.command('promote'), 'promote').description('one rung up without waiting for the dwell, if all else is proven')
+  asking(rollout.command('resume'), 'resume').description('end a hold, or begin a rolled-back rollout anew at its first stage')
+  asking(rollout.command('promote'), 'promote').description('one step up without waiting for the dwell, if all else is proven')
   asking(rollout.command('abort'), 'abort').description('end the rollout: the candidate gets no traffic, and is not quarantined')
   withConnectionOptions(rollout.command('status'))
     .description('stage, weights, holds and freezes, and what it waits for')
@@ -39,23 +44,25 @@ async function status({ loaded, log, topics }: Connected, name: string, options:
   if (options.json) return printJson({ ...view, ...(history === null ? {} : { history }) })
   for (const line of linesOf(view)) printLine(line)
   if (history === null) return
-  const rows = history.map(({ number, judgeTimeMs, verdict, rule, weightsAfter, reason }) => [
+  const rows = history.map(({ number, judgeTimeMs, verdict, rule, stage, weightsAfter, reason }) => [
     `#${number}`,
     isoTime(judgeTimeMs),
     verdict,
     rule,
+    stage || '–',
     weightsText(weightsAfter),
     reason,
   ])
   printLine('')
-  printLine(table(['DECISION', 'TIME', 'VERDICT', 'RULE', 'WEIGHTS', 'REASON'], rows))
+  printLine(table(['DECISION', 'TIME', 'VERDICT', 'RULE', 'STAGE', 'WEIGHTS', 'REASON'], rows))
 }
 
 function linesOf(view: RolloutView): readonly string[] {
   const { command, last } = view
   return [
     `model      ${view.model}, mode ${view.mode}`,
-    `stage      ${view.phase}, ${view.candidate} at ${view.percent} % of the ladder ${view.ladder.join(', ')}`,
+    `stage      ${view.phase}, ${view.candidate} at ${view.percent} %`,
+    `stages     ${view.stages.map(({ name, isNow }) => (isNow ? `[${name}]` : name)).join(' → ')}`,
     `weights    ${view.control} ${100 - view.percent} %, ${view.candidate} ${view.percent} %`,
     `command    ${command === null ? 'none' : `${command.epoch}.${command.sequence} (${command.kind})`}`,
     ...view.restraints.map(

@@ -10,11 +10,15 @@
  * - An outcome that fits nothing waits until the predictions clock has passed clock(o) + maxEarly.
  *
  * Entries are kept longer than any rule needs them; nothing depends on when they go.
+ *
+ * Where a plan has a shadow, control and candidate may answer the same request under the same id. Candidates then have a room of ids of
+ * their own (`mirrors.ts`), and every outcome is looked up in both: it may count for two predictions, and its fate is told once.
  */
 import type { MaturedBatch, OutcomeBatch, PredictionBatch } from '../domain.ts'
 import type { Layout } from '../policy/layout.ts'
 import { EarlyOutcomes } from './early.ts'
 import { MaturedColumns } from './matured-columns.ts'
+import { Mirrors, twinOf } from './mirrors.ts'
 import { type AddedRows, NEGATIVE, NO_LABEL, NO_OUTCOME, PendingPredictions, type PendingRun, POSITIVE } from './pending.ts'
 import { inSample, newSample, raiseLevel, relaxLevel, type SampleState } from './sample.ts'
 import { FirstExposures, type UnitTable } from './units.ts'
@@ -60,12 +64,16 @@ export class Join {
   private added: AddedRows = { rows: new Int32Array(1024), places: new Int32Array(1024), count: 0 }
   /** Of the outcomes being attached: the prediction each fits, -1: none. */
   private readonly fitting = new Int32Array(ROWS_AHEAD)
+  /** Likewise of a mirrored candidate. */
+  private readonly fittingTwin = new Int32Array(ROWS_AHEAD).fill(-1)
+  private readonly mirrors: Mirrors
 
   constructor(layout: Layout, units: UnitTable, onOutcome: OnOutcome, known: readonly IdException[], sample: SampleState | null) {
     this.layout = layout
     this.pending = new PendingPredictions(layout)
     this.firstExposures = new FirstExposures(units, layout.models, 'exposure')
     this.hasUnits = layout.models.some((model) => model.hasUnits)
+    this.mirrors = new Mirrors(layout)
     this.onOutcome = onOutcome
     this.known = new Map(known.map((exception) => [exception.offset, exception.fitsFromMs]))
     this.sample = sample === null ? newSample() : { ...sample }
@@ -126,8 +134,12 @@ export class Join {
       const to = Math.min(batch.count, from + ROWS_AHEAD)
       this.pending.ring.touch(batch.id1, from, to)
       this.pending.ring.touchEntries(batch.id1, from, to)
-      for (let row = from; row < to; row++) this.fitting[row - from] = this.findFitting(batch.id1[row]!, batch.id2[row]!, clockMs[row]!)
-      for (let row = from; row < to; row++) this.attachRow(batch, row, clockMs[row]!, this.fitting[row - from]!)
+      const { id1, id2 } = batch
+      for (let row = from; row < to; row++) this.fitting[row - from] = this.findFitting(id1[row]!, id2[row]!, clockMs[row]!)
+      if (this.mirrors.some)
+        for (let row = from; row < to; row++) this.fittingTwin[row - from] = this.findFitting(twinOf(id1[row]!), id2[row]!, clockMs[row]!)
+      for (let row = from; row < to; row++)
+        this.attachRow(batch, row, clockMs[row]!, this.fitting[row - from]!, this.fittingTwin[row - from]!)
     }
     if (this.early.size >= this.layout.maxPending) this.thinOut()
   }
@@ -143,7 +155,7 @@ export class Join {
       if (!ring.isLinked(place)) continue
       const outcomeMs = early.clockMs(place)
       if (clockMs <= outcomeMs + this.layout.maxEarlyMs) break
-      this.onOutcome('unmatched-outcome', early.offset(place), outcomeMs, -1)
+      if (!early.isQuiet(place)) this.onOutcome('unmatched-outcome', early.offset(place), outcomeMs, -1)
     }
     if (arrival > ring.oldest) ring.dropUntil(arrival)
   }
@@ -173,20 +185,21 @@ export class Join {
   private acceptRows(batch: PredictionBatch, from: number, to: number, clockMs: Float64Array, run: PendingRun): number {
     const { pending, added } = this
     pending.ring.reserve(to - from)
-    pending.ring.touch(batch.id1, from, to)
+    const id1 = this.mirrors.idsOf(batch, from, to)
+    pending.ring.touch(id1, from, to)
     added.count = 0
-    const duplicates = this.addRows(batch, from, to, clockMs, run)
+    const duplicates = this.addRows(batch, id1, from, to, clockMs, run)
     if (this.hasUnits) this.markFirst(batch, from, to)
     pending.fill(batch, this.first, added)
-    if (this.early.size > 0) this.meetAllEarly(batch, from, to)
+    if (this.early.size > 0) this.meetAllEarly(id1, batch.id2, from, to)
     return duplicates
   }
 
-  private addRows(batch: PredictionBatch, from: number, to: number, clockMs: Float64Array, run: PendingRun): number {
+  private addRows(batch: PredictionBatch, id1: Int32Array, from: number, to: number, clockMs: Float64Array, run: PendingRun): number {
     const { pending, added } = this
     const { ring } = pending
     const { maxEarlyMs } = this.layout
-    const { id1, id2, offset } = batch
+    const { id2, offset } = batch
     const isFirstReading = this.known.size === 0
     let duplicates = 0
     for (let row = from; row < to; row++) {
@@ -245,13 +258,26 @@ export class Join {
     return known === null ? -1 : Math.max(known, fitsFromMs)
   }
 
-  private attachRow(batch: OutcomeBatch, row: number, clockMs: number, place: number): void {
+  private attachRow(batch: OutcomeBatch, row: number, clockMs: number, place: number, twin: number): void {
     const offset = batch.offset[row]!
+    const [id1, id2, value] = [batch.id1[row]!, batch.id2[row]!, batch.value[row]!]
     const label = labelState(batch.label[row]!)
-    if (place >= 0) this.settle(place, offset, clockMs, label, batch.value[row]!)
-    else if (!inSample(batch.id2[row]!, this.sample.outcomeLevel)) this.onOutcome('sampled-out', offset, clockMs, -1)
-    else if (clockMs + this.layout.maxEarlyMs < this.predictionsMs) this.onOutcome('unmatched-outcome', offset, clockMs, -1)
-    else this.early.add(batch.id1[row]!, batch.id2[row]!, offset, clockMs, label, batch.value[row]!)
+    if (place >= 0) this.settle(place, offset, clockMs, label, value, true)
+    if (twin >= 0) this.settle(twin, offset, clockMs, label, value, place < 0)
+    const isTold = place >= 0 || twin >= 0
+    const fate = this.fateOfWaiting(id2, clockMs)
+    if (fate !== null) {
+      if (!isTold) this.onOutcome(fate, offset, clockMs, -1)
+      return
+    }
+    if (place < 0) this.early.add(id1, id2, offset, clockMs, label, value, isTold)
+    if (twin < 0 && this.mirrors.some) this.early.add(twinOf(id1), id2, offset, clockMs, label, value, true)
+  }
+
+  /** Why an outcome need not wait for a prediction; null: one may still come. */
+  private fateOfWaiting(id2: number, clockMs: number): OutcomeFate | null {
+    if (!inSample(id2, this.sample.outcomeLevel)) return 'sampled-out'
+    return clockMs + this.layout.maxEarlyMs < this.predictionsMs ? 'unmatched-outcome' : null
   }
 
   private findFitting(id1: number, id2: number, clockMs: number): number {
@@ -265,20 +291,20 @@ export class Join {
   }
 
   /** An outcome met the prediction it fits. Outcomes come in the order of their offsets, so the first to come is the one that counts. */
-  private settle(place: number, offset: number, clockMs: number, label: number, value: number): void {
+  private settle(place: number, offset: number, clockMs: number, label: number, value: number, isToBeTold: boolean): void {
     const { pending } = this
     const held = pending.label(place)
-    if (held === NO_OUTCOME) {
-      pending.settle(place, clockMs, label, value)
-      this.onOutcome('used', offset, clockMs, pending.offset(place))
-    } else {
+    if (held === NO_OUTCOME) pending.settle(place, clockMs, label, value)
+    if (!isToBeTold) return
+    if (held === NO_OUTCOME) this.onOutcome('used', offset, clockMs, pending.offset(place))
+    else {
       const contradicts = held !== label && held !== NO_LABEL && label !== NO_LABEL
       this.onOutcome(contradicts ? 'contradicting-outcome' : 'duplicate-outcome', offset, clockMs, pending.offset(place))
     }
   }
 
   /** Of the predictions just added, those whose outcome was here before them. Most have none: a look at the table says so. */
-  private meetAllEarly({ id1, id2 }: PredictionBatch, from: number, to: number): void {
+  private meetAllEarly(id1: Int32Array, id2: Int32Array, from: number, to: number): void {
     const { added, early } = this
     const { ring } = early
     ring.touch(id1, from, to)
@@ -297,9 +323,19 @@ export class Join {
     for (;;) {
       const met = early.lowest(id1, id2, pending.fitsFromMs(place), pending.fitsUntilMs(place))
       if (met < 0) return
-      this.settle(place, early.offset(met), early.clockMs(met), early.label(met), early.value(met))
+      this.settle(place, early.offset(met), early.clockMs(met), early.label(met), early.value(met), this.isToBeTold(met, id1, id2))
       early.ring.unlink(met)
     }
+  }
+
+  /** Of an outcome that waits in both rooms the one that is met first is told, and the other hushed. */
+  private isToBeTold(met: number, id1: number, id2: number): boolean {
+    const { early } = this
+    if (!early.isQuiet(met)) return true
+    const other = early.at(twinOf(id1), id2, early.offset(met))
+    if (other < 0 || early.isQuiet(other)) return false
+    early.hush(other)
+    return true
   }
 
   /** Halves what waits until it is below the limit; every run not yet matured is thinned out alike. */
@@ -336,7 +372,7 @@ export class Join {
     for (let arrival = ring.oldest; arrival < ring.next; arrival++) {
       const place = ring.placeOf(arrival)
       if (!ring.isLinked(place) || inSample(ring.words[place + 1]!, level)) continue
-      this.onOutcome('sampled-out', early.offset(place), early.clockMs(place), -1)
+      if (!early.isQuiet(place)) this.onOutcome('sampled-out', early.offset(place), early.clockMs(place), -1)
       ring.unlink(place)
     }
     ring.compact(

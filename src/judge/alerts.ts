@@ -4,6 +4,7 @@
  */
 import type { Alert, Decision, Verdict } from '../domain.ts'
 import type { ModelLayout } from '../policy/layout.ts'
+import { WATCHED } from './rules.ts'
 import { candidateOf, commands, type JudgeState, type Ladder } from './state.ts'
 
 interface Opening {
@@ -35,7 +36,7 @@ export function alertsOf(
   after: JudgeState,
   model: ModelLayout,
 ): { readonly alerts: readonly Alert[]; readonly open: Ladder['open'] } {
-  const opening = openingOf(decision.verdict, model)
+  const opening = openingOf(decision, model)
   const alerts: Alert[] = []
   const open: Record<string, Alert> = {}
   for (const alert of Object.values(before.open)) {
@@ -51,8 +52,9 @@ export function alertsOf(
   return { alerts, open }
 }
 
-function openingOf(verdict: Verdict, model: ModelLayout): Opening | null {
-  const critical = commands(model) ? 'critical' : 'warning'
+function openingOf({ verdict, weightsBefore }: Decided, model: ModelLayout): Opening | null {
+  // What a shadow does is done to nobody.
+  const critical = commands(model) && (weightsBefore[candidateOf(model)] ?? 0) > 0 ? 'critical' : 'warning'
   switch (verdict.kind) {
     case 'rollback':
       return { cause: `${ROLLBACK_CAUSES}${verdict.evidence[0]?.guardrail ?? verdict.rule}`, severity: critical }
@@ -83,11 +85,11 @@ function stillFires(alert: Alert, verdict: Verdict, opening: Opening | null, aft
   if (alert.cause.startsWith(ROLLBACK_CAUSES)) return after.phase === 'rolled-back'
   if (!RULE_CAUSES.has(alert.cause)) return true
   // Acks, observations and requests say nothing about what a rule found.
-  return isLoopWord(verdict) ? after.phase === (alert.cause === 'steady' ? 'promoted' : 'climbing') : opening?.cause === alert.cause
+  return isLoopWord(verdict) ? (alert.cause === 'steady' ? ['promoted'] : WATCHED).includes(after.phase) : opening?.cause === alert.cause
 }
 
 function isLoopWord(verdict: Verdict): boolean {
-  return ['acked', 'observed', 'not-effective', 'override', 'refused', 'adopt'].includes(verdict.kind)
+  return ['acked', 'observed', 'not-effective', 'override', 'refused', 'adopt', 'recorded'].includes(verdict.kind)
 }
 
 function alertFor(decision: Decided, opening: Opening, model: ModelLayout): Alert {

@@ -7,6 +7,7 @@ import { alertsOf } from './alerts.ts'
 import { causeOf, readings } from './evidence/evidence.ts'
 import { issuedLoop } from './loop.ts'
 import type { Setting } from './situation.ts'
+import { stageName } from './stages.ts'
 import { candidateOf, commands, controlOf, type JudgeState, type Ladder, obeyed, restraintsOf } from './state.ts'
 import { summaryOf } from './words.ts'
 
@@ -40,6 +41,8 @@ export interface Finding {
   readonly wallTimes: Readonly<Record<string, number>>
   /** The request that it answers, if it does. */
   readonly requestId?: string
+  /** What is recorded by it, as JSON. */
+  readonly body?: string
 }
 
 type Written = Omit<Decision, 'previousHash'>
@@ -101,13 +104,13 @@ function decisionOf(before: JudgeState, after: JudgeState, finding: Finding, { m
     restraints: restraintsOf(after.ladder),
     control: after.ladder.control,
     candidate: after.ladder.candidate,
-    stage: '',
+    stage: stageName(after.ladder, model),
     artifact: '',
     approvals: [],
     segmentsAfter: [],
     factors: [],
     changes: [],
-    body: '',
+    body: finding.body ?? '',
   }
 }
 

@@ -15,7 +15,7 @@ import { type Draft, decide, type JudgeEffect } from './decide.ts'
 import { acceptPane, acceptPulse, passedMs, settle } from './evidence/chains.ts'
 import { forgetUndecided, type ObserveContext, observePane, passSlices, passTime, readings } from './evidence/evidence.ts'
 import { gatewaysAfter, gatewaysLeft, loopAfterPane } from './loop.ts'
-import { moved, moveOf } from './move.ts'
+import { commandKindOf, moved, moveOf } from './move.ts'
 import { NOT_IN_FORCE_KEY, QUARANTINED_KEY, republished, takenOver } from './operator.ts'
 import { requested, withoutWhatIsOver } from './requests.ts'
 import { type Rule, ruleFor } from './rules.ts'
@@ -128,13 +128,14 @@ function evidenceAfterPane(state: JudgeState, pane: Pane, model: ModelLayout, la
 
 /** The split counts as known only in slices that began after the gateways had agreed, and once it has been seen. */
 function contextOf(state: JudgeState, pane: Pane, model: ModelLayout, layout: Layout): ObserveContext {
-  const { loop, weights, stageSinceMs } = state.ladder
+  const { loop, weights, stageSinceMs, phase } = state.ladder
   const obeys = obeyed(model)
   const inForce = obeys && loop !== null && loop.observedAtMs > 0 && pane.sliceStartMs >= loop.ackedAtMs
   return {
     settlingUntilMs: obeys ? Math.max(stageSinceMs, loop?.ackedAtMs ?? 0) + model.plan.settlingMs : 0,
     commandedShare: inForce ? (weights[candidateOf(model)] ?? 0) / 100 : null,
     maxStratumAgeMs: layout.maxStratumAgeMs,
+    isMirrored: phase === 'shadow',
   }
 }
 
@@ -227,9 +228,10 @@ function follow(draft: Draft, rule: Rule, situation: Situation, setting: Setting
   const verdict = rule.verdict(situation)
   const fact = rule.name === 'contract' ? situation.broken : situation.silent
   const next = moved(draft.state, move, setting.model, setting.nowMs)
-  const key = move === 'rollback' ? QUARANTINED_KEY : obeyed(setting.model) ? NOT_IN_FORCE_KEY : ''
-  const wallTimes = { detected: setting.wallMs, commanded: setting.wallMs }
-  return decide(draft, { verdict, next, commandKind: move, key, silent: fact, wallTimes }, setting)
+  const commandKind = commandKindOf(move, draft.state.ladder, next.ladder)
+  const key = move === 'rollback' ? QUARANTINED_KEY : commandKind !== null && obeyed(setting.model) ? NOT_IN_FORCE_KEY : ''
+  const wallTimes = { detected: setting.wallMs, ...(commandKind === null ? {} : { commanded: setting.wallMs }) }
+  return decide(draft, { verdict, next, commandKind, key, silent: fact, wallTimes }, setting)
 }
 
 /** The same hold on the same ground is written once: the words of the others are not even looked for. */

@@ -3,10 +3,11 @@ import type { Command, StreamTimeMs, Verdict } from '../domain.ts'
 import type { ModelLayout } from '../policy/layout.ts'
 import { arrivalsForgotten } from './arrivals.ts'
 import { resetEvidence, startStage } from './evidence/evidence.ts'
+import { firstStage, isUnexposed, phaseAt } from './stages.ts'
 import { candidateOf, type JudgeState, type Ladder, type Phase, weightsFor } from './state.ts'
 
-/** A verdict that changes weights becomes a command of this kind. */
-export type Move = Exclude<Command['kind'], 'override'>
+/** A verdict that changes weights becomes a command of this kind; one that only goes on to another stage does not. */
+export type Move = Exclude<Command['kind'], 'override'> | 'advance'
 
 export function moveOf(kind: Verdict['kind']): Move | null {
   switch (kind) {
@@ -16,10 +17,17 @@ export function moveOf(kind: Verdict['kind']): Move | null {
     case 'rollback':
     case 'step-down':
     case 'lift':
+    case 'advance':
       return kind
     default:
       return null
   }
+}
+
+/** Null where the candidate had nothing and gets nothing: what answers nobody is moved without a command. */
+export function commandKindOf(move: Move, before: Ladder, after: Ladder): Command['kind'] | null {
+  const isExposed = [before, after].some(({ weights, candidate }) => (weights[candidate] ?? 0) > 0)
+  return move === 'advance' || !isExposed ? null : move
 }
 
 /** The state after the move: ladder and a stage that begins now. Command and loop are put in by whoever issues it. */
@@ -27,9 +35,13 @@ export function moved(state: JudgeState, move: Move, model: ModelLayout, nowMs: 
   const old = state.ladder
   switch (move) {
     case 'start':
-      return stage(state, onRung(old, 0, model), model, nowMs)
+      return stage(state, beginning(old, model), model, nowMs)
     case 'promote':
-      return stage(state, onRung(old, old.rung + 1, model), model, nowMs)
+      return stage(state, onRung(old, isUnexposed(old.phase) ? 0 : old.rung + 1, model), model, nowMs)
+    case 'advance':
+      // The split and its evidence go on: the watch is over, and nothing else.
+      if (old.phase === 'guard') return { ...state, ladder: { ...old, phase: 'promoted' } }
+      return stage(state, unexposed(old, 'shadow', model), model, nowMs)
     case 'throttle':
       return stage(
         anewThrottle(state, model),
@@ -61,7 +73,7 @@ export function throttledByPerson(state: JudgeState, model: ModelLayout, nowMs: 
   return stage(state, { ...onRung(old, old.rung - 1, model), throttledRungs, calmSinceMs: nowMs }, model, nowMs)
 }
 
-/** A person lets the rollout go on: from the first rung with evidence anew when it had been rolled back, else from where it is. */
+/** A person lets the rollout go on: from its first stage with evidence anew when it had been rolled back, else from where it is. */
 export function resumed(state: JudgeState, model: ModelLayout, nowMs: StreamTimeMs): JudgeState {
   const free: Ladder = {
     ...state.ladder,
@@ -75,7 +87,7 @@ export function resumed(state: JudgeState, model: ModelLayout, nowMs: StreamTime
   if (state.ladder.phase !== 'rolled-back') return { ...anewThrottle(state, model), ladder: free }
   const every = [...model.plan.guardrails, ...(model.plan.steady ?? [])].map((guardrail) => guardrail.name)
   const anew = { ...state, evidence: resetEvidence(state.evidence, model, every) }
-  return stage(anew, onRung(free, 0, model), model, nowMs)
+  return stage(anew, beginning(free, model), model, nowMs)
 }
 
 /** A command found on the control topic is in force: the ladder stands on the highest rung that it reaches. */
@@ -83,13 +95,22 @@ export function standingOn(state: JudgeState, command: Command, model: ModelLayo
   const percent = command.weights[candidateOf(model)] ?? 0
   const { ladder } = model.plan
   const reached = Math.max(0, ladder.filter((weight) => weight <= percent + 1e-9).length - 1)
-  const phase: Phase = percent === 0 ? 'rolled-back' : percent >= 100 ? 'promoted' : 'climbing'
+  const phase: Phase = percent === 0 ? 'rolled-back' : phaseAt(percent, model)
   return stage(state, { ...state.ladder, phase, rung: reached, weights: command.weights, aborted: null }, model, nowMs)
 }
 
 function onRung(old: Ladder, rung: number, model: ModelLayout): Ladder {
   const percent = model.plan.ladder[rung]!
-  return { ...old, rung, weights: weightsFor(model, percent), phase: percent >= 100 ? 'promoted' : 'climbing' }
+  return { ...old, rung, weights: weightsFor(model, percent), phase: phaseAt(percent, model) }
+}
+
+function beginning(old: Ladder, model: ModelLayout): Ladder {
+  const first = firstStage(model)
+  return first === 'climbing' ? onRung(old, 0, model) : unexposed(old, first, model)
+}
+
+function unexposed(old: Ladder, phase: 'offline' | 'shadow', model: ModelLayout): Ladder {
+  return { ...old, rung: 0, weights: weightsFor(model, 0), phase }
 }
 
 function stage(state: JudgeState, ladder: Ladder, model: ModelLayout, nowMs: StreamTimeMs): JudgeState {

@@ -7,11 +7,14 @@
  */
 import type { OperatorRequest, Verdict } from '../domain.ts'
 import { isoTime } from '../kit/iso-time.ts'
-import { type Draft, decide } from './decide.ts'
+import { type Draft, decide, type Finding } from './decide.ts'
+import { gateOf, gateWords, withGate } from './gate.ts'
 import { moved, resumed, rolledBack, throttledByPerson } from './move.ts'
 import { NOT_IN_FORCE_KEY, QUARANTINED_KEY } from './operator.ts'
-import { ruleFor, standing } from './rules.ts'
-import { lackingForPerson, type Missing, type Setting, situationOf } from './situation.ts'
+import { failedChecks } from './preflight.ts'
+import { BEGUN, RISING, ruleFor, standing } from './rules.ts'
+import { isCatchingUp, lackingForPerson, type Missing, type Setting, situationOf } from './situation.ts'
+import { beginningWords, isUnexposed } from './stages.ts'
 import { candidateOf, type JudgeState, type Ladder, obeyed, type Standing } from './state.ts'
 import { did } from './words.ts'
 
@@ -37,6 +40,8 @@ interface Done {
   /** What stands in `lastVerdict` afterwards. */
   readonly key: string
   readonly note: string
+  /** It only says something, and this is what, as JSON. */
+  readonly body?: string
 }
 
 interface Refused {
@@ -54,11 +59,11 @@ const VERBS: Readonly<Record<OperatorRequest['verb'], (asked: Asked) => Done | R
   resume,
   release,
   promote,
-  start: notKnownYet,
+  start,
   approve: notKnownYet,
   quarantine: notKnownYet,
   mode: notKnownYet,
-  gate: notKnownYet,
+  gate,
   drill: notKnownYet,
   key: notKnownYet,
 }
@@ -77,11 +82,13 @@ export function requested(draft: Draft, request: OperatorRequest, setting: Setti
   return 'why' in answer ? refused(draft, asked, answer) : done(draft, asked, answer)
 }
 
-function done(draft: Draft, { request, setting }: Asked, { next, moves, key, note }: Done): Draft {
-  const verdict: Verdict = { kind: 'override', rule: 'operator', note: `${note} by ${askerOf(request)}: ${request.reason}` }
-  const commandKind = moves ? 'override' : null
+function done(draft: Draft, { request, setting }: Asked, { next, moves, key, note, body }: Done): Draft {
+  const kind = body === undefined ? { kind: 'override' as const, rule: 'operator' } : { kind: 'recorded' as const, rule: request.verb }
+  const verdict: Verdict = { ...kind, note: `${note} by ${askerOf(request)}: ${request.reason}` }
+  const commandKind: Finding['commandKind'] = moves ? 'override' : null
   const wallTimes = { detected: setting.wallMs }
-  return decide(draft, { verdict, next, commandKind, key, silent: '', wallTimes, requestId: request.id }, setting)
+  const finding = { verdict, next, commandKind, key, silent: '', wallTimes, requestId: request.id, ...(body === undefined ? {} : { body }) }
+  return decide(draft, finding, setting)
 }
 
 function refused(draft: Draft, { state, request, setting, candidate }: Asked, { rule, why }: Refused): Draft {
@@ -144,7 +151,7 @@ function ofAnotherCommand({ state, request, candidate }: Asked): Refused | null 
 
 function rollBack({ state, setting, candidate }: Asked): Done {
   const note = `${did(setting.model, 'Rolled back', 'roll back')} ${candidate}`
-  return { next: rolledBack(state, setting.model, setting.nowMs), moves: true, key: QUARANTINED_KEY, note }
+  return { next: rolledBack(state, setting.model, setting.nowMs), moves: !isUnexposed(state.ladder.phase), key: QUARANTINED_KEY, note }
 }
 
 /** The rollout is over without a word about harm: nothing is quarantined that was not before. */
@@ -152,13 +159,15 @@ function abort({ state, request, setting, candidate }: Asked): Done {
   if (state.ladder.phase === 'rolled-back') return nothingDone(state, `Nothing to abort, ${candidate} has no traffic: asked`)
   const stopped = rolledBack(state, setting.model, setting.nowMs)
   const next = { ...stopped, ladder: { ...stopped.ladder, aborted: standingOf(request) } }
-  return { next, moves: true, key: ABORTED_KEY, note: `${did(setting.model, 'Aborted', 'abort')} the rollout of ${candidate}` }
+  const note = `${did(setting.model, 'Aborted', 'abort')} the rollout of ${candidate}`
+  return { next, moves: !isUnexposed(state.ladder.phase), key: ABORTED_KEY, note }
 }
 
 function throttle({ state, setting, candidate }: Asked): Done {
   const { phase, rung, weights } = state.ladder
   const was = weights[candidate] ?? 0
-  if (phase === 'new' || phase === 'rolled-back') return nothingDone(state, `Nothing to throttle, ${candidate} has no traffic: asked`)
+  if (phase === 'new' || phase === 'rolled-back' || isUnexposed(phase))
+    return nothingDone(state, `Nothing to throttle, ${candidate} has no traffic: asked`)
   if (rung === 0) return nothingDone(state, `Nothing to throttle, ${candidate} is on its lowest rung, ${was} %: asked`)
   const next = throttledByPerson(state, setting.model, setting.nowMs)
   const words = `${candidate} from ${was} % to ${next.ladder.weights[candidate]} %`
@@ -167,19 +176,28 @@ function throttle({ state, setting, candidate }: Asked): Done {
 
 function hold({ state, request, candidate }: Asked): Done {
   const next = { ...state, ladder: { ...state.ladder, humanHold: standingOf(request) } }
-  const key = state.ladder.phase === 'climbing' ? HELD_KEY : state.ladder.lastVerdict
+  const key = BEGUN.includes(state.ladder.phase) ? HELD_KEY : state.ladder.lastVerdict
   return { next, moves: false, key, note: `Held ${candidate}${untilWords(request)}` }
 }
 
 function freeze({ state, request, setting }: Asked): Done {
   const { ladder } = state
   const next = { ...state, ladder: { ...ladder, frozen: standingOf(request) } }
-  const key = ladder.phase === 'climbing' && ladder.humanHold === null ? FROZEN_KEY : ladder.lastVerdict
+  const key = RISING.includes(ladder.phase) && ladder.humanHold === null ? FROZEN_KEY : ladder.lastVerdict
   return { next, moves: false, key, note: `Froze ${setting.model.name}${untilWords(request)}` }
 }
 
 function nothingDone(state: JudgeState, note: string): Done {
   return { next: state, moves: false, key: state.ladder.lastVerdict, note }
+}
+
+// ── what is remembered, and moves nothing by itself ──────────────────────────────────────────────────────────────────────
+
+function gate({ state, request, setting }: Asked): Done | Refused {
+  const found = gateOf(request, askerOf(request), setting.model)
+  if (typeof found === 'string') return { rule: 'gate', why: found }
+  const next = { ...state, ladder: { ...state.ladder, gates: withGate(state.ladder.gates, found, setting.model) } }
+  return { next, moves: false, key: state.ladder.lastVerdict, note: gateWords(found), body: request.body }
 }
 
 // ── what gives exposure, or lets it rise again ─────────────────────────────────────────────────────────────────────────────
@@ -194,7 +212,8 @@ function resume({ state, setting, candidate }: Asked): Done | Refused {
   const begins = state.ladder.phase === 'rolled-back'
   const against = begins ? frozenNow(state.ladder) : null
   if (against !== null) return against
-  return { next: resumed(state, setting.model, setting.nowMs), moves: begins, key: '', note: `Resumed ${candidate}` }
+  const next = resumed(state, setting.model, setting.nowMs)
+  return { next, moves: begins && !isUnexposed(next.ladder.phase), key: '', note: `Resumed ${candidate}` }
 }
 
 /** As `resume` of a rolled-back candidate, for whoever wants that and nothing else: a hold is not ended by it. */
@@ -205,7 +224,31 @@ function release({ state, setting, candidate }: Asked): Done | Refused {
     return { rule: 'not-quarantined', why: `${first(standing('aborted', ladder.aborted))}; resume begins it anew` }
   const against = heldNow(ladder) ?? frozenNow(ladder)
   if (against !== null) return against
-  return { next: resumed(state, setting.model, setting.nowMs), moves: true, key: '', note: `Released ${candidate} from quarantine` }
+  const next = resumed(state, setting.model, setting.nowMs)
+  return { next, moves: !isUnexposed(next.ladder.phase), key: '', note: `Released ${candidate} from quarantine` }
+}
+
+/** The rollout begins now, where the plan waits for a person, or where it would have begun by itself. */
+function start({ state, setting, candidate }: Asked): Done | Refused {
+  const against = notNew(state.ladder, candidate) ?? heldNow(state.ladder) ?? frozenNow(state.ladder) ?? unprepared(state, setting)
+  if (against !== null) return against
+  const next = moved(state, 'start', setting.model, setting.nowMs)
+  const moves = !isUnexposed(next.ladder.phase)
+  const note = `${did(setting.model, 'Started', 'start')} ${candidate} ${beginningWords(setting.model)},`
+  return { next, moves, key: moves ? keyAfterMove(next.ladder, setting) : '', note }
+}
+
+function notNew(ladder: Ladder, candidate: string): Refused | null {
+  if (ladder.phase === 'new') return null
+  if (ladder.phase === 'rolled-back') return notClimbing(ladder, candidate)
+  return { rule: 'begun', why: `its rollout has begun (${ladder.phase})` }
+}
+
+function unprepared(state: JudgeState, setting: Setting): Refused | null {
+  if (setting.nowMs === 0 || isCatchingUp(state, setting))
+    return { rule: 'catching-up', why: 'what is in the topics has not been read yet' }
+  const failed = failedChecks(state, setting)
+  return failed.length === 0 ? null : { rule: 'preflight', why: failed.map((each) => each.words).join('; ') }
 }
 
 /**
@@ -224,12 +267,12 @@ function promote({ state, setting, candidate }: Asked): Done | Refused {
 function notClimbing(ladder: Ladder, candidate: string): Refused | null {
   switch (ladder.phase) {
     case 'climbing':
+    case 'shadow':
       return null
     case 'new':
-      return heldNow(ladder) ?? frozenNow(ladder) ?? { rule: 'not-started', why: 'the rollout has not begun; it begins by itself' }
+      return heldNow(ladder) ?? frozenNow(ladder) ?? { rule: 'not-started', why: 'the rollout has not begun' }
     case 'offline':
-    case 'shadow':
-      return heldNow(ladder) ?? frozenNow(ladder) ?? { rule: 'not-started', why: `the rollout is in its stage ${ladder.phase}` }
+      return heldNow(ladder) ?? frozenNow(ladder) ?? { rule: 'gate', why: 'it waits for a passed gate, and goes on by itself' }
     case 'guard':
     case 'promoted':
       return { rule: 'highest-rung', why: `${candidate} is on the highest rung` }
@@ -273,8 +316,8 @@ function first(missing: readonly Missing[]): string {
 
 /** The same hold as before says nothing new after a move; that the command is not yet in force goes without saying. */
 function keyAfterMove({ humanHold, frozen, phase }: Ladder, { model }: Setting): string {
-  if (phase === 'climbing' && humanHold !== null) return HELD_KEY
-  if (phase === 'climbing' && frozen !== null) return FROZEN_KEY
+  if (BEGUN.includes(phase) && humanHold !== null) return HELD_KEY
+  if (RISING.includes(phase) && frozen !== null) return FROZEN_KEY
   return obeyed(model) ? NOT_IN_FORCE_KEY : ''
 }
 

@@ -1,12 +1,14 @@
 /**
  * The decision table: an ordered list, the first rule that matches decides, and the verdict names it.
  *
- * Harm comes first, in every phase; then what long blindness demands; then every reason to stay; then the ways up.
+ * Harm comes first, in every phase in which the candidate predicts; then what long blindness demands; then every reason to stay; then the
+ * ways on.
  * A phase is part of a rule: what a rule does not list it does not touch.
  */
 import type { HoldReason, Reading, Verdict } from '../domain.ts'
 import { isoTime } from '../kit/iso-time.ts'
 import type { Missing, Situation } from './situation.ts'
+import { beginningWords } from './stages.ts'
 import type { Ladder, Phase, Standing } from './state.ts'
 
 export interface Rule {
@@ -20,13 +22,21 @@ export interface Rule {
   readonly ground: (situation: Situation) => string
 }
 
-const EXPOSED: readonly Phase[] = ['climbing', 'promoted']
+const EXPOSED: readonly Phase[] = ['climbing', 'guard', 'promoted']
+/** The candidate predicts, for whoever it be: a shadow answers nobody, and does its harm in the records alone. */
+const JUDGED: readonly Phase[] = ['shadow', ...EXPOSED]
 const CLIMBING: readonly Phase[] = ['climbing']
+/** On its way, and predicting. */
+export const WATCHED: readonly Phase[] = ['shadow', 'climbing', 'guard']
+/** A freeze stands in the way of what comes next. What follows a guard raises nothing. */
+export const RISING: readonly Phase[] = ['offline', 'shadow', 'climbing']
+/** A person's hold does. */
+export const BEGUN: readonly Phase[] = [...RISING, 'guard']
 
 export const RULES: readonly Rule[] = [
   {
     name: 'contract',
-    phases: EXPOSED,
+    phases: JUDGED,
     kind: 'rollback',
     matches: ({ broken }) => broken !== '',
     verdict: () => ({ kind: 'rollback', rule: 'contract', evidence: [] }),
@@ -34,7 +44,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     name: 'harm',
-    phases: EXPOSED,
+    phases: JUDGED,
     kind: 'rollback',
     matches: ({ harms }) => harms.rollback.length > 0,
     verdict: ({ harms }) => ({ kind: 'rollback', rule: 'harm', evidence: harms.rollback }),
@@ -80,19 +90,25 @@ export const RULES: readonly Rule[] = [
     verdict: () => hold('quarantined', 'quarantined', [{ kind: 'person', words: 'a person resumes the rollout' }]),
     ground: () => 'rolled-back',
   },
-  holdRule('human', 'human', ({ ladder }) => standing('held', ladder.humanHold)),
-  holdRule('frozen', 'frozen', ({ ladder }) => standing('frozen', ladder.frozen)),
-  holdRule('blind', 'blind', ({ blind }) => blind),
-  holdRule('sample-ratio', 'assignment', ({ assignment }) => assignment),
-  holdRule('throttle-at-lowest', 'signal', throttledAtLowest),
-  holdRule('signal', 'signal', ({ harms }) => harms.hold.map(signalOf)),
-  holdRule('outcome-coverage', 'blind', ({ coverage }) => coverage),
-  holdRule('not-in-force', 'insufficient', ({ notInForce }) => notInForce),
-  holdRule('calming', 'signal', calming),
-  holdRule('lifts-used-up', 'flapping', liftsUsedUp),
+  holdRule('human', 'human', BEGUN, ({ ladder }) => standing('held', ladder.humanHold)),
+  holdRule('frozen', 'frozen', RISING, ({ ladder }) => standing('frozen', ladder.frozen)),
+  holdRule('start-request', 'human', ['new'], startAwaited),
+  holdRule('preflight', 'insufficient', ['new'], (situation) => (mayBegin(situation) ? situation.preflight : [])),
+  holdRule('blind', 'blind', WATCHED, ({ blind }) => blind),
+  holdRule('sample-ratio', 'assignment', CLIMBING, ({ assignment }) => assignment),
+  holdRule('throttle-at-lowest', 'signal', WATCHED, throttledAtLowest),
+  holdRule('signal', 'signal', WATCHED, ({ harms }) => harms.hold.map(signalOf)),
+  holdRule('outcome-coverage', 'blind', WATCHED, ({ coverage }) => coverage),
+  holdRule('not-in-force', 'insufficient', WATCHED, ({ notInForce }) => notInForce),
+  holdRule('calming', 'signal', CLIMBING, calming),
+  holdRule('lifts-used-up', 'flapping', CLIMBING, liftsUsedUp),
+  // Also after the shadow: whoever takes a gate back keeps the candidate from its first user.
+  holdRule('gate', 'insufficient', ['offline', 'shadow'], ({ gate }) => gate),
+  holdRule('guarding', 'insufficient', ['guard'], guarding),
   holdRule(
     'insufficient',
     'insufficient',
+    ['shadow', 'climbing'],
     ({ lacking }) => lacking,
     ({ firstLacking }) => firstLacking,
   ),
@@ -127,10 +143,34 @@ export const RULES: readonly Rule[] = [
     ground: () => 'calm',
   },
   {
-    name: 'promote',
-    phases: CLIMBING,
+    name: 'offline',
+    phases: ['offline'],
+    kind: 'advance',
+    matches: ({ model }) => model.plan.rollout.shadow !== null,
+    verdict: () => ({ kind: 'advance', rule: 'offline', proofs: [] }),
+    ground: () => 'gate',
+  },
+  {
+    name: 'guard',
+    phases: ['guard'],
+    kind: 'advance',
+    matches: () => true,
+    verdict: () => ({ kind: 'advance', rule: 'guard', proofs: [] }),
+    ground: () => 'watched',
+  },
+  {
+    name: 'gate-passed',
+    phases: ['offline'],
     kind: 'promote',
-    matches: ({ ladder, model }) => ladder.rung + 1 < model.plan.ladder.length,
+    matches: () => true,
+    verdict: () => ({ kind: 'promote', rule: 'gate-passed', proofs: [] }),
+    ground: () => 'gate',
+  },
+  {
+    name: 'promote',
+    phases: ['shadow', 'climbing'],
+    kind: 'promote',
+    matches: ({ ladder, model }) => ladder.phase === 'shadow' || ladder.rung + 1 < model.plan.ladder.length,
     verdict: ({ proofs }) => ({ kind: 'promote', rule: 'promote', proofs }),
     ground: () => 'proven',
   },
@@ -138,9 +178,8 @@ export const RULES: readonly Rule[] = [
     name: 'start',
     phases: ['new'],
     kind: 'start',
-    // With a backlog before it the command would take effect in a time that is not the one being read.
-    matches: ({ catchingUp, ladder }) => !catchingUp && ladder.humanHold === null && ladder.frozen === null,
-    verdict: () => ({ kind: 'start', rule: 'start', note: 'the rollout begins at its first rung' }),
+    matches: mayBegin,
+    verdict: ({ model }) => ({ kind: 'start', rule: 'start', note: `the rollout begins ${beginningWords(model)}` }),
     ground: () => 'first',
   },
 ]
@@ -154,12 +193,13 @@ export function ruleFor(situation: Situation): Rule | undefined {
 function holdRule(
   name: string,
   because: HoldReason,
+  phases: readonly Phase[],
   missing: (situation: Situation) => readonly Missing[],
   first: (situation: Situation) => Missing | undefined = (situation) => missing(situation)[0],
 ): Rule {
   return {
     name,
-    phases: CLIMBING,
+    phases,
     kind: 'hold',
     matches: (situation) => first(situation) !== undefined,
     verdict: (situation) => hold(because, name, missing(situation)),
@@ -192,6 +232,23 @@ export function standing(what: 'held' | 'frozen' | 'aborted', word: Standing | n
 
 function open(guardrail: string, scope: string): Missing {
   return { kind: guardrail, words: `${guardrail} speaks against the candidate in ${scope}` }
+}
+
+/** With a backlog before it a first command would take effect in a time that is not the one being read. */
+function mayBegin({ catchingUp, ladder }: Situation): boolean {
+  return !catchingUp && ladder.humanHold === null && ladder.frozen === null
+}
+
+function startAwaited(situation: Situation): readonly Missing[] {
+  const { model, ladder } = situation
+  if (model.plan.rollout.start === 'automatic' || ladder.humanHold !== null || ladder.frozen !== null) return []
+  return [{ kind: 'start', words: `a person starts it: flyball rollout start ${model.name}` }]
+}
+
+/** The last rung is watched from when its split was seen. */
+function guarding({ ladder, model, nowMs }: Situation): readonly Missing[] {
+  const untilMs = Math.max(ladder.stageSinceMs, ladder.loop?.observedAtMs ?? 0) + model.plan.rollout.guardMs
+  return nowMs >= untilMs ? [] : [{ kind: 'guard', words: `${Math.ceil((untilMs - nowMs) / 1000)} s of the guard remain` }]
 }
 
 /** A throttle on its way is not yet to blame for what the traffic of before still shows: one rung at a time. */

@@ -1,19 +1,19 @@
 /** Everything the rules look at, gathered from the state at one judge time. No decision is taken here. */
 import type { NonInferiority, StreamTimeMs } from '../domain.ts'
-import type { Layout, ModelLayout } from '../policy/layout.ts'
+import type { ModelLayout } from '../policy/layout.ts'
 import { candidateSilent } from './arrivals.ts'
 import { brokenContract } from './contract.ts'
 import { passedMs } from './evidence/chains.ts'
 import { coverage, type Harms, harms, proofs, sampleRatio, silence, stageRows } from './evidence/evidence.ts'
+import { gateMissing } from './gate.ts'
 import { quorum } from './loop.ts'
+import { failedChecks } from './preflight.ts'
+import type { Missing, Setting } from './setting.ts'
 import { awaitingMute, behind, lagging, mute, notPassed } from './sources.ts'
+import { nextPercent, requirementsOf } from './stages.ts'
 import { candidateOf, controlOf, type JudgeState, type Ladder, obeyed } from './state.ts'
 
-/** Something that stands in the way: what kind of thing (the audit log names a change of it once) and the words with the numbers. */
-export interface Missing {
-  readonly kind: string
-  readonly words: string
-}
+export type { Missing, Setting } from './setting.ts'
 
 export interface Situation {
   readonly nowMs: StreamTimeMs
@@ -37,21 +37,18 @@ export interface Situation {
   readonly proofs: readonly NonInferiority[]
   /** A backlog is being read by a model whose gateways live now. */
   readonly catchingUp: boolean
-}
-
-export interface Setting {
-  readonly nowMs: StreamTimeMs
-  readonly wallMs: number
-  readonly model: ModelLayout
-  readonly layout: Layout
+  /** What must hold before the rollout begins, and does not. */
+  readonly preflight: readonly Missing[]
+  /** Why the candidate's artifact has not passed the gate that the plan asks for. */
+  readonly gate: readonly Missing[]
 }
 
 /** Rules look at little of it before one speaks: each part is worked out when it is first looked at. */
 export function situationOf(state: JudgeState, setting: Setting): Situation {
   const { nowMs, model } = setting
   const { ladder } = state
-  const climbs = ladder.phase === 'climbing' && ladder.throttledRungs === 0 && ladder.rung + 1 < model.plan.ladder.length
-  const asked = once(() => (climbs ? proofs(state.evidence, model, model.plan.ladder[ladder.rung + 1]!) : []))
+  const next = nextPercent(ladder, model)
+  const asked = once(() => (next === null ? [] : proofs(state.evidence, model, next, requirementsOf(ladder, model).minimumRows)))
   const parts = {
     harms: once(() => harms(state.evidence, model)),
     silent: once(() => silentWords(state, setting)),
@@ -59,8 +56,9 @@ export function situationOf(state: JudgeState, setting: Setting): Situation {
     assignment: once(() => mismatch(state, model)),
     coverage: once(() => uncovered(state, model)),
     notInForce: once(() => notInForce(state, setting)),
-    lacking: once(() => (climbs ? [...lackingFor(state, setting, asked)] : [])),
-    firstLacking: once(() => (climbs ? lackingFor(state, setting, asked).next().value : undefined)),
+    lacking: once(() => (next === null ? [] : [...lackingFor(state, setting, asked)])),
+    firstLacking: once(() => (next === null ? undefined : lackingFor(state, setting, asked).next().value)),
+    preflight: once(() => failedChecks(state, setting)),
   }
   return {
     nowMs,
@@ -99,6 +97,10 @@ export function situationOf(state: JudgeState, setting: Setting): Situation {
     get catchingUp() {
       return isCatchingUp(state, setting)
     },
+    get preflight() {
+      return parts.preflight()
+    },
+    gate: gateMissing(ladder, model),
   }
 }
 
@@ -185,7 +187,8 @@ function notInForce(state: JudgeState, { model, wallMs }: Setting): readonly Mis
     const count = quorum(state.gateways, command, wallMs, model.plan)
     return [{ kind: 'in-force', words: `${count.applied} of ${count.present} gateways have acked command ${command.sequence}` }]
   }
-  if (loop.observedAtMs > 0) return []
+  // What a shadow shows is mirrored: no split is to be seen in it.
+  if (loop.observedAtMs > 0 || state.ladder.phase === 'shadow') return []
   return [
     { kind: 'in-force', words: `command ${command.sequence} is acked, its split not yet seen (${loop.totalRequests} requests since)` },
   ]
@@ -193,24 +196,26 @@ function notInForce(state: JudgeState, { model, wallMs }: Setting): readonly Mis
 
 /** What a promotion asked for by a person still lacks: all that one of ours would, but for the dwell. Null: there is no next rung. */
 export function lackingForPerson(state: JudgeState, setting: Setting): readonly Missing[] | null {
-  const next = setting.model.plan.ladder[state.ladder.rung + 1]
-  return next === undefined ? null : [...lackingFor(state, setting, () => proofs(state.evidence, setting.model, next), 0)]
+  const { minimumRows } = requirementsOf(state.ladder, setting.model)
+  const next = nextPercent(state.ladder, setting.model)
+  return next === null ? null : [...lackingFor(state, setting, () => proofs(state.evidence, setting.model, next, minimumRows), 0)]
 }
 
 function* lackingFor(
   state: JudgeState,
   setting: Setting,
   asked: () => readonly NonInferiority[],
-  dwellMs = setting.model.plan.dwellMs,
+  dwellMs = requirementsOf(state.ladder, setting.model).dwellMs,
 ): Generator<Missing, undefined, undefined> {
   const { model, nowMs } = setting
+  const { minimumRows } = requirementsOf(state.ladder, model)
   const sinceMs = Math.max(state.ladder.stageSinceMs, state.ladder.loop?.observedAtMs ?? 0)
   const untilMs = sinceMs + dwellMs
   if (nowMs < untilMs) yield { kind: 'dwell', words: `${Math.ceil((untilMs - nowMs) / 1000)} s of the stage's dwell remain` }
   const waiting = notPassed(state.sources, untilMs)
   if (waiting.length > 0 && nowMs >= untilMs) yield { kind: 'sources', words: `not yet past the start of the stage: ${waiting.join(', ')}` }
   const rows = stageRows(state.evidence).candidate
-  if (rows < model.plan.minimumRows) yield { kind: 'rows', words: `${rows} of ${model.plan.minimumRows} candidate rows seen` }
+  if (rows < minimumRows) yield { kind: 'rows', words: `${rows} of ${minimumRows} candidate rows seen` }
   for (const proof of asked()) {
     if (!proof.holds) yield { kind: 'proof', words: proof.missing }
   }

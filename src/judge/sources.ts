@@ -17,6 +17,7 @@ export function sourcesAfter(sources: Sources, pulse: Pulse, wallMs: number): So
     sliceRecords,
     lagSlices: pulse.idle || pulse.ended ? 0 : pulse.lagRecords / Math.max(1, sliceRecords),
     heardWallMs: wallMs,
+    outcomesMs: Math.max(before?.outcomesMs ?? 0, pulse.outcomeClockMs, pulse.describedClockMs),
   }
   return { ...sources, [pulse.source]: view }
 }

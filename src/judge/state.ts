@@ -9,7 +9,7 @@ import type { ContractTally } from './contract.ts'
 import { type ChainsState, emptyChains } from './evidence/chains.ts'
 import { type EvidenceState, emptyEvidence } from './evidence/evidence.ts'
 
-/** `new`: nothing decided yet. `promoted` and `rolled-back` are final until a person says otherwise. */
+/** `new`: not begun. `promoted` and `rolled-back` are final until a person says otherwise. */
 export type Phase = RolloutPhase
 
 /** A person's word that lasts. `untilMs`: wall clock at which it ends by itself; null, or absent in states of earlier versions: never. */
@@ -17,6 +17,19 @@ export interface Standing {
   readonly who: string
   readonly reason: string
   readonly untilMs?: number | null
+}
+
+/** What was last said of an artifact's offline validation. */
+export interface GateResult {
+  readonly digest: string
+  readonly passed: boolean
+  /** What it found, or where that is to be read; cut short. */
+  readonly report: string
+  readonly who: string
+  /** Wall clock of whoever asked. */
+  readonly atMs: number
+  /** Of the request. */
+  readonly id: string
 }
 
 /** Where the command in force stands on its way: issued, acked by a quorum, seen in the traffic. Judge time; 0: not yet. */
@@ -58,6 +71,8 @@ export interface SourceView {
   readonly lagSlices: number
   /** Wall clock at its last pulse; 0 in a drain. */
   readonly heardWallMs: number
+  /** How far outcomes have been read there; states of earlier versions do not tell. */
+  readonly outcomesMs?: StreamTimeMs
 }
 
 /** When each arm was last seen in a pane, and what the gateways have sent to the candidate since. */
@@ -100,6 +115,8 @@ export interface Ladder {
   readonly frozen: Standing | null
   /** Rolled back because the rollout is over, not for harm. */
   readonly aborted: Standing | null
+  /** Of artifacts, whichever rollout it is: the last word about each. */
+  readonly gates: readonly GateResult[]
   /** Number of the decision that issued the command in force; 0: another judge's, or a person's. */
   readonly commandNumber: number
   /** What was last decided, so that the same hold is written once. */
@@ -131,7 +148,12 @@ export interface JudgeState {
 export const NO_ARRIVALS: Arrivals = { candidateSeenMs: 0, candidateHeardWallMs: 0, controlSeenMs: 0, routedSince: 0, routedEnoughAtMs: 0 }
 
 /** What states of earlier versions do not tell of the ladder. */
-const SINCE_VERSION_2: Pick<Ladder, 'frozen' | 'aborted' | 'commandNumber'> = { frozen: null, aborted: null, commandNumber: 0 }
+const SINCE_VERSION_2: Pick<Ladder, 'frozen' | 'aborted' | 'commandNumber' | 'gates'> = {
+  frozen: null,
+  aborted: null,
+  commandNumber: 0,
+  gates: [],
+}
 
 export function emptyJudge(model: ModelLayout): JudgeState {
   return {
@@ -194,6 +216,7 @@ export function renewedFor(state: JudgeState, model: ModelLayout): JudgeState {
     requestsSeen: old.requestsSeen,
     decidedAtMs: old.decidedAtMs ?? old.judgedAtMs,
     frozen: old.frozen,
+    gates: old.gates,
   }
   const { contract: _ofBefore, ...rest } = state
   return { ...rest, evidence: emptyEvidence(model), ladder: { ...emptyLadder(model), ...kept }, arrivals: NO_ARRIVALS }

@@ -1,6 +1,7 @@
 /** One sentence for people, with the numbers, for every kind of decision. */
 import type { Reading, Verdict, Weights } from '../domain.ts'
 import type { ModelLayout } from '../policy/layout.ts'
+import { beginningWords, isUnexposed } from './stages.ts'
 import { candidateOf, commands, type JudgeState } from './state.ts'
 
 export interface Told {
@@ -28,13 +29,15 @@ export function summaryOf(told: Told, model: ModelLayout, state: JudgeState): st
     case 'isolate':
       return `${did(model, 'Isolated', 'isolate')} ${verdict.evidence[0]?.scope ?? ''} from ${candidate}: ${because(verdict.evidence, '')}`
     case 'advance':
-      return `${candidate} goes on from ${verdict.rule}: ${proofWords(verdict.proofs.length)}`
-    case 'promote':
-      return `${did(model, 'Promoted', 'promote')} ${candidate} from ${from} to ${to}: ${proofWords(verdict.proofs.length)}`
+      return advanceWords(verdict.rule, model)
+    case 'promote': {
+      const why = verdict.rule === 'gate-passed' ? 'its gate is passed' : proofWords(verdict.proofs.length)
+      return `${did(model, 'Promoted', 'promote')} ${candidate} from ${from} to ${to}: ${why}`
+    }
     case 'hold':
       return `Holding ${candidate} at ${to} (${verdict.because}): ${verdict.missing.join('; ')}`
     case 'start':
-      return `${did(model, 'Started', 'start')} ${candidate} at ${to}`
+      return `${did(model, 'Started', 'start')} ${candidate} ${isUnexposed(state.ladder.phase) ? beginningWords(model) : `at ${to}`}`
     default:
       return verdict.note
   }
@@ -68,6 +71,13 @@ function because(evidence: readonly Reading[], silent: string): string {
   return `${readingWords(evidence[0]!)}${more}`
 }
 
+/** Nothing is commanded by it, so the words claim no more than was done. */
+function advanceWords(rule: string, model: ModelLayout): string {
+  const candidate = candidateOf(model)
+  if (rule === 'offline') return `${candidate} goes on from offline to shadow: its gate is passed`
+  return `${candidate} is promoted: watched at 100 % for ${seconds(model.plan.rollout.guardMs)}, no open signal`
+}
+
 function proofWords(count: number): string {
   const proven = count === 0 ? '' : count === 1 ? 'the proof asked for holds, ' : `all ${count} proofs hold, `
   return `${proven}dwell and rows reached, no open signal`
@@ -79,5 +89,6 @@ export function did(model: ModelLayout, past: string, infinitive: string): strin
 }
 
 function seconds(ms: number): string {
+  if (ms >= 7_200_000 && ms % 3_600_000 === 0) return `${ms / 3_600_000} h`
   return ms >= 120_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 1000)} s`
 }

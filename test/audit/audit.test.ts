@@ -113,9 +113,9 @@ test('a record that is no decision is named by its place, in the chain or withou
     ),
     ['undecodable 1@0'],
   )
-  const slipped = records.toSpliced(3, 0, { partition: 0, offset: 5, key: Buffer.from('fraud'), value: null, version: 2 })
+  const slipped = records.toSpliced(3, 0, { partition: 0, offset: 5, key: Buffer.from('fraud'), value: null, version: 3 })
   assert.deepEqual(short(audited(slipped, [state])), ['undecodable 4@5'])
-  const keyless = records.toSpliced(3, 0, { partition: 0, offset: 5, key: null, value: Buffer.from('hello'), version: 2 })
+  const keyless = records.toSpliced(3, 0, { partition: 0, offset: 5, key: null, value: Buffer.from('hello'), version: 3 })
   assert.deepEqual(short(audited(keyless, [state])), ['undecodable null@5'])
 })
 
@@ -249,7 +249,7 @@ test('the partition of a model is that of its name: junk that came first in anot
   const audit = new Audit(ALL)
   for (const partition of [0, 1]) audit.beginsAt(partition, 0)
   for (const junk of [Buffer.from('junk'), records[0]!.value])
-    audit.take({ partition: 1, offset: 0, key: Buffer.from('fraud'), value: junk, version: 2 })
+    audit.take({ partition: 1, offset: 0, key: Buffer.from('fraud'), value: junk, version: 3 })
   for (const record of records) audit.take(record)
   audit.takeState(state)
   const report = audit.report()

@@ -16,7 +16,7 @@ export function chainOf(model: string, count: number, change: (decision: Decisio
     const plain = { ...decision, id: `${model}-${number}`, model, number, previousHash, judgeTimeMs: BEGIN_MS + number * 1000 }
     const value = encodeDecision(change(plain))
     previousHash = hashOfDecision(value)
-    records.push({ partition: 0, offset: (number - 1) * 2, key: Buffer.from(model), value, version: 2 })
+    records.push({ partition: 0, offset: (number - 1) * 2, key: Buffer.from(model), value, version: 3 })
   }
   return records
 }

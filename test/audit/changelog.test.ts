@@ -93,3 +93,15 @@ test('a command found in force is somebody else’s doing; one that gives the ca
 test('a model that nothing was decided for has no release', () => {
   assert.deepEqual(releases([]), [])
 })
+
+test('what is said before a release begins belongs to it, and one under guard has not ended', () => {
+  const at = (phase: Decision['phase'], given: Decision[]) => given.map((one) => ({ ...one, phase }))
+  const early = at('new', steps('v1', 'v2', 1, [['recorded', 0, 0]]))
+  const begun = at('shadow', steps('v1', 'v2', 2, [['start', 0, 0]]))
+  const guarded = at('guard', steps('v1', 'v2', 3, [['promote', 0, 100]]))
+  const [running, ...others] = releases([...early, ...begun, ...guarded])
+  assert.deepEqual([others.length, running!.firstNumber, running!.end, running!.rungs.length], [0, 1, 'running', 1])
+  const over = at('promoted', steps('v1', 'v2', 4, [['advance', 100, 100]]))
+  const [ended] = releases([...early, ...begun, ...guarded, ...over])
+  assert.deepEqual([ended!.end, ended!.because], ['promoted', 'advance 100 to 100'])
+})

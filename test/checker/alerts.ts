@@ -5,7 +5,7 @@ import { type Case, grouped } from './case.ts'
 export function checkRequests({ all, world, report }: Case): void {
   const answers = all.decisions
     .map(({ value }) => value.decision)
-    .filter(({ verdict }) => verdict.kind === 'refused' || (verdict.kind === 'override' && verdict.rule === 'operator'))
+    .filter(({ verdict: { kind, rule } }) => kind === 'refused' || kind === 'recorded' || (kind === 'override' && rule === 'operator'))
   for (const [id, copies] of grouped(all.requests, ({ value }) => value.id)) {
     const { model, who, reason, verb } = copies[0]!.value
     if (!world.layout.models.some((one) => one.name === model)) continue

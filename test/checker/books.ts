@@ -83,19 +83,25 @@ function checkPromotions({ report }: Case, model: ModelLayout, decisions: readon
   const candidate = model.versions[model.candidate]!
   const requests = requestsOf(truths, model).filter((one) => one.candidate)
   let sinceMs = 0
+  let stage = ''
   for (const decision of decisions) {
+    const asked = requirementsOf(stage, model)
     if (decision.verdict.kind === 'promote') {
       const where = `decisions ${model.name} number ${decision.number}`
-      if (decision.judgeTimeMs - sinceMs < model.plan.dwellMs)
+      if (decision.judgeTimeMs - sinceMs < asked.dwellMs)
         report('promotion', where, `after ${decision.judgeTimeMs - sinceMs} ms of the stage`)
       const rows = requests.filter(({ endMs }) => endMs > sinceMs).length
-      if (rows < model.plan.minimumRows)
-        report(
-          'promotion',
-          where,
-          `the records of the stage hold ${rows} requests of the candidate, ${model.plan.minimumRows} are asked for`,
-        )
+      if (rows < asked.minimumRows)
+        report('promotion', where, `the records of the stage hold ${rows} requests of the candidate, ${asked.minimumRows} are asked for`)
     }
-    if ((decision.weightsBefore[candidate] ?? 0) !== (decision.weightsAfter[candidate] ?? 0)) sinceMs = decision.judgeTimeMs
+    const isMoved = (decision.weightsBefore[candidate] ?? 0) !== (decision.weightsAfter[candidate] ?? 0)
+    if (isMoved || decision.stage !== stage) sinceMs = decision.judgeTimeMs
+    stage = decision.stage
   }
+}
+
+/** What the policy asks of a stage by its name; offline asks for a gate and for nothing to be seen. */
+function requirementsOf(stage: string, { plan }: ModelLayout): { readonly dwellMs: number; readonly minimumRows: number } {
+  if (stage === 'offline') return { dwellMs: 0, minimumRows: 0 }
+  return [plan.rollout.shadow, ...plan.rollout.rungs].find((one) => one?.name === stage) ?? plan
 }

@@ -18,6 +18,7 @@ import { checkGateways } from './gateways.ts'
 import { truthsOf } from './inputs.ts'
 import { checkPanes, cutsOf } from './panes.ts'
 import { readEverything } from './read.ts'
+import { checkStages } from './stages.ts'
 
 export type { InputRecord, Topics, Violation, World } from './case.ts'
 
@@ -33,6 +34,7 @@ export async function check(log: EventLog, world: World): Promise<readonly Viola
   const truths = truthsOf(world.layout, world.inputs ?? all.inputs, (source) => cutsOf(all.panes, source))
   checkDecisions(case_)
   checkControl(case_)
+  checkStages(case_)
   checkRequests(case_)
   checkAlerts(case_)
   checkPanes(case_, truths)

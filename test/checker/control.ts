@@ -9,13 +9,14 @@ import type { WireCommand, WireDecision } from './wire.ts'
 
 /** Verdicts after which the candidate may have more than before. `override`: a person resumed. */
 const MAY_RAISE = new Set(['start', 'promote', 'lift', 'override'])
-/** Verdicts that must be followed by a command of their own. */
+/** Verdicts that must be followed by a command of their own, where the candidate had traffic or gets some. */
 const MUST_COMMAND = new Set(['start', 'promote', 'throttle', 'rollback', 'step_down', 'lift'])
 const GLASS = 'break-glass'
 
 export function checkControl(case_: Case): void {
   const { all, world } = case_
   const decisions = new Map(all.decisions.map(({ value }) => [value.decision.id, value.decision]))
+  const letGo = letGoIn(all.decisions.map(({ value }) => value.decision))
   for (const [name, records] of grouped(all.commands, ({ value }) => value.command.model)) {
     const model = world.layout.models.find((one) => one.name === name)
     if (model === undefined) {
@@ -27,7 +28,7 @@ export function checkControl(case_: Case): void {
     checkOwners(case_, name, issued)
     let before: WireCommand | null = null
     for (const placed of issued) {
-      checkIssued(case_, placed, before, decisions, model)
+      checkIssued(case_, placed, before, decisions, model, letGo)
       before = placed.value.command
     }
     checkCommanded(case_, name, issued)
@@ -88,6 +89,7 @@ function checkIssued(
   before: WireCommand | null,
   decisions: ReadonlyMap<string, WireDecision>,
   model: ModelLayout,
+  letGo: ReadonlySet<string>,
 ): void {
   const { command } = placed.value
   const where = placeOf(placed)
@@ -107,7 +109,7 @@ function checkIssued(
     report('decided', where, `its decision says ${decision.epoch}/${decision.sequence}`)
   }
   if (!sameWeights(decision.weightsAfter, command.weights)) report('decided', where, `its decision says ${said(decision.weightsAfter)}`)
-  checkExposure(report, where, command, before, decision, model)
+  checkExposure(report, where, command, before, decision, model, letGo)
 }
 
 function checkExposure(
@@ -117,6 +119,7 @@ function checkExposure(
   before: WireCommand | null,
   decision: WireDecision,
   model: ModelLayout,
+  letGo: ReadonlySet<string>,
 ): void {
   const { ladder } = model.plan
   const candidate = model.versions[model.candidate]!
@@ -134,11 +137,24 @@ function checkExposure(
   if (kept.length > 0) report('exposure', where, `raised from ${was} % to ${now} % under a ${kept.join(' and a ')}`)
   if (!MAY_RAISE.has(kind)) report('exposure', where, `raised from ${was} % to ${now} % by ${kind}`)
   if (ladder.indexOf(now) > ladder.indexOf(was) + 1) report('exposure', where, `skipped rungs: ${was} % to ${now} %`)
-  if (was === 0 && before !== null && kind !== 'override') report('exposure', where, `raised after a rollback by ${kind}, not by a person`)
+  if (was === 0 && before !== null && kind !== 'override' && !letGo.has(decision.id))
+    report('exposure', where, `raised after a rollback by ${kind}, not by a person`)
   if (kind === 'promote') {
     const failed = decision.verdict.proofs.filter((proof) => !proof.holds)
     if (failed.length > 0) report('promotion', where, `without the proof of ${failed.map((proof) => proof.guardrail).join(', ')}`)
   }
+}
+
+/** Ids of decisions before which a person had let a rolled-back rollout begin anew: it then earns its first users, stage by stage. */
+function letGoIn(decisions: readonly WireDecision[]): ReadonlySet<string> {
+  const rolledBack = new Set<string>()
+  const ids = new Set<string>()
+  for (const { id, model, phase, verdict } of decisions) {
+    if (!rolledBack.has(model)) ids.add(id)
+    if (phase === 'rolled-back') rolledBack.add(model)
+    else if (verdict.kind === 'override') rolledBack.delete(model)
+  }
+  return ids
 }
 
 /** Each decision that moves the ladder of an obeyed model has its command. */
@@ -149,6 +165,8 @@ function checkCommanded({ all, report, world }: Case, name: string, issued: read
   for (const { value } of all.decisions) {
     const { decision } = value
     if (decision.model !== name || decision.mode !== 'enforce' || !MUST_COMMAND.has(decision.verdict.kind)) continue
+    const candidate = model.versions[model.candidate]!
+    if ((decision.weightsBefore[candidate] ?? 0) === 0 && (decision.weightsAfter[candidate] ?? 0) === 0) continue
     if (!commanded.has(decision.id))
       report('decided', `decisions ${name} number ${decision.number}`, `${decision.verdict.kind} without a command`)
   }

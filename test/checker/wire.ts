@@ -18,21 +18,20 @@ const types = {
   requests: versionsOf('requests'),
 }
 
-/** Readers of a topic whose schema has had two versions, by version: Avro resolves the first to the second. */
-type Versions = readonly [first: (bytes: Buffer) => unknown, second: (bytes: Buffer) => unknown]
+/** Readers of a topic whose schema has had several versions, the first one first: Avro resolves the earlier ones to the newest. */
+type Versions = readonly ((bytes: Buffer) => unknown)[]
 
 function versionsOf(name: string): Versions {
-  const [first, second] = [typeOf(`${name}.1`), typeOf(name)]
-  const resolver = second.createResolver(first)
-  return [(bytes) => second.fromBuffer(bytes, resolver), (bytes) => second.fromBuffer(bytes)]
+  const newest = typeOf(name)
+  const earlier = [typeOf(`${name}.1`), typeOf(`${name}.2`)].map((type) => newest.createResolver(type))
+  return [...earlier.map((resolver) => (bytes: Buffer) => newest.fromBuffer(bytes, resolver)), (bytes) => newest.fromBuffer(bytes)]
 }
 
 /** As schemas/README.md says: the header `schema`, absent means 1. */
-function versioned<T>([first, second]: Versions, bytes: Buffer, headers: Headers): T | null {
+function versioned<T>(versions: Versions, bytes: Buffer, headers: Headers): T | null {
   const version = headers.find(([name]) => name === 'schema')?.[1].toString() ?? '1'
   try {
-    if (version === '1') return first(bytes) as T
-    return version === '2' ? (second(bytes) as T) : null
+    return (versions[Number(version) - 1]?.(bytes) ?? null) as T | null
   } catch {
     return null
   }
@@ -101,6 +100,9 @@ export interface WireDecision {
   readonly rows: number
   readonly requestId: string | null
   readonly restraints: readonly { readonly kind: string }[]
+  readonly phase: string | null
+  readonly stage: string
+  readonly body: string
 }
 
 export interface WireReading {

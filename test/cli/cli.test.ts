@@ -160,3 +160,32 @@ test('topics --acls prints the least rules of every role for the prefix and the 
     assert.match(flyball(args, folder, { KAFKA_BROKERS: 'real:9092' }).stdout, /--bootstrap-server real:9092 /)
   })
 })
+
+test('the rollout that init writes out as a comment is one that validates when it is written', () => {
+  const commented = /^ {4}# rollout:\n(?: {4}# .*\n)+/m
+  const block = POLICY_TEMPLATE.match(commented)![0]
+  const text = POLICY_TEMPLATE.replace(commented, block.replace(/^ {4}# /gm, '    '))
+  const { rollout } = parsePolicy(text, 'flyball.yaml').layout.models[0]!.plan
+  assert.deepEqual(
+    [rollout.offline, rollout.shadow?.dwellMs, rollout.rungs.map(({ name }) => name), rollout.start],
+    [true, 3_600_000, ['1 %', '25 %', '100 %'], 'request'],
+  )
+})
+
+test('profiles prints the named sets of defaults, for people and as JSON', () => {
+  inFolder((folder) => {
+    assert.match(flyball(['profiles'], folder).stdout, /^standard +1 % → 5 % → 25 % → 50 % → 100 % +120 s +500 +1 *$/m)
+    const { profiles } = JSON.parse(flyball(['profiles', '--json'], folder).stdout)
+    assert.deepEqual(profiles.rapid, { steps: [5, 25, 100], dwellMs: 30_000, minimumRows: 200, riskFactor: 2 })
+  })
+})
+
+test('a gate is recorded as passed or as failed, never as both or neither', () => {
+  inFolder((folder) => {
+    for (const verdicts of [[], ['--passed', '--failed']]) {
+      const ended = flyball(['rollout', 'gate', 'fraud', '--reason', 'r', '--report', 'r', ...verdicts], folder)
+      assert.deepEqual([ended.code, ended.stdout], [2, ''])
+      assert.match(ended.stderr, /say either --passed or --failed/)
+    }
+  })
+})

@@ -66,3 +66,30 @@ test('decisions about another candidate than the one of the policy say nothing a
   assert.equal(rolloutView([other], null, model).phase, 'new')
   assert.equal(quarantineOf([other], model), null)
 })
+
+test('a plan shows its stages in order and where the rollout stands; each entry of the history names the stage after it', () => {
+  const shadow = { name: 'shadow', kind: 'shadow', percent: 0, cohort: '', dwellMs: 1, minimumRows: 1, approval: false } as const
+  const staged = modelLayout({ ladder: [5, 100], rollout: { offline: true, shadow, guardMs: 60_000 } })
+  const at = (number: number, phase: RolloutPhase, stage: string, percent: number) => ({ ...decided(number, START, percent, phase), stage })
+  const shown = (last: Decision) =>
+    rolloutView([last], null, staged)
+      .stages.map(({ name, isNow }) => (isNow ? `[${name}]` : name))
+      .join(' ')
+  assert.equal(shown(at(1, 'offline', 'offline', 0)), '[offline] shadow 5 % 100 % guard promoted')
+  assert.equal(shown(at(2, 'shadow', 'shadow', 0)), 'offline [shadow] 5 % 100 % guard promoted')
+  assert.equal(shown(at(3, 'climbing', '5 %', 5)), 'offline shadow [5 %] 100 % guard promoted')
+  assert.equal(shown(at(4, 'guard', 'guard', 100)), 'offline shadow 5 % 100 % [guard] promoted')
+  assert.equal(shown(at(5, 'promoted', '', 100)), 'offline shadow 5 % 100 % guard [promoted]')
+  assert.equal(shown(at(6, 'rolled-back', '', 0)), 'offline shadow 5 % 100 % guard promoted')
+  assert.equal(shown(at(7, 'climbing', '', 5)), 'offline shadow [5 %] 100 % guard promoted', 'a decision of before there were stages')
+  assert.deepEqual(
+    historyOf([at(2, 'shadow', 'shadow', 0)]).map(({ stage }) => stage),
+    ['shadow'],
+  )
+})
+
+test('a gate recorded after a hold leaves what the hold waits for', () => {
+  const recorded: Verdict = { kind: 'recorded', rule: 'gate', note: '' }
+  const view = rolloutView([decided(1, HOLD, 0, 'offline'), decided(2, recorded, 0, 'offline')], null, model)
+  assert.deepEqual(view.waitsFor, ['20 of 200 rows'])
+})

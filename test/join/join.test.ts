@@ -251,3 +251,92 @@ test('a hundred thousand predictions wait in less than 80 bytes each, and their 
   assert.equal(desk.join.pendingCount, 0)
   assert.equal(desk.join.bytes, empty)
 })
+
+// ── mirrored candidates ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const SHADOW = { name: 'shadow', kind: 'shadow', percent: 0, cohort: '', dwellMs: 0, minimumRows: 0, approval: false } as const
+
+/** The candidate of the first model is mirrored. */
+function mirroredLayout(): Layout {
+  const layout = worldLayout()
+  const [first, ...others] = layout.models
+  const plan = { ...first!.plan, rollout: { ...first!.plan.rollout, shadow: SHADOW } }
+  return { ...layout, models: [{ ...first!, plan }, ...others] }
+}
+
+test('a mirrored request: control and candidate under one id are no duplicates, one outcome counts for both, and its fate is told once', () => {
+  const id = [9, 1] as const
+  const others = [10, 1] as const
+  const answers = [
+    { offset: 0, id, clockMs: 500, version: 0 },
+    { offset: 1, id, clockMs: 500, version: 1 },
+    { offset: 2, id, clockMs: 501, version: 1 },
+    { offset: 3, id: others, clockMs: 502, version: 1 },
+  ]
+  const told = [
+    { offset: 0, id, clockMs: 900, label: 1 },
+    { offset: 1, id: others, clockMs: 900, label: 0 },
+    { offset: 2, id: [77, 7] as const, clockMs: 900, label: 0 },
+  ]
+  const labels = [
+    [0, 1],
+    [1, 1],
+    [1, 0],
+  ]
+  const later = new Desk(mirroredLayout())
+  const run = later.run(1000, answers)
+  assert.deepEqual([...later.join.status.subarray(0, 4)], [0, 0, 1, 0])
+  later.outcomes(told)
+  assert.deepEqual(
+    later.matured(run, 6000).map(({ version, label }) => [version, label]),
+    labels,
+  )
+  const earlier = new Desk(mirroredLayout())
+  earlier.outcomes(told)
+  const runAfter = earlier.run(1000, answers)
+  assert.deepEqual(
+    earlier.matured(runAfter, 6000).map(({ version, label }) => [version, label]),
+    labels,
+  )
+  for (const desk of [later, earlier]) {
+    desk.join.predictionsReached(1e9)
+    assert.deepEqual(desk.fates.map(([fate, offset]) => `${offset} ${fate}`).sort(), ['0 used', '1 used', '2 unmatched-outcome'])
+  }
+  const plain = new Desk()
+  plain.run(1000, answers)
+  assert.deepEqual([...plain.join.status.subarray(0, 4)], [0, 1, 1, 0], 'without a shadow in the plan an id is an id')
+})
+
+test('mirrored or not, what counts for a prediction does not depend on how the two partitions are interleaved, and every outcome has one fate', () => {
+  const random = seededRandom(31)
+  const pick = (count: number) => Math.floor(random() * count)
+  for (let round = 0; round < 200; round++) {
+    const runs = Array.from({ length: 4 }, (_, index) =>
+      Array.from({ length: 8 }, (_, row) => ({
+        offset: index * 8 + row,
+        id: [pick(6), 0] as const,
+        clockMs: index * 1000 + 500,
+        version: pick(2),
+      })),
+    )
+    const outcomes = Array.from({ length: 24 }, (_, offset) => ({
+      offset,
+      id: [pick(6), 0] as const,
+      clockMs: offset * 250,
+      label: pick(2),
+    }))
+    const seen = [0, 12, 24].map((before) => {
+      const desk = new Desk(mirroredLayout())
+      desk.outcomes(outcomes.slice(0, before))
+      const first = runs.slice(0, 2).map((rows, index) => desk.run(index * 1000 + 1000, rows))
+      desk.outcomes(outcomes.slice(before))
+      const last = runs.slice(2).map((rows, index) => desk.run(index * 1000 + 3000, rows))
+      const labels = [...first, ...last].map((run) => desk.matured(run, 6000).map(({ version, label }) => `${version} ${label}`))
+      desk.join.predictionsReached(1e9)
+      return { labels, fates: desk.fates.map(([fate, offset]) => `${offset} ${fate}`).sort() }
+    })
+    assert.deepEqual(seen[1]!.labels, seen[0]!.labels)
+    assert.deepEqual(seen[2]!.labels, seen[0]!.labels)
+    for (const { fates } of seen) assert.equal(fates.length, outcomes.length)
+  }
+})

@@ -7,7 +7,19 @@ import { guardrail, modelLayout, requestOf, SLICE_MS, World, type Written } from
 
 type Verb = OperatorRequest['verb']
 
-const VERBS: readonly Verb[] = ['rollback', 'hold', 'resume', 'throttle', 'promote', 'abort', 'freeze', 'unfreeze', 'release']
+const VERBS: readonly Verb[] = [
+  'rollback',
+  'hold',
+  'resume',
+  'throttle',
+  'promote',
+  'abort',
+  'freeze',
+  'unfreeze',
+  'release',
+  'start',
+  'gate',
+]
 const REDUCTIONS: ReadonlySet<Verb> = new Set(['rollback', 'throttle', 'abort', 'hold', 'freeze'])
 const LATE: ReadonlySet<string> = new Set(['expired', 'if-sequence'])
 
@@ -19,6 +31,8 @@ interface Asking {
   /** Of the command in force, of the one before it, or of whatever is there. */
   readonly ifSequence: 'none' | 'now' | 'before'
   readonly expired: boolean
+  /** gate: what it says. */
+  readonly passed: boolean
 }
 type Action = { readonly kind: 'ask'; readonly asking: Asking } | { readonly kind: 'slice' | 'tick' | 'take-over' }
 
@@ -28,6 +42,7 @@ const asking: fc.Arbitrary<Asking> = fc.record({
   lastsSlices: fc.option(fc.integer({ min: -1, max: 4 })),
   ifSequence: fc.constantFrom('none', 'none', 'none', 'now', 'before'),
   expired: fc.constant(false),
+  passed: fc.boolean(),
 })
 const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 6, arbitrary: asking.map((one): Action => ({ kind: 'ask', asking: one })) },
@@ -38,14 +53,28 @@ const action: fc.Arbitrary<Action> = fc.oneof(
 
 /** Without proofs and nearly without rows, so that exposure rises whenever it may. */
 const MODEL = modelLayout({ dwellMs: SLICE_MS, minimumRows: 1, calmAfterMs: SLICE_MS, guardrails: [guardrail({ promotes: false })] })
-const TRAFFIC = { sources: 1, requestsPerSlice: 24 }
+const SHADOW = { name: 'shadow', kind: 'shadow', percent: 0, cohort: '', dwellMs: SLICE_MS, minimumRows: 1, approval: false } as const
+const STAGED = { offline: true, shadow: SHADOW, guardMs: 4 * SLICE_MS, artifacts: { v2: 'sha256:1' } }
+const TRAFFIC = { sources: 1, requestsPerSlice: 24, mirrored: 12 }
 
 /** Worlds to begin in, made once. */
-const BEGINNINGS = [0, 2, 5, 30].map((slices) => {
+const LADDERS = [0, 2, 5, 30].map((slices) => {
   const world = new World(MODEL, TRAFFIC)
   world.slices(slices)
   return world
 })
+
+/** The same with stages: before it begins, offline, in the shadow, and on the way. */
+const STAGES = [0, 3, 6, 12, 20].map((slices) => {
+  const quick = { dwellMs: SLICE_MS, minimumRows: 1, calmAfterMs: SLICE_MS, guardrails: [guardrail({ promotes: false })] }
+  const start = slices === 0 ? 'request' : 'automatic'
+  const world = new World(modelLayout({ ...quick, rollout: { ...STAGED, start } }), TRAFFIC)
+  world.slices(Math.min(slices, 3))
+  if (slices > 3) world.send({ kind: 'request', request: requestOf('gate', { body: '{"passed":true}', id: 'before' }) })
+  world.slices(slices - 3)
+  return world
+})
+const BEGINNINGS = [...LADDERS, ...STAGES]
 
 /** What must hold, kept by the requests and the clock alone and not by the judge's state. */
 class Promises {
@@ -55,14 +84,17 @@ class Promises {
   #heldUntilMs = Number.NEGATIVE_INFINITY
   #looked = 0
   #rolledBack: boolean
+  /** What the last record of a gate said; null: none. */
+  #passed: boolean | null
   raised = 0
 
   constructor(world: World) {
     this.#world = world
     this.#rolledBack = world.state.ladder.phase === 'rolled-back'
+    this.#passed = world.state.ladder.gates[0]?.passed ?? null
   }
 
-  ask({ verb, id, lastsSlices, ifSequence, expired }: Asking): void {
+  ask({ verb, id, lastsSlices, ifSequence, expired, passed }: Asking): void {
     const { sequence } = this.#world.state.ladder
     const { wallMs } = this.#world
     const request = requestOf(verb, {
@@ -70,6 +102,7 @@ class Promises {
       untilMs: lastsSlices === null ? null : wallMs + lastsSlices * SLICE_MS,
       ifSequence: ifSequence === 'none' ? null : ifSequence === 'now' ? sequence : sequence - 1,
       expiresAtMs: expired ? wallMs - 1 : null,
+      ...(verb === 'gate' ? { subject: 'sha256:1', body: JSON.stringify({ passed }) } : {}),
     })
     if (!this.#asked.has(request.id)) this.#asked.set(request.id, request)
     this.#world.send({ kind: 'request', request })
@@ -84,15 +117,20 @@ class Promises {
     const request = decision.requestId === null ? undefined : this.#asked.get(decision.requestId)
     const isDone = decision.verdict.kind === 'override'
     if (isDone) this.#note(request)
+    if (decision.verdict.kind === 'recorded') this.#passed = (JSON.parse(decision.body) as { passed: boolean }).passed
     const rises = (decision.weightsAfter['v2'] ?? 0) > (decision.weightsBefore['v2'] ?? 0)
     const { wallMs } = this.#world
     if (rises) {
       this.raised++
       assert.ok(wallMs >= this.#frozenUntilMs, `raised under a freeze: ${decision.summary}`)
       assert.ok(wallMs >= this.#heldUntilMs, `raised under a hold: ${decision.summary}`)
+      const { offline } = this.#world.model.plan.rollout
+      const isFirst = (decision.weightsBefore['v2'] ?? 0) === 0
+      assert.ok(!offline || !isFirst || this.#passed === true, `exposed without a gate: ${decision.summary}`)
       assert.ok(!this.#rolledBack || request?.verb === 'resume' || request?.verb === 'release', `raised in quarantine: ${decision.summary}`)
     }
     if (request !== undefined && !isDone && REDUCTIONS.has(request.verb)) assert.ok(LATE.has(decision.verdict.rule), decision.summary)
+    if (decision.phase === 'offline' || decision.phase === 'shadow') assert.equal(decision.weightsAfter['v2'], 0, decision.summary)
     this.#rolledBack = decision.phase === 'rolled-back'
   }
 

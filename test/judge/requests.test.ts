@@ -21,13 +21,11 @@ function phase(world: World): RolloutPhase {
   return world.state.ladder.phase
 }
 
-/** Phases of a plan that is nothing but a ladder. */
-type Begun = Exclude<RolloutPhase, 'offline' | 'shadow' | 'guard'>
-
 /** A world in which nothing rises by itself: the dwell is longer than any test. Nothing else is far away. */
 const WAITING = { dwellMs: 3_600_000, minimumRows: 50, guardrails: [guardrail({ promotes: false })] }
+const SHADOW = { name: 'shadow', kind: 'shadow', percent: 0, cohort: '', dwellMs: 3_600_000, minimumRows: 50, approval: false } as const
 
-const PHASES: Readonly<Record<Begun, () => World>> = {
+const PHASES: Readonly<Record<RolloutPhase, () => World>> = {
   new: () => {
     const world = new World(modelLayout(WAITING), { lagRecords: 100_000 })
     world.slices(2)
@@ -38,6 +36,21 @@ const PHASES: Readonly<Record<Begun, () => World>> = {
     world.slices(8)
     ask(world, 'promote')
     world.slices(3)
+    return world
+  },
+  offline: () => {
+    const world = new World(modelLayout({ ...WAITING, rollout: { offline: true, shadow: SHADOW, artifacts: { v2: 'sha256:1' } } }))
+    world.slices(4)
+    return world
+  },
+  shadow: () => {
+    const world = new World(modelLayout({ ...WAITING, rollout: { shadow: SHADOW } }), { mirrored: 100 })
+    world.slices(8)
+    return world
+  },
+  guard: () => {
+    const world = new World(modelLayout({ ladder: [50, 100], rollout: { guardMs: 3_600_000 } }))
+    world.slices(40)
     return world
   },
   promoted: () => {
@@ -68,29 +81,51 @@ type Restrained = keyof typeof RESTRAINTS
 const REDUCTIONS = ['rollback', 'throttle', 'abort', 'hold', 'freeze'] as const
 
 /** What each verb that may raise exposure comes to; every place that is not named is a refusal by this rule. */
-const RAISES: Readonly<Record<'promote' | 'release' | 'resume', Readonly<Record<Begun, Readonly<Record<Restrained, string>>>>>> = {
+const everywhere = (rule: string) => ({ free: rule, frozen: rule, held: rule, 'frozen and held': rule })
+
+const RAISES: Readonly<
+  Record<'promote' | 'release' | 'resume' | 'start', Readonly<Record<RolloutPhase, Readonly<Record<Restrained, string>>>>>
+> = {
   promote: {
     new: { free: 'not-started', frozen: 'frozen', held: 'human', 'frozen and held': 'human' },
     climbing: { free: 'done', frozen: 'frozen', held: 'human', 'frozen and held': 'human' },
-    promoted: { free: 'highest-rung', frozen: 'highest-rung', held: 'highest-rung', 'frozen and held': 'highest-rung' },
-    'rolled-back': { free: 'quarantined', frozen: 'quarantined', held: 'quarantined', 'frozen and held': 'quarantined' },
+    offline: { free: 'gate', frozen: 'frozen', held: 'human', 'frozen and held': 'human' },
+    shadow: { free: 'done', frozen: 'frozen', held: 'human', 'frozen and held': 'human' },
+    guard: everywhere('highest-rung'),
+    promoted: everywhere('highest-rung'),
+    'rolled-back': everywhere('quarantined'),
   },
   release: {
-    new: { free: 'not-quarantined', frozen: 'not-quarantined', held: 'not-quarantined', 'frozen and held': 'not-quarantined' },
-    climbing: { free: 'not-quarantined', frozen: 'not-quarantined', held: 'not-quarantined', 'frozen and held': 'not-quarantined' },
-    promoted: { free: 'not-quarantined', frozen: 'not-quarantined', held: 'not-quarantined', 'frozen and held': 'not-quarantined' },
+    new: everywhere('not-quarantined'),
+    offline: everywhere('not-quarantined'),
+    shadow: everywhere('not-quarantined'),
+    climbing: everywhere('not-quarantined'),
+    guard: everywhere('not-quarantined'),
+    promoted: everywhere('not-quarantined'),
     'rolled-back': { free: 'done', frozen: 'frozen', held: 'human', 'frozen and held': 'human' },
   },
   resume: {
-    new: { free: 'done', frozen: 'done', held: 'done', 'frozen and held': 'done' },
-    climbing: { free: 'done', frozen: 'done', held: 'done', 'frozen and held': 'done' },
-    promoted: { free: 'done', frozen: 'done', held: 'done', 'frozen and held': 'done' },
+    new: everywhere('done'),
+    offline: everywhere('done'),
+    shadow: everywhere('done'),
+    climbing: everywhere('done'),
+    guard: everywhere('done'),
+    promoted: everywhere('done'),
     // Resuming ends a hold, and a freeze is another's word.
     'rolled-back': { free: 'done', frozen: 'frozen', held: 'done', 'frozen and held': 'frozen' },
   },
+  start: {
+    new: { free: 'catching-up', frozen: 'frozen', held: 'human', 'frozen and held': 'human' },
+    offline: everywhere('begun'),
+    shadow: everywhere('begun'),
+    climbing: everywhere('begun'),
+    guard: everywhere('begun'),
+    promoted: everywhere('begun'),
+    'rolled-back': everywhere('quarantined'),
+  },
 }
 
-for (const [name, make] of Object.entries(PHASES) as [Begun, () => World][]) {
+for (const [name, make] of Object.entries(PHASES) as [RolloutPhase, () => World][]) {
   const begun = make()
   const prepared = (restrained: Restrained): World => {
     const world = begun.forked(1)
@@ -104,8 +139,11 @@ for (const [name, make] of Object.entries(PHASES) as [Begun, () => World][]) {
       for (const verb of REDUCTIONS) {
         const world = prepared(restrained)
         const before = world.weight()
+        const commands = world.commands.length
         const answer = ask(world, verb)
         assert.equal(answer.verdict.kind, 'override', `${verb}: ${answer.summary}`)
+        if (name === 'offline' || name === 'shadow')
+          assert.equal(world.commands.length, commands, 'nobody is exposed: nothing is commanded')
         assert.ok((answer.weightsAfter['v2'] ?? 0) <= before)
         if (verb === 'rollback' || verb === 'abort') assert.equal(world.weight(), 0)
         if (verb === 'throttle' && before > 5) assert.ok(world.weight() < before)
@@ -113,7 +151,7 @@ for (const [name, make] of Object.entries(PHASES) as [Begun, () => World][]) {
     })
 
     test(`${name}, ${restrained}: what raises exposure obeys freeze, hold and quarantine, and says which`, () => {
-      for (const verb of ['promote', 'release', 'resume'] as const) {
+      for (const verb of ['promote', 'release', 'resume', 'start'] as const) {
         const world = prepared(restrained)
         const before = world.weight()
         const answer = ask(world, verb)

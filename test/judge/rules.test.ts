@@ -31,6 +31,7 @@ function ladder(changes: Partial<Ladder> = {}): Ladder {
     humanHold: null,
     frozen: null,
     aborted: null,
+    gates: [],
     commandNumber: 0,
     lastVerdict: '',
     open: {},
@@ -98,6 +99,8 @@ function situation(changes: Partial<Omit<Situation, 'ladder'>> = {}, on: Partial
     firstLacking: changes.lacking?.[0],
     proofs: [],
     catchingUp: false,
+    preflight: [],
+    gate: [],
     ...changes,
   }
 }
@@ -131,6 +134,9 @@ const without = (...names: readonly (keyof typeof EVERYTHING)[]) => {
 const throttleOnly = { harms: { rollback: [], throttle: [READING], hold: [READING] } }
 const holdOnly = { harms: { rollback: [], throttle: [], hold: [READING] } }
 const noHarm = { harms: NO_HARM }
+
+const SHADOW = { name: 'shadow', kind: 'shadow', percent: 0, cohort: '', dwellMs: 1, minimumRows: 1, approval: false } as const
+const GUARDED = modelLayout({ rollout: { guardMs: 500_000 } })
 
 const TABLE: readonly Row[] = [
   {
@@ -258,6 +264,90 @@ const TABLE: readonly Row[] = [
   },
   { says: 'a model without a command starts', given: situation({}, { phase: 'new', rung: 0 }), rule: 'start', verdict: 'start' },
   {
+    says: 'a rollout that waits for a person says so',
+    given: situation({ preflight: missing, model: modelLayout({ rollout: { start: 'request' } }) }, { phase: 'new', rung: 0 }),
+    rule: 'start-request',
+    verdict: 'hold:human',
+  },
+  {
+    says: 'what must hold before a rollout begins keeps it from beginning',
+    given: situation({ preflight: missing }, { phase: 'new', rung: 0 }),
+    rule: 'preflight',
+    verdict: 'hold:insufficient',
+  },
+  {
+    says: 'without a passed gate nothing goes on',
+    given: situation({ gate: missing }, { phase: 'offline', rung: 0 }),
+    rule: 'gate',
+    verdict: 'hold:insufficient',
+  },
+  {
+    says: 'a gate taken back keeps a shadow from its first user',
+    given: situation({ gate: missing, lacking: missing }, { phase: 'shadow', rung: 0 }),
+    rule: 'gate',
+    verdict: 'hold:insufficient',
+  },
+  {
+    says: 'a passed gate leads into the shadow',
+    given: situation({ model: modelLayout({ rollout: { shadow: SHADOW } }) }, { phase: 'offline', rung: 0 }),
+    rule: 'offline',
+    verdict: 'advance',
+  },
+  {
+    says: 'or to the first rung, where there is no shadow',
+    given: situation({}, { phase: 'offline', rung: 0 }),
+    rule: 'gate-passed',
+    verdict: 'promote',
+  },
+  {
+    says: 'a shadow that does harm is rolled back',
+    given: situation({ ...EVERYTHING, silent: '' }, { phase: 'shadow', rung: 0, ...HELD }),
+    rule: 'harm',
+    verdict: 'rollback',
+  },
+  {
+    says: 'a shadow has no rung to be throttled to: it holds',
+    given: situation(throttleOnly, { phase: 'shadow', rung: 0 }),
+    rule: 'throttle-at-lowest',
+    verdict: 'hold:signal',
+  },
+  {
+    says: 'the split of a shadow is nobody’s command, and says nothing of silence: what it lacks is told',
+    given: situation({ silent: 'no predictions', assignment: missing, lacking: missing }, { phase: 'shadow', rung: 0 }),
+    rule: 'insufficient',
+    verdict: 'hold:insufficient',
+  },
+  {
+    says: 'a shadow that has shown enough gets its first users',
+    given: situation({}, { phase: 'shadow', rung: 0 }),
+    rule: 'promote',
+    verdict: 'promote',
+  },
+  {
+    says: 'a guard watches until its time is over',
+    given: situation({ model: GUARDED }, { phase: 'guard', rung: 3, stageSinceMs: 900_000 }),
+    rule: 'guarding',
+    verdict: 'hold:insufficient',
+  },
+  {
+    says: 'an open signal keeps a guard from its end',
+    given: situation({ ...holdOnly, model: GUARDED }, { phase: 'guard', rung: 3, stageSinceMs: -1e9 }),
+    rule: 'signal',
+    verdict: 'hold:signal',
+  },
+  {
+    says: 'a throttle takes a rung away under guard too',
+    given: situation({ ...throttleOnly, model: GUARDED }, { phase: 'guard', rung: 3 }),
+    rule: 'throttle',
+    verdict: 'throttle',
+  },
+  {
+    says: 'a guard that is over promotes, frozen or not',
+    given: situation({ model: GUARDED }, { phase: 'guard', rung: 3, stageSinceMs: -1e9, ...FROZEN }),
+    rule: 'guard',
+    verdict: 'advance',
+  },
+  {
     says: 'harm that shows after promotion is rolled back',
     given: situation(EVERYTHING, { phase: 'promoted', rung: 3 }),
     rule: 'harm',
@@ -286,12 +376,12 @@ test('every rule has a row in the decision table', () => {
   )
 })
 
-test('the order of rules is rollback, throttle, step-down, hold, lift, promote', () => {
+test('the order of rules is rollback, throttle, step-down, hold, lift, advance, promote, start', () => {
   const kinds = RULES.map((rule) => {
     const row = TABLE.find((each) => each.rule === rule.name)!
     return row.verdict.split(':')[0]!
   })
-  const order = ['rollback', 'throttle', 'step-down', 'hold', 'lift', 'promote', 'start']
+  const order = ['rollback', 'throttle', 'step-down', 'hold', 'lift', 'advance', 'promote', 'start']
   const ranks = kinds.map((kind) => order.indexOf(kind))
   assert.deepEqual(
     ranks,
@@ -311,6 +401,8 @@ test('with a backlog before it, held or frozen by a person, a rollout does not s
   assert.equal(ruleFor(situation({ catchingUp: true }, { phase: 'new' })), undefined)
   assert.equal(ruleFor(situation({}, { phase: 'new', ...HELD })), undefined)
   assert.equal(ruleFor(situation({}, { phase: 'new', ...FROZEN })), undefined)
+  const waits = { model: modelLayout({ rollout: { start: 'request' } }), preflight: missing }
+  assert.equal(ruleFor(situation({ ...waits, catchingUp: true }, { phase: 'new', ...HELD })), undefined)
 })
 
 test('a candidate that serves everything and does no harm is left alone', () => {
@@ -318,6 +410,6 @@ test('a candidate that serves everything and does no harm is left alone', () => 
 })
 
 test('harm is looked for first in every phase in which the candidate has traffic', () => {
-  const exposed: readonly Phase[] = ['climbing', 'promoted']
+  const exposed: readonly Phase[] = ['climbing', 'guard', 'promoted']
   for (const phase of exposed) assert.equal(ruleFor(situation(EVERYTHING, { phase, ...HELD }))?.name, 'harm')
 })

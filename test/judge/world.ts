@@ -182,6 +182,8 @@ export interface Traffic {
   readonly fixedShare: number | null
   /** Records behind the end of the log, told in each pulse. */
   readonly lagRecords: number
+  /** While nothing is routed to the candidate it sees so many requests of each slice all the same, and answers nobody. */
+  readonly mirrored: number
 }
 
 export const TRAFFIC: Traffic = {
@@ -197,6 +199,7 @@ export const TRAFFIC: Traffic = {
   routedCounts: true,
   fixedShare: null,
   lagRecords: 0,
+  mirrored: 0,
 }
 
 interface SourceAt {
@@ -291,7 +294,8 @@ export class World {
     this.gateway.routed['v1']! += this.traffic.requestsPerSlice - routed
     if (this.traffic.stuck.includes(source)) return
     const { armPerSource } = this.traffic
-    const candidate = armPerSource && source === 0 ? 0 : this.draw(routed, this.traffic.candidateArrives)
+    const asked = routed === 0 ? this.traffic.mirrored : routed
+    const candidate = armPerSource && source === 0 ? 0 : this.draw(asked, this.traffic.candidateArrives)
     const control = armPerSource && source === 1 ? 0 : this.draw(this.traffic.requestsPerSlice - routed, this.traffic.controlArrives)
     const from = at.offset
     at.offset += candidate + control
@@ -377,7 +381,7 @@ export class World {
 
   /** Verdict kinds in order, small words of the loop and holds left out. */
   moves(): readonly string[] {
-    const kinds = ['start', 'promote', 'throttle', 'rollback', 'step-down', 'lift', 'override', 'adopt']
+    const kinds = ['start', 'advance', 'promote', 'throttle', 'rollback', 'step-down', 'lift', 'override', 'adopt']
     return this.decisions.filter((decision) => kinds.includes(decision.verdict.kind)).map((decision) => decision.verdict.kind)
   }
 

@@ -89,7 +89,7 @@ export const SLICE_MS = 1000
 
 /** Three models: with units and two horizons, plain with one horizon, and one without outcomes. */
 export function worldLayout(changes: Partial<Layout> = {}): Layout {
-  const plan = {} as ModelLayout['plan']
+  const plan = { rollout: { shadow: null } } as ModelLayout['plan']
   const base = { control: 0, candidate: 1, dimensionSlots: [0], scopes: SCOPES, exposureBlocks, plan }
   return {
     policyDigest: 'digest',

@@ -24,13 +24,31 @@ export function addStratum(
   const around = { state, model, inStage, settled: stratum.sinceMs >= settlingUntilMs }
   return {
     ...state,
-    series: observeAll(state.series, guardrails, model.hasUnits ? stratum.first : stratum.rows, around),
+    series: observePlain(state, guardrails, chain, stratum, around),
     tempered: observeTempered(state, guardrails, chain, stratum, around),
     units: addUnits(state, guardrails, chain, stratum, model, inStage),
     controlLatency: addLatency(state, guardrails, stratum, model),
     coverage: addCoverage(state, chain, stratum, model),
     stageRows: inStage && countsStageRows(chain, model) ? addStageRows(state.stageRows, stratum) : state.stageRows,
   }
+}
+
+/**
+ * Who is seen first speaks once. Of a mirrored request both versions are seen, and which of them first depends on which was faster: that
+ * says nothing of who is worse, so there all requests are judged, their bets divided as those of repeated requests are.
+ */
+function observePlain(
+  state: EvidenceState,
+  guardrails: readonly Guardrail[],
+  chain: ChainName,
+  stratum: ClosedStratum,
+  around: Surroundings,
+): EvidenceState['series'] {
+  if (!around.model.hasUnits) return observeAll(state.series, guardrails, stratum.rows, around)
+  if (stratum.stage !== state.mirroredStage) return observeAll(state.series, guardrails, stratum.first, around)
+  const tempers = tempersOf(state, chain, around.model)
+  const temperFor = (guardrail: Guardrail) => (isTempered(guardrail, around.model) ? tempers(guardrail) : () => 1)
+  return observeAll(state.series, guardrails, stratum.rows, around, temperFor)
 }
 
 /** Every guardrail of the chain in every scope that has rows. */
@@ -65,10 +83,13 @@ function observeTempered(
   const { model } = around
   const judged = guardrails.filter((guardrail) => isTempered(guardrail, model))
   if (judged.length === 0) return state.tempered
+  return observeAll(state.tempered, judged, stratum.rows, around, tempersOf(state, chain, model))
+}
+
+function tempersOf(state: EvidenceState, chain: ChainName, model: ModelLayout): (guardrail: Guardrail) => Temper {
   const cache = new Map<string, number>()
   const hasFired = placeboFired(state, chain) !== null
-  const temperFor = (guardrail: Guardrail): Temper => (hasFired ? () => Number.POSITIVE_INFINITY : temperOf(guardrail, state, model, cache))
-  return observeAll(state.tempered, judged, stratum.rows, around, temperFor)
+  return (guardrail) => (hasFired ? () => Number.POSITIVE_INFINITY : temperOf(guardrail, state, model, cache))
 }
 
 /** Thresholds of a stage are fixed before its first stratum is judged, from strata before: they cannot follow what they judge. */

@@ -38,6 +38,8 @@ export interface ObserveContext {
   /** The candidate's commanded share (0..1) in this pane's slice; null: not known, or the command is not yet observed to take effect. */
   readonly commandedShare: number | null
   readonly maxStratumAgeMs: number
+  /** The candidate answers copies of the control's requests. */
+  readonly isMirrored?: boolean
 }
 
 export interface Observed {
@@ -155,8 +157,10 @@ export function observePane(state: EvidenceState, pane: Pane, model: ModelLayout
   const reads = readsOf(model, pane.chain)
   const filled = fill(state.chains[pane.chain] ?? EMPTY_STRATA, openPane(pane, model, blocks, reads), stage, pane.chain, rule)
   const gates = pane.chain === 'exposure' ? awaitSlice(state.gates, pane, model, stage, context.commandedShare) : state.gates
-  const steady = decideSteady(noteSteady(state.steady, pane, model, context.settlingUntilMs), filled.decided, model)
-  let next: EvidenceState = { ...state, gates, steady, chains: { ...state.chains, [pane.chain]: filled.strata } }
+  const isMirrored = context.isMirrored === true
+  const steady = decideSteady(noteSteady(state.steady, pane, model, context.settlingUntilMs, isMirrored), filled.decided, model)
+  const mirrored = isMirrored ? { mirroredStage: currentStage(state) } : {}
+  let next: EvidenceState = { ...state, ...mirrored, gates, steady, chains: { ...state.chains, [pane.chain]: filled.strata } }
   for (const stratum of filled.closed)
     next = addStratum(next, pane.chain, sumUp(stratum, reads, unitBlocksIn(model, pane.chain)), model, context.settlingUntilMs)
   return { state: next, closed: filled.closed.length > 0 ? [pane.chain] : [], decided: filled.decided }
@@ -236,9 +240,14 @@ export function harms(state: EvidenceState, model: ModelLayout): Harms {
   }
 }
 
-/** One per guardrail named for promotion. */
-export function proofs(state: EvidenceState, model: ModelLayout, nextWeightPercent: number): readonly NonInferiority[] {
-  return proofsNow(state, model, nextWeightPercent)
+/** One per guardrail named for promotion. `minimumRows`: what the stage asks for. */
+export function proofs(
+  state: EvidenceState,
+  model: ModelLayout,
+  nextWeightPercent: number,
+  minimumRows = model.plan.minimumRows,
+): readonly NonInferiority[] {
+  return proofsNow(state, model, nextWeightPercent, minimumRows)
 }
 
 export function sampleRatio(state: EvidenceState, model: ModelLayout): SampleRatio {

@@ -29,11 +29,16 @@ const ROWS_PER_ARM = 100
 /** A signal: a quarter of the evidence that would act. */
 const LOG_SIGNAL_SHARE = Math.log(4)
 
-export function proofsNow(state: EvidenceState, model: ModelLayout, nextWeightPercent: number): readonly NonInferiority[] {
+export function proofsNow(
+  state: EvidenceState,
+  model: ModelLayout,
+  nextWeightPercent: number,
+  minimumRows: number,
+): readonly NonInferiority[] {
   const asked = model.plan.guardrails.filter((guardrail) => guardrail.promotes && !hasNoNumbers(guardrail, state, model))
   return asked.map((guardrail) =>
     isShape(guardrail) || isDataQuality(guardrail) || guardrail.kind === 'calibration'
-      ? quietProof(guardrail, state, model)
+      ? quietProof(guardrail, state, model, minimumRows)
       : intervalProof(guardrail, state, model, nextWeightPercent / 100),
   )
 }
@@ -130,7 +135,7 @@ function percent(share: number): string {
 }
 
 /** No scope at w·e ≥ 1/(4α), and the stage's rows seen. */
-function quietProof(guardrail: Guardrail, state: EvidenceState, model: ModelLayout): NonInferiority {
+function quietProof(guardrail: Guardrail, state: EvidenceState, model: ModelLayout, minimumRows: number): NonInferiority {
   const rows = state.stageRows.candidate
   const alpha = alphaOf(guardrail.action, model.plan)
   const excesses = scopesOf(guardrail).map((scope) => {
@@ -139,7 +144,7 @@ function quietProof(guardrail: Guardrail, state: EvidenceState, model: ModelLayo
   })
   const loudest = excesses.reduce((one, other) => (other.log - other.limit > one.log - one.limit ? other : one))
   const isQuiet = loudest.log < loudest.limit
-  const wanting = model.plan.minimumRows - rows
+  const wanting = minimumRows - rows
   const signal = `${guardrail.name} in ${loudest.scope} shows evidence of ${brief(Math.exp(loudest.log))}, allowed is ${brief(Math.exp(loudest.limit))}`
   const missing = !isQuiet ? signal : wanting > 0 ? `${guardrail.name} needs about ${about(wanting)} more candidate rows` : ''
   return {

@@ -28,6 +28,8 @@ export interface EvidenceState {
   readonly stageStarts: readonly StreamTimeMs[]
   /** Stages begun before the oldest of those. */
   readonly stagesBefore: number
+  /** The last stage in which the candidate answered copies of the control's requests; absent: none. */
+  readonly mirroredStage?: number
   readonly chains: Readonly<Record<ChainName, ChainStrata>>
   /** By `<guardrail>|<scope>`. */
   readonly series: Readonly<Record<string, Series>>

@@ -21,6 +21,8 @@ export interface Sticky {
   readonly requests: number
   /** Candidate's share in each stage; stages are equally long. */
   readonly shares: readonly number[]
+  /** The candidate answers copies: the judge is told so. */
+  readonly mirrored?: boolean
   /** Standard deviation of the logarithm of a user's activity. */
   readonly activity: number
   /** Error rate of the candidate on top of each user's own, from this pane on. */
@@ -217,7 +219,9 @@ export function* judged(
   for (const { pane, stage } of stickyPanes(model, options, stageAt)) {
     if (stage !== last) state = startStage(state, model, pane.sliceStartMs)
     last = stage
-    const context = { settlingUntilMs: 0, commandedShare: options.shares[stage]!, maxStratumAgeMs: 60_000 }
+    const isMirrored = options.mirrored === true
+    const commandedShare = isMirrored ? null : options.shares[stage]!
+    const context = { settlingUntilMs: 0, commandedShare, maxStratumAgeMs: 60_000, isMirrored }
     const observed = observePane(state, pane, model, context)
     state = observed.state
     if (observed.closed.length > 0) yield { state, pane: index, stage }

@@ -264,3 +264,18 @@ test('a snapshot keeps first exposures, all requests, buckets and placebo, to th
   const series = straight.tempered[KEY]!
   assert.ok(series.kind === 'events' && logEvidenceTwoArm(series.events[0]!.more, DEFAULT_GRID) !== 0)
 })
+
+test('a shadow mirrored by user accuses an equal candidate in at most 1 % of rollouts, and a harmful one is found, whoever was seen first', () => {
+  const mirrored = { ...HEAVY, panes: 150, mirrored: true }
+  const alarms = falseAlarms(stickyModel(0), 40, mirrored, 5_000)
+  assert.ok(alarms <= 40 * ALPHA + 3 * Math.sqrt(40 * ALPHA * (1 - ALPHA)), `${alarms} of 40`)
+  const harm = { fromPane: 0, added: 0.2 }
+  for (const seed of [1, 2, 3]) assert.ok(isRolledBack(stickyModel(0.5), { ...mirrored, harm, seed }), `seed ${seed}`)
+})
+
+test('of a shadow all requests are judged: each arm has the rows of the stage, and not those of users seen for the first time', () => {
+  const { state } = last(judged(stickyModel(0), { ...HEAVY, panes: 60, mirrored: true, seed: 4 }))
+  const series = state.series[KEY]!
+  assert.ok(series.kind === 'events')
+  assert.equal(series.events[0]!.stage.candidateRequests, state.stageRows.candidate)
+})

@@ -25,6 +25,7 @@ const FAULTS: readonly (readonly [weight: number, fault: Fault])[] = [
 /** Between `fromMs` and `toMs` from now. */
 export function planFaults(world: SimWorld, fromMs: number, toMs: number, rough: boolean): void {
   const { scheduler } = world
+  if (world.plan.staged) passGates(world)
   // Where owners change all the time: what breaks at a take-over shows soon.
   for (const fault of rough ? [slowDown, ...Array<Fault>(10).fill(rebalance), ...Array<Fault>(8).fill(askForSomething), loseCalls] : []) {
     scheduler.after(scheduler.between(fromMs, toMs), () => fault(world))
@@ -40,6 +41,23 @@ function drawn(scheduler: Scheduler): Fault {
   let left = scheduler.random() * FAULTS.reduce((sum, [weight]) => sum + weight, 0)
   for (const [weight, fault] of FAULTS) if ((left -= weight) < 0) return fault
   return FAULTS[0]![1]
+}
+
+/** Every candidate passes its gate early on; of some another word comes later, and then the first one again. */
+function passGates(world: SimWorld): void {
+  const { scheduler, plan } = world
+  for (const { name } of plan.models) {
+    scheduler.after(scheduler.between(2000, 5000), () => askGate(world, name, true))
+    if (!scheduler.chance(0.4)) continue
+    const atMs = scheduler.between(4000, 20_000)
+    scheduler.after(atMs, () => askGate(world, name, false))
+    scheduler.after(atMs + scheduler.between(1000, 8000), () => askGate(world, name, true))
+  }
+}
+
+function askGate(world: SimWorld, model: string, passed: boolean): void {
+  world.cluster.count('gate-recorded')
+  world.ask('gate', world.scheduler.between(1, 2), model, JSON.stringify({ passed, report: 'simulated' }))
 }
 
 function killDaemon(world: SimWorld): void {

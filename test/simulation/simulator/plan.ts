@@ -18,6 +18,8 @@ export interface WorldPlan {
   readonly daemons: number
   readonly gateways: number
   readonly perSecond: number
+  /** Rollouts go through a gate, a shadow and a guard, and their candidates are mirrored until they have traffic. */
+  readonly staged: boolean
   readonly layout: Layout
 }
 
@@ -39,6 +41,7 @@ export function drawPlan(scheduler: Scheduler, count = scheduler.between(1, 3)):
     daemons: scheduler.pick([1, 2, 2, 3]),
     gateways: scheduler.between(1, 3),
     perSecond: 12 + 6 * models.length,
+    staged: isStaged(choice),
     layout: layoutOf(models.length, choice),
   }
 }
@@ -48,6 +51,9 @@ interface Choice {
   readonly units: boolean
   readonly quick: boolean
 }
+
+/** One of the lengths of slices stands for it: a draw of its own would make all worlds others. */
+const isStaged = ({ slice }: Choice): boolean => slice === '2s'
 
 /** Few policies, many worlds: they are compiled once. */
 function layoutOf(models: number, choice: Choice): Layout {
@@ -59,8 +65,14 @@ function layoutOf(models: number, choice: Choice): Layout {
   return layout
 }
 
-function policyOf(models: number, { slice, units, quick }: Choice): string {
+function policyOf(models: number, choice: Choice): string {
+  const { slice, units, quick } = choice
   const fields = units ? ', fields: { unit: unit }' : ''
+  const staged = `rollout:
+      stages: [offline, { stage: shadow, dwell: 2s, minimumRows: 15 }, 20, 50, 100]
+      guard: 4s
+      preflight: [gateways, control-warm]
+      artifacts: { v2: "sha256:2" }`
   return `
 version: 1
 kafka: { prefix: "${PREFIX}" }
@@ -76,7 +88,8 @@ ${NAMES.slice(0, models)
     control: v1
     candidate: v2
     mode: enforce
-    ladder: { steps: [20, 50, 100], dwell: ${quick ? '3s' : '8s'}, minimumRows: 20 }
+    ladder: { ${isStaged(choice) ? '' : 'steps: [20, 50, 100], '}dwell: ${quick ? '3s' : '8s'}, minimumRows: 20 }
+    ${isStaged(choice) ? staged : ''}
     silence: { after: 8s, minimum: 20 }
     blind: { max: 20s }
     throttle: { calmAfter: 8s }

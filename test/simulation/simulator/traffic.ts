@@ -2,7 +2,7 @@
 import type { MemoryBroker } from '../../../src/kafka/log/memory-broker.ts'
 import { partitionOf } from '../../../src/kit/hash.ts'
 import type { InputRecord } from '../../checker/checker.ts'
-import type { WorldPlan } from './plan.ts'
+import type { ModelPlan, WorldPlan } from './plan.ts'
 import type { Scheduler } from './scheduler.ts'
 
 const UNITS = 300
@@ -15,6 +15,7 @@ export class Traffic {
   readonly #broker: MemoryBroker
   /** Which version answers a unit of a model, as some gateway says; null: no gateway is up. */
   readonly #route: (model: string, unit: string) => string | null
+  readonly #isMirrored: (model: string) => boolean
   #requests = 0
   running = true
   /** Outcomes that are not yet written. */
@@ -22,11 +23,18 @@ export class Traffic {
   /** Whether `records` grows. */
   keeps = true
 
-  constructor(plan: WorldPlan, scheduler: Scheduler, broker: MemoryBroker, route: (model: string, unit: string) => string | null) {
+  constructor(
+    plan: WorldPlan,
+    scheduler: Scheduler,
+    broker: MemoryBroker,
+    route: (model: string, unit: string) => string | null,
+    isMirrored: (model: string) => boolean,
+  ) {
     this.#plan = plan
     this.#scheduler = scheduler
     this.#broker = broker
     this.#route = route
+    this.#isMirrored = isMirrored
   }
 
   /** Serves what has come in half a second. */
@@ -46,9 +54,16 @@ export class Traffic {
     const unit = `u${scheduler.between(1, UNITS)}`
     const version = this.#route(model.name, unit)
     if (version === null) return
+    const id = `r${this.#requests++}`
+    this.#answer(model, version, unit, id)
+    // The candidate is asked too, and its answer given to nobody.
+    if (version === 'v1' && this.#isMirrored(model.name)) this.#answer(model, 'v2', unit, `${id}-mirrored`)
+  }
+
+  #answer(model: ModelPlan, version: string, unit: string, id: string): void {
+    const scheduler = this.#scheduler
     const partition = partitionOf(Buffer.from(unit), this.#plan.inputPartitions)
     const isCandidate = version === 'v2'
-    const id = `r${this.#requests++}`
     const score = Math.round(scheduler.random() * 100) / 100
     const error = scheduler.chance(0.03 + (isCandidate ? model.errorsAdded : 0))
     const text = JSON.stringify({ id, time: scheduler.nowMs, model: model.name, version, unit, score, error })

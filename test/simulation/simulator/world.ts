@@ -60,7 +60,8 @@ export class SimWorld {
     const { broker } = this.cluster
     for (const topic of ['predictions', 'outcomes']) broker.create({ topic, partitions: this.plan.inputPartitions, config: {} })
     for (const spec of ownTopics(PREFIX, this.plan.judgePartitions, this.plan.inputPartitions)) broker.create(spec)
-    this.traffic = new Traffic(this.plan, scheduler, broker, (model, unit) => this.#routed(model, unit))
+    const route = (model: string, unit: string) => this.#routed(model, unit)
+    this.traffic = new Traffic(this.plan, scheduler, broker, route, (model) => this.#isMirrored(model))
   }
 
   /** A connection that nothing happens to, for whoever looks from outside. */
@@ -143,13 +144,18 @@ export class SimWorld {
     return up.length === 0 ? null : this.scheduler.pick(up).governor.route(model, unit)
   }
 
+  /** Until some gateway gives the candidate traffic. */
+  #isMirrored(model: string): boolean {
+    return this.plan.staged && this.gateways.every(({ governor }) => (governor.state(model).weights['v2'] ?? 0) === 0)
+  }
+
   /** A person asks; the record may be written more than once. */
-  ask(verb: OperatorRequest['verb'], copies: number, model = this.scheduler.pick(this.plan.models).name): void {
+  ask(verb: OperatorRequest['verb'], copies: number, model = this.scheduler.pick(this.plan.models).name, body = ''): void {
     const id = `request-${++this.#asked}`
     const said = { who: 'ann', knownBy: 'osUser', reason: `reason ${this.#asked}`, atMs: this.scheduler.nowMs } as const
     // A freeze ends by itself, or the world would stand still.
     const untilMs = verb === 'freeze' ? this.scheduler.nowMs + this.scheduler.between(5000, 30_000) : null
-    const record = requestRecord({ id, model, verb, ...said, ifSequence: null, expiresAtMs: null, untilMs, subject: null, body: '' })
+    const record = requestRecord({ id, model, verb, ...said, ifSequence: null, expiresAtMs: null, untilMs, subject: null, body })
     const partition = partitionOf(Buffer.from(model), this.plan.judgePartitions)
     this.cluster.count('operator-request')
     for (let copy = 0; copy < copies; copy++) {

@@ -96,10 +96,16 @@ export function logLimitOf(guardrail: SteadyGuardrail, state: SteadyState): numb
 // ── panes on their way ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Keeps what guardrails need of an accepted pane until it is decided. */
-export function noteSteady(state: SteadyState, pane: Pane, model: ModelLayout, settlingUntilMs: StreamTimeMs): SteadyState {
+export function noteSteady(
+  state: SteadyState,
+  pane: Pane,
+  model: ModelLayout,
+  settlingUntilMs: StreamTimeMs,
+  isMirrored = false,
+): SteadyState {
   if (steadyOf(model).length === 0) return state
   const sources = state.sources.includes(pane.source) ? state.sources : [...state.sources, pane.source].sort()
-  const traffic = pane.chain === 'exposure' ? noteTraffic(state.traffic, pane, model) : state.traffic
+  const traffic = pane.chain === 'exposure' ? noteTraffic(state.traffic, pane, model, isMirrored) : state.traffic
   const noted = { ...state, sources, traffic }
   const mine = steadyOf(model).filter((guardrail) => chainOf(guardrail) === pane.chain)
   if (mine.length === 0) return noted

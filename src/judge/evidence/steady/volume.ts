@@ -31,12 +31,12 @@ export function volumeDigest({ tolerance, reference }: SteadyGuardrail, model: M
   return ['volume', tolerance, reference?.digest ?? '', requests?.hash ?? ''].join(' ')
 }
 
-/** Notes the requests of an exposure pane until every source has passed its bucket. */
-export function noteTraffic(traffic: Traffic, pane: Pane, model: ModelLayout): Traffic {
+/** Notes the requests of an exposure pane until every source has passed its bucket. A mirrored request is one request. */
+export function noteTraffic(traffic: Traffic, pane: Pane, model: ModelLayout, isMirrored: boolean): Traffic {
   const bucket = Math.floor((pane.sliceEndMs - 1) / BUCKET_MS)
   if (bucket < traffic.nextBucket) return traffic
   const [candidate, control] = requestsOf(pane, model, blocksOf(model, pane.chain), 'all')
-  const waiting: WaitingRequests = { source: pane.source, to: pane.to, bucket, requests: candidate + control }
+  const waiting: WaitingRequests = { source: pane.source, to: pane.to, bucket, requests: isMirrored ? control : candidate + control }
   const held = { ...traffic, waiting: [...traffic.waiting, waiting] }
   // The bucket in which the first request falls has not been seen whole.
   return traffic.nextBucket === -1 ? begunAt(held, bucket + 1) : held

@@ -1,0 +1,41 @@
+/** `flyball rollout gate MODEL --passed|--failed`: records what an offline validation said of an artifact, for people and pipelines. */
+import type { Command } from 'commander'
+import type { ModelLayout } from '../policy/layout.ts'
+import { type AskOptions, ask, confirm, report, withAskOptions } from './asking.ts'
+import { type Connected, connected, modelNamed } from './connected.ts'
+
+interface Options extends AskOptions {
+  readonly artifact?: string
+  readonly passed?: true
+  readonly failed?: true
+  readonly report: string
+}
+
+export function registerGate(command: Command): void {
+  withAskOptions(command)
+    .description('record that an artifact has passed, or failed, its offline validation')
+    .option('--artifact <digest>', "algorithm:digest of the artifact; left out: the candidate's, as the policy names it")
+    .option('--passed', 'it may be shown traffic')
+    .option('--failed', 'it may not')
+    .requiredOption('--report <text>', 'what was found, or where that is to be read')
+    .action((name: string, options: Options) => {
+      if ((options.passed === true) === (options.failed === true)) command.error('error: say either --passed or --failed')
+      return connected(options, (connection) => gate(connection, name, options))
+    })
+}
+
+async function gate(connection: Connected, name: string, options: Options): Promise<void> {
+  const model = modelNamed(connection.loaded, name)
+  const passed = options.passed === true
+  const digest = artifactOf(model, options)
+  const effect = `record a ${passed ? 'passed' : 'failed'} gate of ${digest ?? 'the candidate'}`
+  if (options.dryRun) return report(options, { done: false, effect }, `Would ${effect}.`)
+  await confirm(name, effect, options)
+  const about = { subject: digest, body: JSON.stringify({ passed, report: options.report }) }
+  return ask(connection, model, 'gate', effect, options, about)
+}
+
+/** Null: the policy names none either, and the judge says so. */
+function artifactOf(model: ModelLayout, { artifact }: Options): string | null {
+  return artifact ?? model.plan.rollout.artifacts[model.versions[model.candidate]!] ?? null
+}
