@@ -4,13 +4,15 @@
  *     npx tsx examples/gateway.ts --brokers 127.0.0.1:9092 --model fraud --control v1 --server v1=http://127.0.0.1:7001 --server v2=http://127.0.0.1:7002
  *
  * It acks and sends presence; predictions are written by the model servers. A request counts as routed when it is sent, whatever comes of it.
- * GET /counters tells requests routed per version. When it listens it says so in one line of JSON on stdout.
+ * GET /counters tells requests routed per version, and per segment that a command keeps apart (`--dimension region` for each dimension
+ * whose value the requests bring under `segments`). When it listens it says so in one line of JSON on stdout.
  */
 import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { connectKafka } from '../src/kafka/connect.ts'
 import type { EventLog } from '../src/kafka/contract.ts'
+import type { Attributes } from '../src/subscriber/route.ts'
 import { createGovernor, type Governor } from '../src/subscriber/subscriber.ts'
 import { bodyOf, closed, listen, portOf, untilSignal } from './http.ts'
 import { LOGIN_FLAGS, loginOf } from './login.ts'
@@ -30,6 +32,8 @@ export interface GatewayOptions {
   readonly timeoutMs: number
   readonly presenceMs?: number
   readonly onSilence?: 'keep' | 'baseline'
+  /** Dimensions whose value every request brings, under `segments`. */
+  readonly dimensions?: readonly string[]
   readonly onProblem?: (problem: Error) => void
 }
 
@@ -37,6 +41,8 @@ export interface GatewayOptions {
 export interface Counters {
   readonly model: string
   readonly routed: Readonly<Record<string, number>>
+  /** Of those, the ones routed by a segment of the command. */
+  readonly routedBySegment: Readonly<Record<string, Readonly<Record<string, number>>>>
   readonly weights: Readonly<Record<string, number>>
   readonly epoch: number
   readonly sequence: number
@@ -45,12 +51,12 @@ export interface Counters {
 }
 
 export async function startGateway(options: GatewayOptions): Promise<RunningServer> {
-  const { log, prefix, environment, gateway, presenceMs, onProblem, control, onSilence } = options
+  const { log, prefix, environment, gateway, presenceMs, onProblem, control, onSilence, dimensions = [] } = options
   const governor = createGovernor({
     log,
     prefix,
     gateway,
-    models: { [options.model]: { control, ...(onSilence && { onSilence }) } },
+    models: { [options.model]: { control, dimensions, ...(onSilence && { onSilence }) } },
     ...(environment !== undefined && { environment }),
     ...(presenceMs !== undefined && { presenceMs }),
     ...(onProblem && { onProblem }),
@@ -73,8 +79,8 @@ export async function startGateway(options: GatewayOptions): Promise<RunningServ
 }
 
 function counters(model: string, governor: Governor): Counters {
-  const { routed, weights, command, leaseExpired, connected } = governor.state(model)
-  return { model, routed, weights, epoch: command?.epoch ?? 0, sequence: command?.sequence ?? 0, leaseExpired, connected }
+  const { routed, routedBySegment, weights, command, leaseExpired, connected } = governor.state(model)
+  return { model, routed, routedBySegment, weights, epoch: command?.epoch ?? 0, sequence: command?.sequence ?? 0, leaseExpired, connected }
 }
 
 async function predict(
@@ -86,9 +92,9 @@ async function predict(
 ): Promise<void> {
   try {
     const body = await bodyOf(message)
-    const { id, unit } = JSON.parse(body.toString()) as PredictRequest
+    const { id, unit, segments } = JSON.parse(body.toString()) as PredictRequest
     if (typeof id !== 'string') return send(reply, 400, { problem: 'id is missing' })
-    const version = governor.route(options.model, unit ?? id)
+    const version = governor.route(options.model, unit ?? id, segments as Attributes)
     const address = options.servers[version]
     reply.setHeader('x-model-version', version)
     if (address === undefined) return send(reply, 502, { id, version, problem: 'no server for this version' })
@@ -130,6 +136,7 @@ async function main(): Promise<void> {
       model: { type: 'string', default: 'fraud' },
       control: { type: 'string', default: 'v1' },
       server: { type: 'string', multiple: true, default: [] },
+      dimension: { type: 'string', multiple: true, default: [] },
       gateway: { type: 'string', default: `gateway-${process.pid}` },
       port: { type: 'string', default: '0' },
       'timeout-ms': { type: 'string', default: '1000' },
@@ -144,6 +151,7 @@ async function main(): Promise<void> {
   const server = await startGateway({
     ...{ log, prefix, model, control, gateway },
     servers: Object.fromEntries(values.server.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)])),
+    dimensions: values.dimension,
     port: Number(values.port),
     timeoutMs: Number(values['timeout-ms']),
     presenceMs: Number(values['presence-ms']),

@@ -462,6 +462,11 @@ export interface Ack {
   readonly routed: Readonly<Record<string, number>>
   /** When the gateway's counters began (changes at its restart). */
   readonly countersSinceMs: number
+  /**
+   * What it can obey beyond plain weights: `segments` (in every dimension), `segments:<dimension>` (it knows that attribute of every
+   * request). Empty for gateways of before.
+   */
+  readonly features: readonly string[]
 }
 
 export interface OperatorRequest {

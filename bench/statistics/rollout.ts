@@ -205,6 +205,7 @@ export class Rollout {
       leaseExpired: false,
       routed: (this.options.routedCounts ?? true) ? routed : {},
       countersSinceMs: BEGIN_MS,
+      features: [],
     }
   }
 

@@ -35,6 +35,8 @@ export interface AskOptions extends ConnectionOptions {
   /** Wall clock. */
   readonly until?: number
   readonly requestId?: string
+  /** release: `dimension=value` instead of the whole candidate. */
+  readonly segment?: string
 }
 
 /** What a request is about, and what it brings to be recorded. */
@@ -67,7 +69,7 @@ export function asking(command: Command, verb: Verb): Command {
   return withAskOptions(command).action((name: string, options: AskOptions) =>
     connected(options, async (connection) => {
       const model = modelNamed(connection.loaded, name)
-      const effect = await effectOf(verb, connection, model)
+      const effect = await effectOf(verb, connection, model, options.segment)
       if (options.dryRun) return report(options, { done: false, effect }, `Would ${effect}.`)
       await confirm(name, effect, options)
       await ask(connection, model, verb, effect, options)
@@ -137,6 +139,7 @@ function requestOf({ loaded }: Connected, model: ModelLayout, verb: Verb, option
     expiresAtMs: options.expires === undefined ? null : atMs + Math.round(options.expires),
     untilMs: options.until ?? null,
     ...ABOUT_NOTHING,
+    subject: options.segment ?? null,
   }
 }
 

@@ -4,14 +4,17 @@ import { beginningWords } from '../judge/stages.ts'
 import type { ModelLayout } from '../policy/layout.ts'
 import { readDecisions } from '../shell/topic-reads.ts'
 import type { Connected } from './connected.ts'
+import { percentAfter } from './rollout-view.ts'
 
 type Verb = OperatorRequest['verb']
 
-export async function effectOf(verb: Verb, { log, topics }: Connected, model: ModelLayout): Promise<string> {
+export async function effectOf(verb: Verb, { log, topics }: Connected, model: ModelLayout, segment?: string): Promise<string> {
+  if (segment !== undefined) return `let ${model.versions[model.candidate]} into ${segment} again`
   if (verb !== 'promote' && verb !== 'throttle') return lastingEffect(verb, model)
   const candidate = model.versions[model.candidate]!
   const decisions = (await readDecisions(log, topics.decisions)).filter(({ decision }) => decision.model === model.name)
-  const percent = decisions.at(-1)?.decision.weightsAfter[candidate] ?? 0
+  const last = decisions.at(-1)?.decision
+  const percent = last === undefined ? 0 : percentAfter(last, candidate)
   return verb === 'promote' ? promotion(model, candidate, percent) : throttling(model, candidate, percent)
 }
 

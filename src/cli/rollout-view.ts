@@ -1,5 +1,5 @@
 /** Where a rollout stands, read from its decisions alone: whoever may read the audit log may know it, and the judge's state stays private. */
-import type { Command, Decision, Restraint, RolloutPhase } from '../domain.ts'
+import type { Command, Decision, Restraint, RolloutPhase, SegmentWeights } from '../domain.ts'
 import type { ModelLayout } from '../policy/layout.ts'
 
 export interface RolloutView {
@@ -11,7 +11,10 @@ export interface RolloutView {
   readonly ladder: readonly number[]
   /** Of the plan, in order; at most one is where it stands. */
   readonly stages: readonly { readonly name: string; readonly isNow: boolean }[]
+  /** Of the candidate, where it is tried: of the traffic, or of its cohort's. */
   readonly percent: number
+  /** Weights inside segments that are kept apart. */
+  readonly segments: readonly SegmentWeights[]
   readonly command: Command | null
   readonly restraints: readonly Restraint[]
   /** What the last hold says is missing, in words; empty when nothing was held since the last move. */
@@ -55,6 +58,7 @@ export function rolloutView(decisions: readonly Decision[], command: Command | n
     ladder: model.plan.ladder,
     stages: stagesOf(phase, percent, last?.stage ?? '', model),
     percent,
+    segments: last?.segmentsAfter ?? [],
     command,
     restraints: last?.restraints ?? [],
     waitsFor: verdict?.kind === 'hold' ? verdict.missing : [],
@@ -75,6 +79,12 @@ function stagesOf(phase: RolloutPhase, percent: number, stage: string, { plan }:
   const climbing = stage || rungs.find((rung) => rung.percent === percent)?.name
   const now = phase === 'climbing' ? climbing : phase === 'shadow' ? shadow?.name : phase
   return names.map((name) => ({ name, isNow: name === now }))
+}
+
+/** In a cohort's stage everybody else is with the control, and the candidate's weight is the one in its segment. */
+export function percentAfter({ weightsAfter, segmentsAfter }: Decision, candidate: string): number {
+  const cohort = segmentsAfter.find(({ weights }) => (weights[candidate] ?? 0) > 0)
+  return (cohort?.weights ?? weightsAfter)[candidate] ?? 0
 }
 
 /** The decision that put the candidate into quarantine, where it is; null: it is not quarantined. */

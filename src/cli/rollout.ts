@@ -1,5 +1,5 @@
-/** `flyball rollout start|gate|hold|resume|promote|abort|status MODEL`: what people do with a rollout, and where it stands. */
-import type { Command } from 'commander'
+/** `flyball rollout start|gate|hold|resume|promote|abort|release|status MODEL`: what people do with a rollout, and where it stands. */
+import { type Command, InvalidArgumentError } from 'commander'
 import { isoTime } from '../kit/iso-time.ts'
 import { readCommands, readDecisions } from '../shell/topic-reads.ts'
 import { asking, withUntil } from './asking.ts'
@@ -25,6 +25,10 @@ export function register(program: Command): void {
   asking(rollout.command('resume'), 'resume').description('end a hold, or begin a rolled-back rollout anew at its first stage')
   asking(rollout.command('promote'), 'promote').description('one step up without waiting for the dwell, if all else is proven')
   asking(rollout.command('abort'), 'abort').description('end the rollout: the candidate gets no traffic, and is not quarantined')
+  asking(
+    rollout.command('release').requiredOption('--segment <dimension=value>', 'the segment that the candidate is kept out of', segment),
+    'release',
+  ).description('let the candidate into a segment again that it was kept out of')
   withConnectionOptions(rollout.command('status'))
     .description('stage, weights, holds and freezes, and what it waits for')
     .argument('<model>')
@@ -63,7 +67,8 @@ function linesOf(view: RolloutView): readonly string[] {
     `model      ${view.model}, mode ${view.mode}`,
     `stage      ${view.phase}, ${view.candidate} at ${view.percent} %`,
     `stages     ${view.stages.map(({ name, isNow }) => (isNow ? `[${name}]` : name)).join(' → ')}`,
-    `weights    ${view.control} ${100 - view.percent} %, ${view.candidate} ${view.percent} %`,
+    `weights    ${weightsText(last?.weightsAfter ?? { [view.control]: 100, [view.candidate]: 0 })}`,
+    ...view.segments.map((apart) => `in segment ${apart.segment}: ${weightsText(apart.weights)}`),
     `command    ${command === null ? 'none' : `${command.epoch}.${command.sequence} (${command.kind})`}`,
     ...view.restraints.map(
       ({ kind, who, reason, untilMs }) => `${kind.padEnd(10)} by ${who}${untilMs === null ? '' : ` until ${isoTime(untilMs)}`}: ${reason}`,
@@ -71,4 +76,9 @@ function linesOf(view: RolloutView): readonly string[] {
     ...view.waitsFor.map((words) => `waits for  ${words}`),
     `last       ${last === null ? 'nothing decided yet' : `#${last.number} ${last.summary}`}`,
   ]
+}
+
+function segment(text: string): string {
+  if (!/^[^=]+=./.test(text)) throw new InvalidArgumentError('must be dimension=value, such as region=eu.')
+  return text
 }

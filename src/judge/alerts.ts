@@ -20,6 +20,7 @@ const WHILE_RULE_SPEAKS: Readonly<Record<string, Opening>> = {
   'sample-ratio': { cause: 'assignment', severity: 'warning' },
   signal: { cause: 'signal', severity: 'warning' },
   'throttle-at-lowest': { cause: 'throttle-at-lowest', severity: 'critical' },
+  cohort: { cause: 'cohort', severity: 'warning' },
   'outcome-coverage': { cause: 'outcome-coverage', severity: 'warning' },
   'lifts-used-up': { cause: 'flapping', severity: 'warning' },
   'blind-too-long': { cause: 'blind', severity: 'critical' },
@@ -28,6 +29,7 @@ const WHILE_RULE_SPEAKS: Readonly<Record<string, Opening>> = {
 
 const RULE_CAUSES = new Set(Object.values(WHILE_RULE_SPEAKS).map((opening) => opening.cause))
 const ROLLBACK_CAUSES = 'rollback:'
+const APART_CAUSES = 'isolate:'
 
 /** Alerts of this decision (what begins, grows worse or ends) and the incidents left open after it. */
 export function alertsOf(
@@ -58,6 +60,8 @@ function openingOf({ verdict, weightsBefore }: Decided, model: ModelLayout): Ope
   switch (verdict.kind) {
     case 'rollback':
       return { cause: `${ROLLBACK_CAUSES}${verdict.evidence[0]?.guardrail ?? verdict.rule}`, severity: critical }
+    case 'isolate':
+      return { cause: `${APART_CAUSES}${verdict.evidence[0]?.scope ?? ''}`, severity: critical }
     case 'throttle':
       return { cause: 'throttle', severity: 'warning' }
     case 'not-effective':
@@ -82,6 +86,7 @@ function momentary(verdict: Verdict, model: ModelLayout): boolean {
 function stillFires(alert: Alert, verdict: Verdict, opening: Opening | null, after: Ladder): boolean {
   if (alert.cause === 'not-effective') return after.loop?.notEffective === true
   if (alert.cause === 'throttle') return after.throttledRungs > 0 && after.phase !== 'rolled-back'
+  if (alert.cause.startsWith(APART_CAUSES)) return after.isolated.includes(alert.cause.slice(APART_CAUSES.length))
   if (alert.cause.startsWith(ROLLBACK_CAUSES)) return after.phase === 'rolled-back'
   if (!RULE_CAUSES.has(alert.cause)) return true
   // Acks, observations and requests say nothing about what a rule found.

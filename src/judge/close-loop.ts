@@ -5,15 +5,16 @@ import { arrivalsForgotten } from './arrivals.ts'
 import { type Draft, decide } from './decide.ts'
 import { resetEvidence, startStage } from './evidence/evidence.ts'
 import { loopWhileBehind, older, overdue, quorum, shareSeen } from './loop.ts'
+import { isThrottle, judgedBy, percentOf } from './segments.ts'
 import { isCatchingUp, type Setting } from './situation.ts'
-import { candidateOf, type JudgeState, type Loop, obeyed } from './state.ts'
+import { type JudgeState, type Loop, obeyed } from './state.ts'
 
 export function closeLoop(draft: Draft, setting: Setting): Draft {
   const { loop, command } = draft.state.ladder
   if (!obeyed(setting.model) || loop === null || command === null) return draft
   if (isCatchingUp(draft.state, setting)) return { ...draft, state: paused(draft.state, loop, setting) }
   const known = quorum(draft.state.gateways, command, setting.wallMs, setting.model.plan)
-  const share = (command.weights[candidateOf(setting.model)] ?? 0) / 100
+  const share = percentOf(draft.state.ladder, setting.model) / 100
   if (loop.ackedAtMs === 0 && known.reached) return acked(draft, loop, `${known.applied} of ${known.present} gateways`, setting)
   if (loop.ackedAtMs > 0 && loop.observedAtMs === 0 && shareSeen(loop, share, setting.model.hasUnits)) return observed(draft, loop, setting)
   // Where candidates are mirrored, predictions of one that has nothing say nothing of the split.
@@ -42,9 +43,9 @@ function acked(draft: Draft, loop: Loop, who: string, setting: Setting): Draft {
 
 /** The split changes when the gateways have it, not when it was commanded: the stage's data begin here, and what a throttle waits for. */
 function stageBegun(state: JudgeState, { model, nowMs }: Setting): JudgeState {
-  const throttled = state.ladder.command?.kind === 'throttle'
+  const throttled = isThrottle(state.ladder.command)
   const evidence = throttled ? resetEvidence(state.evidence, model) : state.evidence
-  return { ...state, evidence: startStage(evidence, model, nowMs) }
+  return { ...state, evidence: startStage(evidence, model, nowMs, judgedBy(state.ladder)) }
 }
 
 function observed(draft: Draft, loop: Loop, setting: Setting): Draft {

@@ -6,6 +6,7 @@ import type { FlyballEvent } from '../telemetry/events.ts'
 import { alertsOf } from './alerts.ts'
 import { causeOf, readings } from './evidence/evidence.ts'
 import { issuedLoop } from './loop.ts'
+import { segmentsOf } from './segments.ts'
 import type { Setting } from './situation.ts'
 import { stageName } from './stages.ts'
 import { candidateOf, commands, controlOf, type JudgeState, type Ladder, obeyed, restraintsOf } from './state.ts'
@@ -39,6 +40,8 @@ export interface Finding {
   /** Words when the candidate is silent, or lacks what the policy requires: a rollback on a fact has no readings. */
   readonly silent: string
   readonly wallTimes: Readonly<Record<string, number>>
+  /** Why the candidate was not kept out of one segment alone; absent or empty: nobody asked for that. */
+  readonly aside?: string
   /** The request that it answers, if it does. */
   readonly requestId?: string
   /** What is recorded by it, as JSON. */
@@ -96,7 +99,7 @@ function decisionOf(before: JudgeState, after: JudgeState, finding: Finding, { m
     readings: readings(before.evidence, model),
     panes: before.ladder.panes,
     rows: before.ladder.rows,
-    summary: summaryOf({ verdict, ...weights, silent: finding.silent }, model, after),
+    summary: summaryOf({ verdict, before: before.ladder, silent: finding.silent, aside: finding.aside ?? '' }, model, after),
     cause: causeWords(before, verdict, model, finding.silent),
     wallTimes: finding.wallTimes,
     requestId: finding.requestId ?? null,
@@ -107,7 +110,7 @@ function decisionOf(before: JudgeState, after: JudgeState, finding: Finding, { m
     stage: stageName(after.ladder, model),
     artifact: '',
     approvals: [],
-    segmentsAfter: [],
+    segmentsAfter: segmentsOf(after.ladder, model),
     factors: [],
     changes: [],
     body: finding.body ?? '',
@@ -115,8 +118,9 @@ function decisionOf(before: JudgeState, after: JudgeState, finding: Finding, { m
 }
 
 function causeWords(state: JudgeState, verdict: Verdict, model: ModelLayout, silent: string): string {
-  if (verdict.kind !== 'rollback' && verdict.kind !== 'throttle') return ''
+  if (verdict.kind !== 'rollback' && verdict.kind !== 'throttle' && verdict.kind !== 'isolate') return ''
   if (verdict.rule === 'contract') return `upstream: what ${candidateOf(model)} is given, or what it logs, is not what the policy requires`
+  if (verdict.rule === 'not-kept-out') return silent
   if (verdict.evidence.length === 0) return `${candidateOf(model)} stopped answering, or its predictions stopped being written: ${silent}`
   return causeOf(state.evidence, model, verdict.evidence)?.words ?? ''
 }
@@ -135,7 +139,7 @@ function commandOf(ladder: Ladder, kind: Command['kind'] | null, decision: Writt
     control: controlOf(model),
     candidate: candidateOf(model),
     weights: ladder.weights,
-    segments: [],
+    segments: segmentsOf(ladder, model),
     leaseMs: plan.leaseMs,
     onSilence: plan.onSilence,
     policyDigest: layout.policyDigest,

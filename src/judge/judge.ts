@@ -14,11 +14,13 @@ import { brokenContract, contractAfterPane } from './contract.ts'
 import { type Draft, decide, type JudgeEffect } from './decide.ts'
 import { acceptPane, acceptPulse, passedMs, settle } from './evidence/chains.ts'
 import { forgetUndecided, type ObserveContext, observePane, passSlices, passTime, readings } from './evidence/evidence.ts'
+import { seenPane } from './evidence/population.ts'
 import { gatewaysAfter, gatewaysLeft, loopAfterPane } from './loop.ts'
-import { commandKindOf, moved, moveOf } from './move.ts'
+import { commandKindOf, keptOut, moved, moveOf } from './move.ts'
 import { NOT_IN_FORCE_KEY, QUARANTINED_KEY, republished, takenOver } from './operator.ts'
 import { requested, withoutWhatIsOver } from './requests.ts'
 import { type Rule, ruleFor } from './rules.ts'
+import { apartOf, percentOf } from './segments.ts'
 import { isBlind, type Setting, type Situation, situationOf } from './situation.ts'
 import { mute, sourcesAfter } from './sources.ts'
 import { candidateOf, controlOf, type JudgeState, type Ladder, obeyed } from './state.ts'
@@ -85,20 +87,22 @@ function takeIn(draft: Draft, event: JudgeEvent, setting: Setting): Taken {
 }
 
 function takePane(draft: Draft, pane: Pane, { model, layout, nowMs, wallMs }: Setting): Taken {
-  const after = evidenceAfterPane(draft.state, pane, model, layout)
+  const seen = seenPane(draft.state.evidence, pane, model)
+  const after = evidenceAfterPane(draft.state, pane, seen, model, layout)
   const noted = withEvents(draft, after.events)
   if (!after.taken) return { draft: { ...noted, state: after.state }, due: false }
   const arms = requestsOf(pane, controlOf(model), candidateOf(model))
   const { ladder } = after.state
-  const share = (ladder.weights[candidateOf(model)] ?? 0) / 100
-  const loop = ladder.loop === null ? null : loopAfterPane(ladder.loop, arms, pane.sliceStartMs, share, model.hasUnits)
+  const drawn = { ...requestsOf(seen, controlOf(model), candidateOf(model)), ...apartOf(pane, ladder, model) }
+  const loop =
+    ladder.loop === null ? null : loopAfterPane(ladder.loop, drawn, pane.sliceStartMs, percentOf(ladder, model) / 100, model.hasUnits)
   const counted = { ...ladder, loop, panes: ladder.panes + 1, rows: ladder.rows + arms.candidate + arms.control }
   const arrivals = arrivalsAfterPane(after.state.arrivals, arms, pane.sliceEndMs, {
     nowMs,
     wallMs,
     silentAfterMs: model.plan.silentAfterMs,
   })
-  const contract = contractAfterPane(after.state.contract ?? {}, pane, model, ladder.stageSinceMs)
+  const contract = contractAfterPane(after.state.contract ?? {}, seen, model, ladder.stageSinceMs)
   const owing = model.plan.contract === undefined ? {} : { contract }
   const state = { ...after.state, ladder: counted, arrivals, ...owing }
   return { draft: { ...noted, state }, due: after.closed || brokenContract(contract, model) !== '' }
@@ -111,7 +115,7 @@ interface EvidenceAfter {
   readonly events: readonly FlyballEvent[]
 }
 
-function evidenceAfterPane(state: JudgeState, pane: Pane, model: ModelLayout, layout: Layout): EvidenceAfter {
+function evidenceAfterPane(state: JudgeState, pane: Pane, seen: Pane, model: ModelLayout, layout: Layout): EvidenceAfter {
   if (pane.model !== model.name) throw new Error(`pane of ${pane.model} handed to the judge of ${model.name}`)
   const accepted = acceptPane(state.chains, pane)
   const { source, chain } = pane
@@ -121,19 +125,19 @@ function evidenceAfterPane(state: JudgeState, pane: Pane, model: ModelLayout, la
   if (accepted.refused !== null) events.push({ event: 'pane-refused', source, chain, model: model.name, reason: accepted.refused })
   const held = { ...state, chains: accepted.state, evidence: kept }
   if (!accepted.take) return { state: held, taken: false, closed: false, events }
-  const observed = observePane(kept, pane, model, contextOf(state, pane, model, layout))
+  const observed = observePane(kept, pane, model, contextOf(state, pane, model, layout), seen)
   const chains = settle(accepted.state, model.name, observed.decided)
   return { state: { ...held, chains, evidence: observed.state }, taken: true, closed: observed.closed.length > 0, events }
 }
 
 /** The split counts as known only in slices that began after the gateways had agreed, and once it has been seen. */
 function contextOf(state: JudgeState, pane: Pane, model: ModelLayout, layout: Layout): ObserveContext {
-  const { loop, weights, stageSinceMs, phase } = state.ladder
+  const { loop, stageSinceMs, phase } = state.ladder
   const obeys = obeyed(model)
   const inForce = obeys && loop !== null && loop.observedAtMs > 0 && pane.sliceStartMs >= loop.ackedAtMs
   return {
     settlingUntilMs: obeys ? Math.max(stageSinceMs, loop?.ackedAtMs ?? 0) + model.plan.settlingMs : 0,
-    commandedShare: inForce ? (weights[candidateOf(model)] ?? 0) / 100 : null,
+    commandedShare: inForce ? percentOf(state.ladder, model) / 100 : null,
     maxStratumAgeMs: layout.maxStratumAgeMs,
     isMirrored: phase === 'shadow',
   }
@@ -171,7 +175,7 @@ function evidenceAfterPulse(state: JudgeState, pulse: Pulse, { model, layout, wa
 function takeAck(draft: Draft, ack: Ack, setting: Setting): Draft {
   const { model, nowMs, wallMs } = setting
   const { gateways } = draft.state
-  const exposed = (draft.state.ladder.weights[candidateOf(model)] ?? 0) > 0
+  const exposed = percentOf(draft.state.ladder, model) > 0
   const arrivals = exposed
     ? arrivalsAfterAck(draft.state.arrivals, ack, gateways[ack.gateway], candidateOf(model), model.plan.silentMinimum, nowMs)
     : draft.state.arrivals
@@ -223,15 +227,25 @@ function quiet(draft: Draft): Draft {
 }
 
 function follow(draft: Draft, rule: Rule, situation: Situation, setting: Setting): Draft {
+  if (rule.kind === 'isolate') return isolate(draft, rule, situation, setting)
   const move = moveOf(rule.kind)
   if (move === null) return stay(draft, rule, situation, setting)
   const verdict = rule.verdict(situation)
-  const fact = rule.name === 'contract' ? situation.broken : situation.silent
+  const fact = rule.name === 'contract' ? situation.broken : rule.name === 'not-kept-out' ? situation.notKeptOut : situation.silent
   const next = moved(draft.state, move, setting.model, setting.nowMs)
   const commandKind = commandKindOf(move, draft.state.ladder, next.ladder)
   const key = move === 'rollback' ? QUARANTINED_KEY : commandKind !== null && obeyed(setting.model) ? NOT_IN_FORCE_KEY : ''
   const wallTimes = { detected: setting.wallMs, ...(commandKind === null ? {} : { commanded: setting.wallMs }) }
-  return decide(draft, { verdict, next, commandKind, key, silent: fact, wallTimes }, setting)
+  const aside = rule.name === 'harm' && setting.model.plan.rollout.isolate !== '' ? situation.located.why : ''
+  return decide(draft, { verdict, next, commandKind, key, silent: fact, wallTimes, aside }, setting)
+}
+
+/** Gateways of before know the command's kind: it takes exposure away on evidence. */
+function isolate(draft: Draft, rule: Rule, situation: Situation, setting: Setting): Draft {
+  const next = keptOut(draft.state, situation.located.segment, setting.model, setting.nowMs)
+  const wallTimes = { detected: setting.wallMs, commanded: setting.wallMs }
+  const finding = { verdict: rule.verdict(situation), next, commandKind: 'throttle' as const, key: NOT_IN_FORCE_KEY, silent: '', wallTimes }
+  return decide(draft, finding, setting)
 }
 
 /** The same hold on the same ground is written once: the words of the others are not even looked for. */

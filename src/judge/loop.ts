@@ -13,6 +13,14 @@ const REQUESTS_MIN = 30
 const RARE_ARM_MIN = 3
 const WINDOW_REQUESTS = 400
 const RARE_ARM_WINDOW = 10
+const STRAY_SHARE_MAX = 0.01
+const NOTHING_COUNTED = { candidateRequests: 0, totalRequests: 0, apartRequests: 0, strayRequests: 0 }
+
+/** Requests that the commanded split is drawn among, and those where the candidate is kept out. */
+export interface Drawn extends ArmRequests {
+  readonly apart?: number
+  readonly stray?: number
+}
 
 export function issuedLoop(nowMs: StreamTimeMs, wallMs: number): Loop {
   return {
@@ -37,6 +45,7 @@ export function gatewaysAfter(gateways: Gateways, ack: Ack, wallMs: number): Gat
     leaseExpired: ack.leaseExpired,
     routed: ack.routed,
     countersSinceMs: ack.countersSinceMs,
+    features: ack.features,
   }
   return { ...gateways, [ack.gateway]: gateway }
 }
@@ -72,23 +81,29 @@ export function older(
 }
 
 /** Adds the requests of a slice that began after the quorum. A full window with another share than commanded is begun anew. */
-export function loopAfterPane(loop: Loop, arms: ArmRequests, sliceStartMs: StreamTimeMs, share: number, units: boolean): Loop {
+export function loopAfterPane(loop: Loop, arms: Drawn, sliceStartMs: StreamTimeMs, share: number, units: boolean): Loop {
   if (loop.ackedAtMs === 0 || loop.observedAtMs > 0 || sliceStartMs < loop.ackedAtMs) return loop
   const candidateRequests = loop.candidateRequests + arms.candidate
   const totalRequests = loop.totalRequests + arms.candidate + arms.control
-  const next = { ...loop, candidateRequests, totalRequests }
+  const apartRequests = (loop.apartRequests ?? 0) + (arms.apart ?? 0)
+  const next = { ...loop, candidateRequests, totalRequests, apartRequests, strayRequests: (loop.strayRequests ?? 0) + (arms.stray ?? 0) }
   if (shareSeen(next, share, units) || !windowFull(totalRequests, share)) return next
-  return { ...next, candidateRequests: 0, totalRequests: 0, mismatched: true }
+  return { ...next, ...NOTHING_COUNTED, mismatched: true }
 }
 
 /** The share commanded is the share seen: within four standard deviations and one point, with every arm that should be there. */
 export function shareSeen(loop: Loop, share: number, units: boolean): boolean {
-  if (!enough(loop.totalRequests, share)) return false
+  if (!enough(loop.totalRequests, share) || strays(loop)) return false
   const controlRequests = loop.totalRequests - loop.candidateRequests
   if ((share > 0 && loop.candidateRequests === 0) || (share < 1 && controlRequests === 0)) return false
   // Requests of one unit stick together: their share swings wider than single draws.
   const deviation = Math.sqrt((share * (1 - share)) / loop.totalRequests) * (units ? 2 : 1)
   return Math.abs(loop.candidateRequests / loop.totalRequests - share) <= 4 * deviation + 0.01
+}
+
+/** Requests reach the candidate where it is kept out, more than stragglers. */
+function strays({ apartRequests = 0, strayRequests = 0 }: Loop): boolean {
+  return strayRequests > STRAY_SHARE_MAX * apartRequests
 }
 
 function rarer(share: number): number {
@@ -107,7 +122,7 @@ function windowFull(requests: number, share: number): boolean {
 export function loopWhileBehind(loop: Loop, nowMs: StreamTimeMs): Loop {
   if (loop.observedAtMs > 0) return loop
   if (loop.ackedAtMs === 0) return { ...loop, issuedAtMs: nowMs }
-  return { ...loop, ackedAtMs: nowMs, candidateRequests: 0, totalRequests: 0 }
+  return { ...loop, ackedAtMs: nowMs, ...NOTHING_COUNTED }
 }
 
 export type Overdue = 'no' | 'not-acked' | 'not-observed'

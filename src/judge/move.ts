@@ -3,8 +3,11 @@ import type { Command, StreamTimeMs, Verdict } from '../domain.ts'
 import type { ModelLayout } from '../policy/layout.ts'
 import { arrivalsForgotten } from './arrivals.ts'
 import { resetEvidence, startStage } from './evidence/evidence.ts'
+import { populationBetween, populationNow } from './evidence/population.ts'
+import { evidenceWithAgain, evidenceWithout, withNarrowedStrata } from './evidence/rests.ts'
+import { apartIn, cohortOn, exposureOn, judgedBy, percentOf } from './segments.ts'
 import { firstStage, isUnexposed, phaseAt } from './stages.ts'
-import { candidateOf, type JudgeState, type Ladder, type Phase, weightsFor } from './state.ts'
+import { type JudgeState, type Ladder, obeyed, type Phase, weightsFor } from './state.ts'
 
 /** A verdict that changes weights becomes a command of this kind; one that only goes on to another stage does not. */
 export type Move = Exclude<Command['kind'], 'override'> | 'advance'
@@ -26,7 +29,7 @@ export function moveOf(kind: Verdict['kind']): Move | null {
 
 /** Null where the candidate had nothing and gets nothing: what answers nobody is moved without a command. */
 export function commandKindOf(move: Move, before: Ladder, after: Ladder): Command['kind'] | null {
-  const isExposed = [before, after].some(({ weights, candidate }) => (weights[candidate] ?? 0) > 0)
+  const isExposed = [before, after].some(({ weights, cohort, candidate }) => ((cohort?.weights ?? weights)[candidate] ?? 0) > 0)
   return move === 'advance' || !isExposed ? null : move
 }
 
@@ -62,8 +65,24 @@ export function moved(state: JudgeState, move: Move, model: ModelLayout, nowMs: 
 }
 
 export function rolledBack(state: JudgeState, model: ModelLayout, nowMs: StreamTimeMs): JudgeState {
-  const ladder: Ladder = { ...state.ladder, phase: 'rolled-back', weights: weightsFor(model, 0), rung: 0, blindSinceMs: 0, aborted: null }
+  const nobody = { weights: weightsFor(model, 0), cohort: null, isolated: [] }
+  const ladder: Ladder = { ...state.ladder, phase: 'rolled-back', ...nobody, rung: 0, blindSinceMs: 0, aborted: null }
   return stage(state, ladder, model, nowMs)
+}
+
+/** The candidate leaves one segment and stays where it is in the others: what is known of those is what is known from now on. */
+export function keptOut(state: JudgeState, segment: string, model: ModelLayout, nowMs: StreamTimeMs): JudgeState {
+  const evidence = evidenceWithout(state.evidence, segment, model)
+  const isolated = [...state.ladder.isolated, segment]
+  const begun = stage({ ...state, evidence }, { ...state.ladder, isolated }, model, nowMs)
+  return { ...begun, evidence: withNarrowedStrata(begun.evidence, model) }
+}
+
+/** A person lets a segment come back. */
+export function letBackIn(state: JudgeState, segment: string, model: ModelLayout, nowMs: StreamTimeMs): JudgeState {
+  const evidence = evidenceWithAgain(state.evidence, segment, model)
+  const isolated = state.ladder.isolated.filter((each) => each !== segment)
+  return stage({ ...state, evidence }, { ...state.ladder, isolated }, model, nowMs)
 }
 
 /** A person takes a rung away, and it is not given back by a lift: it is earned again, or waits for a person where lifts are used up. */
@@ -92,16 +111,20 @@ export function resumed(state: JudgeState, model: ModelLayout, nowMs: StreamTime
 
 /** A command found on the control topic is in force: the ladder stands on the highest rung that it reaches. */
 export function standingOn(state: JudgeState, command: Command, model: ModelLayout, nowMs: StreamTimeMs): JudgeState {
-  const percent = command.weights[candidateOf(model)] ?? 0
+  const apart = apartIn(command)
+  const percent = percentOf({ weights: command.weights, cohort: apart.cohort }, model)
   const { ladder } = model.plan
-  const reached = Math.max(0, ladder.filter((weight) => weight <= percent + 1e-9).length - 1)
-  const phase: Phase = percent === 0 ? 'rolled-back' : phaseAt(percent, model)
-  return stage(state, { ...state.ladder, phase, rung: reached, weights: command.weights, aborted: null }, model, nowMs)
+  const cohort = apart.cohort?.segment ?? ''
+  const reached = ladder.findLastIndex((weight, rung) => weight <= percent + 1e-9 && (cohort === '' || cohortOn(rung, model) === cohort))
+  const phase: Phase = percent === 0 ? 'rolled-back' : cohort === '' ? phaseAt(percent, model) : 'climbing'
+  const kept = phase === 'rolled-back' ? { isolated: [], cohort: null } : apart
+  const stood = { ...state.ladder, phase, rung: Math.max(0, reached), weights: command.weights, ...kept, aborted: null }
+  return stage(state, stood, model, nowMs)
 }
 
 function onRung(old: Ladder, rung: number, model: ModelLayout): Ladder {
   const percent = model.plan.ladder[rung]!
-  return { ...old, rung, weights: weightsFor(model, percent), phase: phaseAt(percent, model) }
+  return { ...old, rung, ...exposureOn(rung, model), phase: phaseAt(percent, model) }
 }
 
 function beginning(old: Ladder, model: ModelLayout): Ladder {
@@ -110,17 +133,23 @@ function beginning(old: Ladder, model: ModelLayout): Ladder {
 }
 
 function unexposed(old: Ladder, phase: 'offline' | 'shadow', model: ModelLayout): Ladder {
-  return { ...old, rung: 0, weights: weightsFor(model, 0), phase }
+  return { ...old, rung: 0, weights: weightsFor(model, 0), cohort: null, phase }
 }
 
 function stage(state: JudgeState, ladder: Ladder, model: ModelLayout, nowMs: StreamTimeMs): JudgeState {
   const { contract: _ofBefore, ...kept } = state
   return {
     ...kept,
-    evidence: startStage(state.evidence, model, nowMs),
+    evidence: startStage(state.evidence, model, nowMs, judgedFrom(state, ladder, model)),
     ladder: { ...ladder, stageSinceMs: nowMs },
     arrivals: arrivalsForgotten(state.arrivals),
   }
+}
+
+/** Where gateways obey, those of before and those of now mix until they have said so. */
+function judgedFrom({ evidence }: JudgeState, ladder: Ladder, model: ModelLayout) {
+  const after = judgedBy(ladder)
+  return obeyed(model) ? populationBetween(populationNow(evidence), after) : after
 }
 
 function anewThrottle(state: JudgeState, model: ModelLayout): JudgeState {

@@ -3,6 +3,7 @@ import type { Command, Verdict } from '../domain.ts'
 import { type Draft, decide } from './decide.ts'
 import { issuedLoop, older } from './loop.ts'
 import { standingOn } from './move.ts'
+import { percentWords } from './segments.ts'
 import type { Setting } from './situation.ts'
 import { heardNow } from './sources.ts'
 import { candidateOf, commands, controlOf, obeyed, renewedFor } from './state.ts'
@@ -47,8 +48,8 @@ function adopt(draft: Draft, command: Command, setting: Setting): Draft {
   const stood = standingOn(draft.state, command, model, nowMs)
   const loop = obeyed(model) ? issuedLoop(nowMs, wallMs) : null
   const next = { ...stood, ladder: { ...stood.ladder, command, commandNumber: 0, loop, publishedWallMs: wallMs } }
-  const percent = command.weights[candidateOf(model)] ?? 0
-  const note = `Adopted command ${command.epoch}/${command.sequence} found in force (${command.kind}, candidate at ${percent} %): ${command.reason}`
+  const where = percentWords(stood.ladder, model)
+  const note = `Adopted command ${command.epoch}/${command.sequence} found in force (${command.kind}, candidate at ${where}): ${command.reason}`
   const key = next.ladder.phase === 'rolled-back' ? QUARANTINED_KEY : ''
   const verdict: Verdict = { kind: 'adopt', rule: 'found-in-force', note }
   return decide(draft, { verdict, next, commandKind: null, key, silent: '', wallTimes: {} }, { ...setting, nowMs })

@@ -9,10 +9,11 @@ import type { OperatorRequest, Verdict } from '../domain.ts'
 import { isoTime } from '../kit/iso-time.ts'
 import { type Draft, decide, type Finding } from './decide.ts'
 import { gateOf, gateWords, withGate } from './gate.ts'
-import { moved, resumed, rolledBack, throttledByPerson } from './move.ts'
+import { letBackIn, moved, resumed, rolledBack, throttledByPerson } from './move.ts'
 import { NOT_IN_FORCE_KEY, QUARANTINED_KEY } from './operator.ts'
 import { failedChecks } from './preflight.ts'
 import { BEGUN, RISING, ruleFor, standing } from './rules.ts'
+import { percentWords } from './segments.ts'
 import { isCatchingUp, lackingForPerson, type Missing, type Setting, situationOf } from './situation.ts'
 import { beginningWords, isUnexposed } from './stages.ts'
 import { candidateOf, type JudgeState, type Ladder, obeyed, type Standing } from './state.ts'
@@ -164,13 +165,13 @@ function abort({ state, request, setting, candidate }: Asked): Done {
 }
 
 function throttle({ state, setting, candidate }: Asked): Done {
-  const { phase, rung, weights } = state.ladder
-  const was = weights[candidate] ?? 0
+  const { phase, rung } = state.ladder
+  const was = percentWords(state.ladder, setting.model)
   if (phase === 'new' || phase === 'rolled-back' || isUnexposed(phase))
     return nothingDone(state, `Nothing to throttle, ${candidate} has no traffic: asked`)
-  if (rung === 0) return nothingDone(state, `Nothing to throttle, ${candidate} is on its lowest rung, ${was} %: asked`)
+  if (rung === 0) return nothingDone(state, `Nothing to throttle, ${candidate} is on its lowest rung, ${was}: asked`)
   const next = throttledByPerson(state, setting.model, setting.nowMs)
-  const words = `${candidate} from ${was} % to ${next.ladder.weights[candidate]} %`
+  const words = `${candidate} from ${was} to ${percentWords(next.ladder, setting.model)}`
   return { next, moves: true, key: keyAfterMove(next.ladder, setting), note: `${did(setting.model, 'Throttled', 'throttle')} ${words}` }
 }
 
@@ -217,8 +218,10 @@ function resume({ state, setting, candidate }: Asked): Done | Refused {
 }
 
 /** As `resume` of a rolled-back candidate, for whoever wants that and nothing else: a hold is not ended by it. */
-function release({ state, setting, candidate }: Asked): Done | Refused {
+function release(asked: Asked): Done | Refused {
+  const { state, request, setting, candidate } = asked
   const { ladder } = state
+  if (request.subject?.includes('=')) return releaseSegment(asked, request.subject)
   if (ladder.phase !== 'rolled-back') return { rule: 'not-quarantined', why: `${candidate} is not quarantined` }
   if (ladder.aborted !== null)
     return { rule: 'not-quarantined', why: `${first(standing('aborted', ladder.aborted))}; resume begins it anew` }
@@ -251,6 +254,16 @@ function unprepared(state: JudgeState, setting: Setting): Refused | null {
   return failed.length === 0 ? null : { rule: 'preflight', why: failed.map((each) => each.words).join('; ') }
 }
 
+/** The candidate serves a segment again that it was kept out of. What was found there is forgotten: a person has looked at it. */
+function releaseSegment({ state, setting, candidate }: Asked, segment: string): Done | Refused {
+  const { ladder } = state
+  if (!ladder.isolated.includes(segment)) return { rule: 'not-isolated', why: `${candidate} is not kept out of ${segment}` }
+  const against = heldNow(ladder) ?? frozenNow(ladder)
+  if (against !== null) return against
+  const next = letBackIn(state, segment, setting.model, setting.nowMs)
+  return { next, moves: true, key: keyAfterMove(next.ladder, setting), note: `Let ${candidate} into ${segment} again` }
+}
+
 /**
  * One rung up now, for a person need not wait for the dwell. Everything else that a promotion rests on is asked for as ever: rows and
  * proofs are the evidence, which nobody's word replaces, and no rule may speak against it.
@@ -259,7 +272,7 @@ function promote({ state, setting, candidate }: Asked): Done | Refused {
   const against = notClimbing(state.ladder, candidate) ?? ruledOut(state, setting) ?? unproven(state, setting, candidate)
   if (against !== null) return against
   const next = moved(state, 'promote', setting.model, setting.nowMs)
-  const words = `${candidate} from ${state.ladder.weights[candidate] ?? 0} % to ${next.ladder.weights[candidate]} %`
+  const words = `${candidate} from ${percentWords(state.ladder, setting.model)} to ${percentWords(next.ladder, setting.model)}`
   const note = `${did(setting.model, 'Promoted', 'promote')} ${words} without waiting for the dwell`
   return { next, moves: true, key: keyAfterMove(next.ladder, setting), note }
 }

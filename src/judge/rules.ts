@@ -7,6 +7,7 @@
  */
 import type { HoldReason, Reading, Verdict } from '../domain.ts'
 import { isoTime } from '../kit/iso-time.ts'
+import { isThrottle } from './segments.ts'
 import type { Missing, Situation } from './situation.ts'
 import { beginningWords } from './stages.ts'
 import type { Ladder, Phase, Standing } from './state.ts'
@@ -41,6 +42,22 @@ export const RULES: readonly Rule[] = [
     matches: ({ broken }) => broken !== '',
     verdict: () => ({ kind: 'rollback', rule: 'contract', evidence: [] }),
     ground: () => 'contract',
+  },
+  {
+    name: 'not-kept-out',
+    phases: EXPOSED,
+    kind: 'rollback',
+    matches: ({ notKeptOut }) => notKeptOut !== '',
+    verdict: () => ({ kind: 'rollback', rule: 'not-kept-out', evidence: [] }),
+    ground: () => 'not-kept-out',
+  },
+  {
+    name: 'isolate',
+    phases: EXPOSED,
+    kind: 'isolate',
+    matches: ({ harms, located, model }) => model.plan.rollout.isolate !== '' && harms.rollback.length > 0 && located.segment !== '',
+    verdict: ({ located }) => ({ kind: 'isolate', rule: 'isolate', evidence: located.evidence }),
+    ground: ({ located }) => located.segment,
   },
   {
     name: 'harm',
@@ -99,6 +116,7 @@ export const RULES: readonly Rule[] = [
   holdRule('throttle-at-lowest', 'signal', WATCHED, throttledAtLowest),
   holdRule('signal', 'signal', WATCHED, ({ harms }) => harms.hold.map(signalOf)),
   holdRule('outcome-coverage', 'blind', WATCHED, ({ coverage }) => coverage),
+  holdRule('cohort', 'insufficient', RISING, ({ cohort }) => cohort),
   holdRule('not-in-force', 'insufficient', WATCHED, ({ notInForce }) => notInForce),
   holdRule('calming', 'signal', CLIMBING, calming),
   holdRule('lifts-used-up', 'flapping', CLIMBING, liftsUsedUp),
@@ -253,7 +271,7 @@ function guarding({ ladder, model, nowMs }: Situation): readonly Missing[] {
 
 /** A throttle on its way is not yet to blame for what the traffic of before still shows: one rung at a time. */
 function throttlePending({ command, loop }: Ladder): boolean {
-  return command?.kind === 'throttle' && loop !== null && loop.ackedAtMs === 0
+  return isThrottle(command) && loop !== null && loop.ackedAtMs === 0
 }
 
 function throttledAtLowest({ harms, ladder }: Situation): readonly Missing[] {

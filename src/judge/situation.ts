@@ -5,13 +5,15 @@ import { candidateSilent } from './arrivals.ts'
 import { brokenContract } from './contract.ts'
 import { passedMs } from './evidence/chains.ts'
 import { coverage, type Harms, harms, proofs, sampleRatio, silence, stageRows } from './evidence/evidence.ts'
+import { type Located, locate } from './evidence/located.ts'
 import { gateMissing } from './gate.ts'
 import { quorum } from './loop.ts'
 import { failedChecks } from './preflight.ts'
+import { cannotKeepOut, cohortInTheWay, noLongerKeptOut, percentOf } from './segments.ts'
 import type { Missing, Setting } from './setting.ts'
 import { awaitingMute, behind, lagging, mute, notPassed } from './sources.ts'
 import { nextPercent, requirementsOf } from './stages.ts'
-import { candidateOf, controlOf, type JudgeState, type Ladder, obeyed } from './state.ts'
+import { controlOf, type JudgeState, type Ladder, obeyed } from './state.ts'
 
 export type { Missing, Setting } from './setting.ts'
 
@@ -20,6 +22,12 @@ export interface Situation {
   readonly model: ModelLayout
   readonly ladder: Ladder
   readonly harms: Harms
+  /** Whether harm that calls for a rollback lies in one segment alone, of which the candidate can be kept out. */
+  readonly located: Located
+  /** Words when it serves where it is to be kept out, else empty. */
+  readonly notKeptOut: string
+  /** Why its cohort cannot be tried. */
+  readonly cohort: readonly Missing[]
   /** Words when the candidate is silent, else empty. */
   readonly silent: string
   /** Words when the candidate lacks a feature that the policy requires, else empty. */
@@ -51,6 +59,7 @@ export function situationOf(state: JudgeState, setting: Setting): Situation {
   const asked = once(() => (next === null ? [] : proofs(state.evidence, model, next, requirementsOf(ladder, model).minimumRows)))
   const parts = {
     harms: once(() => harms(state.evidence, model)),
+    located: once((): Located => locatedHarm(state, setting)),
     silent: once(() => silentWords(state, setting)),
     blind: once(() => blindness(state, setting)),
     assignment: once(() => mismatch(state, model)),
@@ -66,6 +75,14 @@ export function situationOf(state: JudgeState, setting: Setting): Situation {
     ladder,
     get harms() {
       return parts.harms()
+    },
+    get located() {
+      return parts.located()
+    },
+    notKeptOut: noLongerKeptOut(state, setting),
+    get cohort() {
+      const words = cohortInTheWay(state, setting)
+      return words === '' ? [] : [{ kind: 'cohort', words }]
     },
     get silent() {
       return parts.silent()
@@ -104,6 +121,12 @@ export function situationOf(state: JudgeState, setting: Setting): Situation {
   }
 }
 
+function locatedHarm(state: JudgeState, setting: Setting): Located {
+  const { model } = setting
+  const why = cannotKeepOut(state, model.plan.rollout.isolate, setting)
+  return why === '' ? locate(state.evidence, model, harms(state.evidence, model).rollback) : { segment: '', evidence: [], why }
+}
+
 function once<T>(work: () => T): () => T {
   let found: { readonly value: T } | null = null
   return () => (found ??= { value: work() }).value
@@ -120,7 +143,7 @@ export function isBlind(state: JudgeState, setting: Setting): boolean {
 
 function silentWords(state: JudgeState, { model, layout, wallMs }: Setting): string {
   const { ladder, arrivals } = state
-  if (!obeyed(model) || (ladder.weights[candidateOf(model)] ?? 0) === 0) return ''
+  if (!obeyed(model) || percentOf(ladder, model) === 0) return ''
   const sources = awaitingMute(state.sources, wallMs, layout.alignWithinMs)
   if (isCatchingUp(state, { model, layout }) || lagging(sources, layout.alignWithinMs).length > 0) return ''
   // Stream time may jump when a backlog is read: what was heard a moment ago by the wall is not silent.

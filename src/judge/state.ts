@@ -3,7 +3,7 @@
  *
  * All of it is written with every decision: whoever resumes stands where that decision left the model, and judges on from there.
  */
-import type { Alert, Command, Restraint, RolloutPhase, StreamTimeMs, Weights } from '../domain.ts'
+import type { Alert, Command, Restraint, RolloutPhase, SegmentWeights, StreamTimeMs, Weights } from '../domain.ts'
 import type { ModelLayout } from '../policy/layout.ts'
 import type { ContractTally } from './contract.ts'
 import { type ChainsState, emptyChains } from './evidence/chains.ts'
@@ -42,6 +42,9 @@ export interface Loop {
   /** Requests per arm in the slices that began after the quorum: the window in which the share is read. */
   readonly candidateRequests: number
   readonly totalRequests: number
+  /** In the same window, in segments that the candidate is kept out of: requests, and those that reached it all the same. */
+  readonly apartRequests?: number
+  readonly strayRequests?: number
   /** A whole window has shown another share than the one commanded. */
   readonly mismatched: boolean
   /** Wall clock, for display only; 0: not yet. */
@@ -55,6 +58,8 @@ export interface Gateway {
   readonly epoch: number
   readonly sequence: number
   readonly leaseExpired: boolean
+  /** What it says it can obey; absent in states of earlier versions: plain weights. */
+  readonly features?: readonly string[]
   /** Cumulative, from its own start. */
   readonly routed: Readonly<Record<string, number>>
   readonly countersSinceMs: number
@@ -95,6 +100,10 @@ export interface Ladder {
   readonly rung: number
   /** Commanded weights; virtual ones in mode observe and for external weights. */
   readonly weights: Weights
+  /** Segments that the candidate is kept out of. */
+  readonly isolated: readonly string[]
+  /** Its weights where it is tried in one segment alone: outside, `weights` hold. */
+  readonly cohort: SegmentWeights | null
   readonly command: Command | null
   readonly loop: Loop | null
   readonly epoch: number
@@ -154,6 +163,9 @@ const SINCE_VERSION_2: Pick<Ladder, 'frozen' | 'aborted' | 'commandNumber' | 'ga
   commandNumber: 0,
   gates: [],
 }
+
+/** Nor those before segments were kept apart. */
+const EVERYWHERE_ALIKE: Pick<Ladder, 'isolated' | 'cohort'> = { isolated: [], cohort: null }
 
 export function emptyJudge(model: ModelLayout): JudgeState {
   return {
@@ -243,6 +255,7 @@ function emptyLadder(model: ModelLayout): Ladder {
     blindSinceMs: 0,
     humanHold: null,
     ...SINCE_VERSION_2,
+    ...EVERYWHERE_ALIKE,
     lastVerdict: '',
     open: {},
     requestsSeen: [],
@@ -265,7 +278,7 @@ export function encodeJudge(state: JudgeState): string {
 export function decodeJudge(text: string, evidence: EvidenceState, chains: ChainsState): JudgeState {
   const part = JSON.parse(text) as LadderPart
   // What an earlier version did not keep begins now.
-  const ladder = { ...SINCE_VERSION_2, ...part.ladder }
+  const ladder = { ...SINCE_VERSION_2, ...EVERYWHERE_ALIKE, ...part.ladder }
   return { ...part, ladder, arrivals: { ...NO_ARRIVALS, ...part.arrivals }, evidence, chains }
 }
 

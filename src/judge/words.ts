@@ -1,13 +1,15 @@
 /** One sentence for people, with the numbers, for every kind of decision. */
-import type { Reading, Verdict, Weights } from '../domain.ts'
+import type { Reading, Verdict } from '../domain.ts'
 import type { ModelLayout } from '../policy/layout.ts'
+import { percentWords } from './segments.ts'
 import { beginningWords, isUnexposed } from './stages.ts'
-import { candidateOf, commands, type JudgeState } from './state.ts'
+import { candidateOf, commands, type JudgeState, type Ladder } from './state.ts'
 
 export interface Told {
   readonly verdict: Verdict
-  readonly before: Weights
-  readonly after: Weights
+  readonly before: Ladder
+  /** Why the candidate was not kept out of one segment alone; empty: nobody asked for that. */
+  readonly aside: string
   /** Words when the candidate is silent, or lacks what the policy requires. */
   readonly silent: string
 }
@@ -15,11 +17,11 @@ export interface Told {
 export function summaryOf(told: Told, model: ModelLayout, state: JudgeState): string {
   const { verdict } = told
   const candidate = candidateOf(model)
-  const from = `${told.before[candidate] ?? 0} %`
-  const to = `${told.after[candidate] ?? 0} %`
+  const from = percentWords(told.before, model)
+  const to = percentWords(state.ladder, model)
   switch (verdict.kind) {
     case 'rollback':
-      return `${did(model, 'Rolled back', 'roll back')} ${candidate} from ${from}: ${because(verdict.evidence, told.silent)}`
+      return `${did(model, 'Rolled back', 'roll back')} ${candidate} from ${from}: ${because(verdict.evidence, told.silent)}${told.aside === '' ? '' : `; not kept out of one segment alone: ${told.aside}`}`
     case 'throttle':
       return `${did(model, 'Throttled', 'throttle')} ${candidate} from ${from} to ${to}: ${because(verdict.evidence, '')}`
     case 'step-down':
@@ -27,7 +29,7 @@ export function summaryOf(told: Told, model: ModelLayout, state: JudgeState): st
     case 'lift':
       return `${did(model, 'Lifted', 'lift')} ${candidate} from ${from} to ${to}: no new evidence for ${seconds(model.plan.calmAfterMs)} (lift ${state.ladder.liftsUsed} of ${model.plan.maxLifts})`
     case 'isolate':
-      return `${did(model, 'Isolated', 'isolate')} ${verdict.evidence[0]?.scope ?? ''} from ${candidate}: ${because(verdict.evidence, '')}`
+      return `${did(model, 'Kept', 'keep')} ${candidate} out of ${verdict.evidence[0]?.scope ?? ''}, at ${to}: ${because(verdict.evidence, '')}`
     case 'advance':
       return advanceWords(verdict.rule, model)
     case 'promote': {

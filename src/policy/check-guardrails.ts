@@ -1,7 +1,7 @@
 /** Checks of one model's guardrails: that each has the numbers it reads, a margin in its own unit, and an action its kind may take. */
 import { FlyballError } from '../kit/errors.ts'
 import { checkUnique, type Findings, type KeyPath } from './faults.ts'
-import { CALIBRATION_MARGIN_MIN, guardrailDimensions, guardrailName, KINDS, marginOf, nearestEdgeMs } from './guardrails.ts'
+import { CALIBRATION_MARGIN_MIN, guardrailDimensions, guardrailName, KINDS, marginOf, nearestEdgeMs, WHOLE_ONLY } from './guardrails.ts'
 import type { Policy, PolicyGuardrail, PolicyModel, PolicyOutcome } from './policy.ts'
 import { checkNoSteadyKeys, checkSteady, isCompared, isSteady, steadyName } from './steady.ts'
 
@@ -42,7 +42,7 @@ function checkOne(policy: Policy, model: PolicyModel, guardrail: PolicyGuardrail
   for (const dimension of guardrailDimensions(guardrail, model)) {
     if (!Object.hasOwn(model.segments, dimension)) found.fault([...path, 'segments'], `the model has no segments ${dimension}`)
   }
-  if ((guardrail.kind === 'pair-drift' || guardrail.kind === 'duplicate') && guardrailDimensions(guardrail, model).length > 0) {
+  if (WHOLE_ONLY.includes(guardrail.kind) && guardrailDimensions(guardrail, model).length > 0) {
     found.fault([...path, 'segments'], `${guardrail.kind} is judged in the whole population only`)
   }
 }

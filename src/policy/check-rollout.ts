@@ -16,6 +16,7 @@ export function checkRollout(model: PolicyModel, path: KeyPath, found: Findings)
     if (!versions.includes(version)) found.fault([...at, 'artifacts', version], 'the model has no such version')
   if (rollout.isolate !== undefined && !Object.hasOwn(model.segments, rollout.isolate))
     found.fault([...at, 'isolate'], `the model has no dimension ${rollout.isolate} under segments`)
+  checkApart(rollout, model, at, found)
   if (rollout.stages?.some(isOffline) && rollout.artifacts[model.candidate] === undefined)
     found.fault([...at, 'artifacts'], `must name the artifact of ${model.candidate}: a gate is passed by an artifact, not by a name`)
 }
@@ -38,6 +39,21 @@ function follows(stage: PolicyStage, before: PolicyStage, ranks: readonly number
   const cohorts = typeof before === 'object' && before.cohort !== undefined
   // After a cohort the same weight may follow for everybody: it is more traffic all the same.
   return kind > kindBefore || (cohorts && cohortOf(stage) !== cohortOf(before))
+}
+
+/** Half of the values at most are kept out, and who lies in both a region and a platform nobody counts. */
+function checkApart({ isolate, stages = [] }: PolicyRollout, model: PolicyModel, path: KeyPath, found: Findings): void {
+  if (isolate === undefined) return
+  const values = model.segments[isolate]
+  if (values !== undefined && values.length < 2)
+    found.fault(
+      [...path, 'isolate'],
+      `needs at least two values of ${isolate} under segments: the candidate is kept out of half of them at most`,
+    )
+  stages.forEach((stage, index) => {
+    if (cohortOf(stage) !== '' && !cohortOf(stage).startsWith(`${isolate}=`))
+      found.fault([...path, 'stages', index, 'cohort'], `must be of the dimension ${isolate}, by which the candidate is isolated`)
+  })
 }
 
 function checkCohort(cohort: string, kind: unknown, model: PolicyModel, path: KeyPath, found: Findings): void {

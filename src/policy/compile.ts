@@ -61,9 +61,11 @@ function compileModel(name: string, index: number, model: PolicyModel, policy: P
   const named = new Set(
     written.flatMap((guardrail) => (guardrailDimensions(guardrail, model).length > 0 ? guardrailBlocks(guardrail, model) : [])),
   )
-  // Pairs are counted for the whole population only: 65 cells in every segment would hold little each.
+  const isParted = partsPopulation(model)
   const inSegments = (id: string) => model.blocksInSegments || id === 'requests' || named.has(id)
-  const blocks = blocksOf(model, inputs, (id) => scopes.length > 1 && !id.startsWith('pair:') && inSegments(id))
+  // Pairs are counted for the whole population only: 65 cells in every segment would hold little each. Repeated ids always are.
+  const counted = (id: string) => (isParted ? id !== 'duplicate' : !id.startsWith('pair:') && inSegments(id))
+  const blocks = blocksOf(model, inputs, (id) => scopes.length > 1 && counted(id))
   return {
     index,
     name,
@@ -90,6 +92,12 @@ function compileModel(name: string, index: number, model: PolicyModel, policy: P
       ...compileSteady(model, policy, blocks, scopes, (path) => resolve(folder, path)),
     },
   }
+}
+
+/** Everything is counted in segments where one may have to be taken out of the whole population, or to stand for it. */
+function partsPopulation({ rollout, segments }: PolicyModel): boolean {
+  const cohorts = rollout?.stages?.some((stage) => typeof stage === 'object' && stage.cohort !== undefined) ?? false
+  return Object.keys(segments).length > 0 && (cohorts || rollout?.isolate !== undefined)
 }
 
 function dimensionSlotsOf(model: PolicyModel, inputs: Inputs) {

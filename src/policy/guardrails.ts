@@ -90,9 +90,15 @@ export function outcomeName(written: PolicyGuardrail, model: PolicyModel): strin
   return written.outcome ?? Object.keys(model.outcomes)[0] ?? null
 }
 
+/** Judged in the whole population, whatever a policy says of segments. */
+export const WHOLE_ONLY: readonly GuardrailKind[] = ['pair-drift', 'duplicate']
+
 export function guardrailDimensions(written: PolicyGuardrail, model: PolicyModel): readonly string[] {
   const segments = written.segments ?? (KINDS[written.kind].inSegments ? 'all' : [])
-  return segments === 'all' ? Object.keys(model.segments) : segments
+  const named = segments === 'all' ? Object.keys(model.segments) : segments
+  // Harm is located by the readings of this dimension, whatever is asked of the others.
+  const isolate = WHOLE_ONLY.includes(written.kind) ? undefined : model.rollout?.isolate
+  return isolate === undefined || named.includes(isolate) || model.segments[isolate] === undefined ? named : [...named, isolate]
 }
 
 /** Ids of the blocks it reads, beside `requests`. */

@@ -263,7 +263,7 @@ class JudgeSession {
     if (batch === null) return false
     for (const record of recordsOf(batch)) {
       if (record.value === null || this.#order !== null) continue
-      const ack = this.#decoded((value) => decodeAck(value), record)
+      const ack = this.#decoded(decodeAck, record)
       if (ack === null) continue
       const seat = this.#seats.find((one) => one.model.name === ack.model)
       if (seat === undefined || record.offset < seat.positions.acks) continue

@@ -100,8 +100,8 @@ function decoded<T>(decode: (value: Uint8Array) => T, value: Uint8Array, refused
 /** The last word of every gateway about every model, by `model|gateway`; looks at the newest records only. */
 export async function readGateways(log: EventLog, topic: string, recordsMax: number): Promise<ReadonlyMap<string, Ack>> {
   const gateways = new Map<string, Ack>()
-  await eachRecord(log, topic, recordsMax, (_record, _partition, value) => {
-    const ack = decoded(decodeAck, value)
+  await eachRecord(log, topic, recordsMax, (record, _partition, value) => {
+    const ack = decoded((bytes) => decodeAck(bytes, versionOf(record)), value)
     if (ack !== null) gateways.set(`${ack.model}|${ack.gateway}`, ack)
   })
   return gateways

@@ -1,5 +1,5 @@
 /** What a gateway holds of one model, and the rules by which a command replaces it. Pure: times are parameters. */
-import type { Command, Weights } from '../domain.ts'
+import type { Command, SegmentWeights, Weights } from '../domain.ts'
 
 export interface Held {
   /** Null: nothing was ever commanded, everything goes to the control named in the options. */
@@ -34,12 +34,18 @@ export function leaseExpired(held: Held, nowMs: number): boolean {
   return held.command !== null && held.command.kind !== 'rollback' && nowMs >= held.leaseUntilMs
 }
 
-/** Keeps what is held when the lease has run out, unless silence means baseline. */
-export function weightsInForce(held: Held, control: string, onSilence: 'keep' | 'baseline' | undefined, nowMs: number): Weights {
+export interface InForce {
+  readonly weights: Weights
+  readonly segments: readonly SegmentWeights[]
+}
+
+/** Keeps what is held when the lease has run out, unless silence means baseline: then nobody is kept apart any more either. */
+export function inForce(held: Held, control: string, onSilence: 'keep' | 'baseline' | undefined, nowMs: number): InForce {
   const { command } = held
-  if (command === null) return { [control]: 100 }
-  if (leaseExpired(held, nowMs) && (onSilence ?? command.onSilence) === 'baseline') return { [command.control]: 100 }
-  return command.weights
+  if (command === null) return { weights: { [control]: 100 }, segments: [] }
+  if (leaseExpired(held, nowMs) && (onSilence ?? command.onSilence) === 'baseline')
+    return { weights: { [command.control]: 100 }, segments: [] }
+  return command
 }
 
 /** Order of commands of a model: epoch, then sequence. */
@@ -48,6 +54,13 @@ export function compareOrder(command: Command, other: Command | null): number {
   return command.epoch - other.epoch || command.sequence - other.sequence
 }
 
+/** In any segment that one of the two names, or outside them. */
 function raisesCandidate(from: Command, to: Command): boolean {
-  return (to.weights[to.candidate] ?? 0) > (from.weights[to.candidate] ?? 0)
+  const { candidate } = to
+  const segments = [...from.segments, ...to.segments].map(({ segment }) => segment)
+  return ['', ...segments].some((segment) => (weightsIn(to, segment)[candidate] ?? 0) > (weightsIn(from, segment)[candidate] ?? 0))
+}
+
+function weightsIn({ weights, segments }: Command, segment: string): Weights {
+  return segments.find((each) => each.segment === segment)?.weights ?? weights
 }

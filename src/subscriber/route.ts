@@ -6,7 +6,7 @@
  * the top downwards in order of name; control owns what is left between.
  */
 import { createHash } from 'node:crypto'
-import type { Weights } from '../domain.ts'
+import type { SegmentWeights, Weights } from '../domain.ts'
 
 /** The point of a unit: 48 bits of SHA-256. The candidate's name is mixed in, so each rollout tries itself on other units first. */
 export function unitPoint(model: string, candidate: string, unit: string): number {
@@ -23,6 +23,30 @@ export function versionAt(point: number, weights: Weights, control: string, cand
     if (point >= low) return version
   }
   return control
+}
+
+/** A request's values by dimension, as they stand in the prediction record too. */
+export type Attributes = Readonly<Record<string, string | number | boolean | null | undefined>>
+
+/** The first segment, in the command's order, that a request lies in. A request without the attribute lies in none. */
+export function segmentOf(segments: readonly SegmentWeights[], attributes: Attributes): SegmentWeights | null {
+  return segments.find(({ segment }) => isIn(segment, attributes)) ?? null
+}
+
+function isIn(segment: string, attributes: Attributes): boolean {
+  const at = segment.indexOf('=')
+  const value = attributes[segment.slice(0, at)]
+  return value !== undefined && value !== null && String(value) === segment.slice(at + 1)
+}
+
+/** Why the segments of a command cannot be obeyed; empty when they can. */
+export function segmentsProblem(segments: readonly SegmentWeights[]): string {
+  for (const { segment, weights } of segments) {
+    if (segment.indexOf('=') < 1) return `${segment} is no segment`
+    const problem = weightsProblem(weights)
+    if (problem !== '') return `in ${segment} ${problem}`
+  }
+  return ''
 }
 
 /** Why weights cannot be obeyed; empty when they can. */

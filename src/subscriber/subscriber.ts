@@ -4,16 +4,16 @@
  * Reads `control` whole (read_committed, no group) and then follows it. When Kafka is away it goes on with what it last knew and
  * tries again. It never throws out of `route`.
  */
-import type { Ack, Command, OutgoingRecord, RecordBatch, Weights } from '../domain.ts'
+import type { Ack, Command, OutgoingRecord, RecordBatch, SegmentWeights, Weights } from '../domain.ts'
 import type { EventLog, Reader, Source, Writer } from '../kafka/contract.ts'
 import { type Clock, systemClock, within } from '../kit/clock.ts'
 import { partitionOf } from '../kit/hash.ts'
 import { topicNames } from '../kit/topics.ts'
-import { encodeAck } from '../wire/acks.ts'
+import { ackRecord } from '../wire/acks.ts'
 import { decodeCommand } from '../wire/control.ts'
 import { isInternalKey } from '../wire/keys.ts'
-import { compareOrder, type Held, leaseExpired, NOTHING_HELD, receive, weightsInForce } from './held.ts'
-import { unitPoint, versionAt, weightsProblem } from './route.ts'
+import { compareOrder, type Held, type InForce, inForce, leaseExpired, NOTHING_HELD, receive } from './held.ts'
+import { type Attributes, segmentOf, segmentsProblem, unitPoint, versionAt, weightsProblem } from './route.ts'
 
 export interface GovernorOptions {
   readonly log: EventLog
@@ -36,21 +36,33 @@ export interface GovernedModel {
   readonly control: string
   /** Overrides what the command says of silence. */
   readonly onSilence?: 'keep' | 'baseline'
+  /**
+   * Dimensions whose value every call of `route` passes. It is a promise, and told to the judge: only where all gateways have given it
+   * is a candidate kept out of one segment, or tried in one, instead of being moved everywhere.
+   */
+  readonly dimensions?: readonly string[]
 }
 
 export interface GovernedState {
   readonly weights: Weights
+  /** Weights that replace those inside a segment; the first that matches a request counts. */
+  readonly segments: readonly SegmentWeights[]
   readonly command: Command | null
   readonly leaseExpired: boolean
   /** Time without a command or heartbeat beyond the lease; 0 while it holds. */
   readonly staleMs: number
   readonly connected: boolean
   readonly routed: Readonly<Record<string, number>>
+  /** Of those, the ones routed by a segment of the command in force then: by segment, since the start. */
+  readonly routedBySegment: Readonly<Record<string, Readonly<Record<string, number>>>>
 }
 
 export interface Governor {
-  /** The version that answers this unit; counted as routed. A request without unit passes its own id. */
-  route(model: string, unit: string): string
+  /**
+   * The version that answers this unit; counted as routed. A request without unit passes its own id.
+   * `attributes`: its values by dimension, as the prediction record says them.
+   */
+  route(model: string, unit: string, attributes?: Attributes): string
   onCommand(listener: (command: Command) => void): void
   state(model: string): GovernedState
   /** Settles when `control` has been read to its end once. */
@@ -62,6 +74,8 @@ interface Model {
   readonly name: string
   readonly options: GovernedModel
   readonly routed: Record<string, number>
+  /** By segment, then version. */
+  readonly bySegment: Map<string, Record<string, number>>
   held: Held
 }
 
@@ -76,6 +90,8 @@ interface Position {
 const WAIT_MS = 250
 const CLOSE_MS = 2_000
 const SEND_MS = 15_000
+/** Segments counted. Those that no command names any more make room first. */
+const SEGMENTS_COUNTED_MAX = 256
 
 export function createGovernor(options: GovernorOptions): Governor {
   return new ControlFollower(options)
@@ -103,7 +119,13 @@ class ControlFollower implements Governor {
     this.#options = options
     this.#clock = options.clock ?? systemClock
     this.#topics = topicNames(options.prefix ?? 'flyball.')
-    const models = Object.entries(options.models).map(([name, model]) => ({ name, options: model, routed: {}, held: NOTHING_HELD }))
+    const models = Object.entries(options.models).map(([name, model]) => ({
+      name,
+      options: model,
+      routed: {},
+      bySegment: new Map(),
+      held: NOTHING_HELD,
+    }))
     this.#models = new Map(models.map((model) => [model.name, model]))
     this.#countersSinceMs = this.#clock.nowMs()
     this.#ready = new Promise((resolve) => {
@@ -112,13 +134,16 @@ class ControlFollower implements Governor {
     this.#running = this.#run()
   }
 
-  route(name: string, unit: string): string {
+  route(name: string, unit: string, attributes: Attributes = NO_ATTRIBUTES): string {
     const model = this.#model(name)
-    const weights = this.#weights(model)
+    const { weights: everywhere, segments } = this.#inForce(model)
+    const apart = segments.length === 0 ? null : segmentOf(segments, attributes)
+    const weights = apart === null ? everywhere : apart.weights
     const control = model.held.command?.control ?? model.options.control
     const candidate = model.held.command?.candidate ?? control
     const version = versionAt(unitPoint(name, candidate, unit), weights, control, candidate)
     model.routed[version] = (model.routed[version] ?? 0) + 1
+    if (apart !== null) countIn(model, apart.segment, version)
     return version
   }
 
@@ -131,12 +156,13 @@ class ControlFollower implements Governor {
     const nowMs = this.#clock.monotonicMs()
     const expired = leaseExpired(model.held, nowMs)
     return {
-      weights: this.#weights(model),
+      ...this.#inForce(model),
       command: model.held.command,
       leaseExpired: expired,
       staleMs: expired ? nowMs - model.held.leaseUntilMs : 0,
       connected: this.#connected,
       routed: { ...model.routed },
+      routedBySegment: Object.fromEntries([...model.bySegment].map(([segment, routed]) => [segment, { ...routed }])),
     }
   }
 
@@ -155,8 +181,9 @@ class ControlFollower implements Governor {
     return model
   }
 
-  #weights(model: Model): Weights {
-    return weightsInForce(model.held, model.options.control, model.options.onSilence, this.#clock.monotonicMs())
+  #inForce(model: Model): InForce {
+    const { weights, segments } = inForce(model.held, model.options.control, model.options.onSilence, this.#clock.monotonicMs())
+    return { weights, segments }
   }
 
   async #run(): Promise<void> {
@@ -243,7 +270,7 @@ class ControlFollower implements Governor {
     try {
       const command = decodeCommand(batch.bytes.subarray(valueStart, batch.valueEnd[row]!))
       if (this.#options.environment !== undefined && command.environment !== this.#options.environment) return null
-      const problem = weightsProblem(command.weights)
+      const problem = weightsProblem(command.weights) || segmentsProblem(command.segments)
       if (problem !== '') throw new Error(`command ${command.id}: ${problem}`)
       return command
     } catch (error) {
@@ -293,6 +320,7 @@ class ControlFollower implements Governor {
       leaseExpired: leaseExpired(model.held, this.#clock.monotonicMs()),
       routed: { ...model.routed },
       countersSinceMs: Math.floor(this.#countersSinceMs),
+      features: (model.options.dimensions ?? []).map((dimension) => `segments:${dimension}`),
     }
   }
 
@@ -301,12 +329,27 @@ class ControlFollower implements Governor {
   }
 }
 
+const NO_ATTRIBUTES: Attributes = {}
+
+function countIn({ bySegment, held }: Model, segment: string, version: string): void {
+  const known = bySegment.get(segment)
+  if (known === undefined && bySegment.size >= SEGMENTS_COUNTED_MAX) {
+    const inForceNow = new Set(held.command?.segments.map((each) => each.segment))
+    const past = [...bySegment.keys()].find((each) => !inForceNow.has(each))
+    if (past === undefined) return
+    bySegment.delete(past)
+  }
+  const routed = known ?? {}
+  routed[version] = (routed[version] ?? 0) + 1
+  bySegment.set(segment, routed)
+}
+
 function byPartition(acks: readonly Ack[], partitions: number): Map<number, OutgoingRecord[]> {
   const grouped = new Map<number, OutgoingRecord[]>()
   for (const ack of acks) {
     const partition = partitionOf(Buffer.from(ack.model), partitions)
     const records = grouped.get(partition) ?? []
-    records.push({ key: ack.model, value: encodeAck(ack) })
+    records.push(ackRecord(ack))
     grouped.set(partition, records)
   }
   return grouped

@@ -1,14 +1,22 @@
 /** Acks and presence of gateways: `schemas/acks.avsc`. */
-import type { Ack } from '../domain.ts'
+import type { Ack, OutgoingRecord } from '../domain.ts'
 import { plain } from './plain.ts'
 import { avroCodec } from './schema.ts'
+import { versionHeaders } from './versions.ts'
 
-const codec = avroCodec('acks')
+const VERSION = 2
+const codec = avroCodec('acks', VERSION)
 
+/** The bytes alone: to be sent they need the header that `ackRecord` puts beside them. */
 export function encodeAck(ack: Ack): Buffer {
   return codec.encode(ack)
 }
 
-export function decodeAck(bytes: Uint8Array): Ack {
-  return plain<Ack>(codec.decode(bytes))
+/** `version`: as `versionOf` reads it from the record's headers; absent: the newest. */
+export function decodeAck(bytes: Uint8Array, version = VERSION): Ack {
+  return plain<Ack>(codec.decode(bytes, version))
+}
+
+export function ackRecord(ack: Ack): OutgoingRecord {
+  return { key: ack.model, value: encodeAck(ack), headers: versionHeaders(VERSION) }
 }

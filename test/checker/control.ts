@@ -5,12 +5,12 @@
 import type { ModelLayout } from '../../src/policy/layout.ts'
 import { type Case, type CommandBytes, grouped, type Placed } from './case.ts'
 import { said, sameWeights } from './decisions.ts'
-import type { WireCommand, WireDecision } from './wire.ts'
+import type { WireCommand, WireDecision, WireSegment } from './wire.ts'
 
 /** Verdicts after which the candidate may have more than before. `override`: a person resumed. */
 const MAY_RAISE = new Set(['start', 'promote', 'lift', 'override'])
 /** Verdicts that must be followed by a command of their own, where the candidate had traffic or gets some. */
-const MUST_COMMAND = new Set(['start', 'promote', 'throttle', 'rollback', 'step_down', 'lift'])
+const MUST_COMMAND = new Set(['start', 'promote', 'throttle', 'isolate', 'rollback', 'step_down', 'lift'])
 const GLASS = 'break-glass'
 
 export function checkControl(case_: Case): void {
@@ -109,7 +109,40 @@ function checkIssued(
     report('decided', where, `its decision says ${decision.epoch}/${decision.sequence}`)
   }
   if (!sameWeights(decision.weightsAfter, command.weights)) report('decided', where, `its decision says ${said(decision.weightsAfter)}`)
+  checkApart(report, where, command, before, decision, model.versions[model.candidate]!)
   checkExposure(report, where, command, before, decision, model, letGo)
+}
+
+/** Segments are the decision's; and where the candidate is kept out, nobody but a person gives it anything again. */
+function checkApart(
+  report: Case['report'],
+  where: string,
+  command: WireCommand,
+  before: WireCommand | null,
+  decision: WireDecision,
+  candidate: string,
+): void {
+  const saidApart = JSON.stringify(decision.segmentsAfter)
+  if (saidApart !== JSON.stringify(command.segments)) report('decided', where, `its decision says in segments ${saidApart}`)
+  if (command.segments.some(({ weights }) => Math.abs(Object.values(weights).reduce((sum, weight) => sum + weight, 0) - 100) > 0.01))
+    report('exposure', where, 'weights in a segment do not sum to 100')
+  for (const { segment, weights } of before?.segments ?? []) {
+    if ((weights[candidate] ?? 0) > 0) continue
+    const now = weightIn(command, segment, candidate)
+    if (now > 0 && decision.verdict.kind !== 'override')
+      report('exposure', where, `${segment} was kept from the candidate, and ${decision.verdict.kind} gives it ${now} %`)
+  }
+  if (decision.verdict.kind === 'isolate' && command.segments.length !== (before?.segments.length ?? 0) + 1)
+    report('exposure', where, 'isolates no further segment')
+}
+
+function weightIn({ segments, weights }: WireCommand, segment: string, candidate: string): number {
+  return (segments.find((each) => each.segment === segment)?.weights ?? weights)[candidate] ?? 0
+}
+
+/** Where the candidate is tried in one segment alone: that one. */
+function cohortOf(command: WireCommand | null, candidate: string): WireSegment | undefined {
+  return command?.segments.find(({ weights }) => (weights[candidate] ?? 0) > 0)
 }
 
 function checkExposure(
@@ -123,20 +156,22 @@ function checkExposure(
 ): void {
   const { ladder } = model.plan
   const candidate = model.versions[model.candidate]!
-  const now = command.weights[candidate] ?? 0
-  const was = before?.weights[candidate] ?? 0
+  const [cohort, cohortBefore] = [cohortOf(command, candidate), cohortOf(before, candidate)]
+  const now = (cohort?.weights ?? command.weights)[candidate] ?? 0
+  const was = (cohortBefore?.weights ?? before?.weights)?.[candidate] ?? 0
+  const isWider = cohortBefore !== undefined && cohortBefore.segment !== cohort?.segment && now > 0
   const total = Object.values(command.weights).reduce((sum, weight) => sum + weight, 0)
   if (Math.abs(total - 100) > 0.01) report('exposure', where, `weights sum to ${total}`)
   if (now !== 0 && !ladder.includes(now)) report('exposure', where, `${now} % is no rung of ${ladder.join(', ')}`)
   const { kind } = decision.verdict
-  if (now <= was) {
+  if (now <= was && !isWider) {
     if (kind === 'promote' || kind === 'lift') report('exposure', where, `${kind} from ${was} % to ${now} %`)
     return
   }
   const kept = decision.restraints.map((restraint) => restraint.kind)
   if (kept.length > 0) report('exposure', where, `raised from ${was} % to ${now} % under a ${kept.join(' and a ')}`)
   if (!MAY_RAISE.has(kind)) report('exposure', where, `raised from ${was} % to ${now} % by ${kind}`)
-  if (ladder.indexOf(now) > ladder.indexOf(was) + 1) report('exposure', where, `skipped rungs: ${was} % to ${now} %`)
+  if (ladder.indexOf(now) > ladder.lastIndexOf(was) + 1) report('exposure', where, `skipped rungs: ${was} % to ${now} %`)
   if (was === 0 && before !== null && kind !== 'override' && !letGo.has(decision.id))
     report('exposure', where, `raised after a rollback by ${kind}, not by a person`)
   if (kind === 'promote') {
@@ -162,12 +197,20 @@ function checkCommanded({ all, report, world }: Case, name: string, issued: read
   const model = world.layout.models.find((one) => one.name === name)!
   if (model.plan.weights === 'external') return
   const commanded = new Set(issued.map(({ value }) => value.command.decisionId))
+  const candidate = model.versions[model.candidate]!
+  let hadTraffic = false
   for (const { value } of all.decisions) {
     const { decision } = value
-    if (decision.model !== name || decision.mode !== 'enforce' || !MUST_COMMAND.has(decision.verdict.kind)) continue
-    const candidate = model.versions[model.candidate]!
-    if ((decision.weightsBefore[candidate] ?? 0) === 0 && (decision.weightsAfter[candidate] ?? 0) === 0) continue
+    if (decision.model !== name) continue
+    const had = hadTraffic
+    hadTraffic = hasTraffic(decision, candidate)
+    if (decision.mode !== 'enforce' || !MUST_COMMAND.has(decision.verdict.kind) || !(had || hadTraffic)) continue
     if (!commanded.has(decision.id))
       report('decided', `decisions ${name} number ${decision.number}`, `${decision.verdict.kind} without a command`)
   }
+}
+
+/** Of the model's traffic, or of a segment's. */
+function hasTraffic({ weightsAfter, segmentsAfter }: WireDecision, candidate: string): boolean {
+  return [{ weights: weightsAfter }, ...segmentsAfter].some(({ weights }) => (weights[candidate] ?? 0) > 0)
 }

@@ -28,6 +28,7 @@ const COMMAND: WireCommand = {
   control: 'v1',
   candidate: 'v2',
   weights: { v1: 50, v2: 50 },
+  segments: [],
   leaseMs: 15_000,
   rule: 'promote',
   decisionId: 'd',

@@ -10,21 +10,21 @@ function typeOf(name: string): avro.Type {
 const types = {
   panes: typeOf('panes'),
   checkpoints: typeOf('checkpoints'),
-  decisions: versionsOf('decisions'),
+  decisions: versionsOf('decisions', 3),
   state: typeOf('state'),
   control: typeOf('control'),
   alerts: typeOf('alerts'),
-  acks: typeOf('acks'),
-  requests: versionsOf('requests'),
+  acks: versionsOf('acks', 2),
+  requests: versionsOf('requests', 3),
 }
 
-/** Readers of a topic whose schema has had several versions, the first one first: Avro resolves the earlier ones to the newest. */
+/** Readers of a topic whose schema has had several versions, the first one first: Avro resolves each to the newest. */
 type Versions = readonly ((bytes: Buffer) => unknown)[]
 
-function versionsOf(name: string): Versions {
-  const newest = typeOf(name)
-  const earlier = [typeOf(`${name}.1`), typeOf(`${name}.2`)].map((type) => newest.createResolver(type))
-  return [...earlier.map((resolver) => (bytes: Buffer) => newest.fromBuffer(bytes, resolver)), (bytes) => newest.fromBuffer(bytes)]
+function versionsOf(name: string, newest: number): Versions {
+  const type = typeOf(name)
+  const older = Array.from({ length: newest - 1 }, (_, index) => type.createResolver(typeOf(`${name}.${index + 1}`)))
+  return [...older.map((resolver) => (bytes: Buffer) => type.fromBuffer(bytes, resolver)), (bytes) => type.fromBuffer(bytes)]
 }
 
 /** As schemas/README.md says: the header `schema`, absent means 1. */
@@ -99,10 +99,16 @@ export interface WireDecision {
   readonly panes: number
   readonly rows: number
   readonly requestId: string | null
+  readonly segmentsAfter: readonly WireSegment[]
   readonly restraints: readonly { readonly kind: string }[]
   readonly phase: string | null
   readonly stage: string
   readonly body: string
+}
+
+export interface WireSegment {
+  readonly segment: string
+  readonly weights: Readonly<Record<string, number>>
 }
 
 export interface WireReading {
@@ -126,6 +132,7 @@ export interface WireCommand {
   readonly control: string
   readonly candidate: string
   readonly weights: Readonly<Record<string, number>>
+  readonly segments: readonly WireSegment[]
   readonly leaseMs: number
   readonly rule: string
   readonly decisionId: string
@@ -196,7 +203,7 @@ function branch(type: avro.Type, bytes: Buffer): { kind: string; body: Record<st
 export const readDecision = (bytes: Buffer, headers: Headers): WireDecision | null => versioned(types.decisions, bytes, headers)
 export const readCommand = (bytes: Buffer): WireCommand | null => decode(types.control, bytes)
 export const readAlert = (bytes: Buffer): WireAlert | null => decode(types.alerts, bytes)
-export const readAck = (bytes: Buffer): WireAck | null => decode(types.acks, bytes)
+export const readAck = (bytes: Buffer, headers: Headers): WireAck | null => versioned(types.acks, bytes, headers)
 export const readRequest = (bytes: Buffer, headers: Headers): WireRequest | null => versioned(types.requests, bytes, headers)
 
 export function readLadder(bytes: Buffer): WireLadder | null {

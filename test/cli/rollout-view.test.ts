@@ -93,3 +93,11 @@ test('a gate recorded after a hold leaves what the hold waits for', () => {
   const view = rolloutView([decided(1, HOLD, 0, 'offline'), decided(2, recorded, 0, 'offline')], null, model)
   assert.deepEqual(view.waitsFor, ['20 of 200 rows'])
 })
+
+test("segments that are kept apart are shown, and in a cohort the percent is the cohort's", () => {
+  const apart = [{ segment: 'region=eu', weights: { v1: 100, v2: 0 } }]
+  const kept = rolloutView([{ ...decided(1, START, 25, 'climbing'), segmentsAfter: apart }], null, model)
+  assert.deepEqual([kept.percent, kept.segments], [25, apart])
+  const cohort = [{ segment: 'region=us', weights: { v1: 90, v2: 10 } }]
+  assert.equal(rolloutView([{ ...decided(1, START, 0, 'climbing'), segmentsAfter: [...apart, ...cohort] }], null, model).percent, 10)
+})

@@ -40,14 +40,21 @@ test('a gateway written in Python from the wire document obeys, acks, refuses wh
     const units = Array.from({ length: 300 }, (_, unit) => `Kündin ${unit}`)
     const ours = units.map((unit) => versionAt(unitPoint('fraud', 'v2', unit), { v0: 15, v1: 45, v2: 40 }, 'v1', 'v2'))
     assert.deepEqual(await routed(gateway, units), ours)
+    await stage.command(commandOf(40, { sequence: 4, segments: [{ segment: 'region=eu', weights: { v1: 100 } }], leaseMs: 4_000 }))
+    await stage.ack('the third ack', (ack) => ack.kind === 'applied' && ack.sequence === 4)
+    const [eu, us] = ['eu', 'us'].map((region) => units.map((unit) => `${unit}\tregion=${region}`))
+    assert.ok((await routed(gateway, eu!)).every((version) => version === 'v1'))
+    const everywhere = units.map((unit) => versionAt(unitPoint('fraud', 'v2', unit), { v1: 60, v2: 40 }, 'v1', 'v2'))
+    assert.deepEqual(await routed(gateway, us!), everywhere)
     const present = await stage.ack('presence with an expired lease', (ack) => ack.kind === 'presence' && ack.leaseExpired)
     assert.equal(
       Object.values(present.routed).reduce((sum, count) => sum + count, 0),
-      300,
+      900,
     )
+    assert.deepEqual(present.features, ['segments:region'])
     assert.deepEqual(
       stage.acks.filter((ack) => ack.kind === 'applied').map((ack) => ack.sequence),
-      [1, 3],
+      [1, 3, 4],
     )
   } finally {
     gateway.kill('SIGKILL')
@@ -73,7 +80,17 @@ function installed(): { path: string; problem: string } {
 
 function startGateway(prefix: string): ChildProcess {
   const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
-  const args = [at('examples/gateway.py'), '--brokers', broker.bootstrap.join(','), '--prefix', prefix, '--schemas', at('schemas')]
+  const args = [
+    at('examples/gateway.py'),
+    '--brokers',
+    broker.bootstrap.join(','),
+    '--prefix',
+    prefix,
+    '--schemas',
+    at('schemas'),
+    '--dimensions',
+    'region',
+  ]
   return spawn(python.path, args, { stdio: ['pipe', 'pipe', 'inherit'] })
 }
 

@@ -16,6 +16,8 @@ function ladder(changes: Partial<Ladder> = {}): Ladder {
     phase: 'climbing',
     rung: 1,
     weights: { v1: 75, v2: 25 },
+    isolated: [],
+    cohort: null,
     command: null,
     loop: null,
     epoch: 1,
@@ -80,6 +82,8 @@ const STEADY_ALERT: Alert = {
 
 const NO_HARM = { rollback: [], throttle: [], hold: [] }
 const missing = [{ kind: 'x', words: 'x is missing' }]
+const isolating = modelLayout({ rollout: { isolate: 'region' } })
+const LOCATED = { segment: 'region=eu', evidence: [READING], why: '' }
 
 function situation(changes: Partial<Omit<Situation, 'ladder'>> = {}, on: Partial<Ladder> = {}): Situation {
   return {
@@ -87,6 +91,9 @@ function situation(changes: Partial<Omit<Situation, 'ladder'>> = {}, on: Partial
     model,
     ladder: ladder(on),
     harms: NO_HARM,
+    located: { segment: '', evidence: [], why: '' },
+    notKeptOut: '',
+    cohort: [],
     silent: '',
     broken: '',
     blind: [],
@@ -143,6 +150,24 @@ const TABLE: readonly Row[] = [
     says: 'a broken contract is a fact and comes before everything',
     given: situation({ ...EVERYTHING, broken: '5 of its 5 requests lack age' }, HELD),
     rule: 'contract',
+    verdict: 'rollback',
+  },
+  {
+    says: 'a candidate that comes back to where it was kept out is rolled back',
+    given: situation({ ...EVERYTHING, notKeptOut: 'gateway-2 cannot route by region', model: isolating, located: LOCATED }, HELD),
+    rule: 'not-kept-out',
+    verdict: 'rollback',
+  },
+  {
+    says: 'harm in one segment alone keeps the candidate out of it, where the plan asks for that',
+    given: situation({ ...EVERYTHING, model: isolating, located: LOCATED }, HELD),
+    rule: 'isolate',
+    verdict: 'isolate',
+  },
+  {
+    says: 'harm that is not in one segment alone rolls back, though the plan asks',
+    given: situation({ ...EVERYTHING, model: isolating, located: { ...LOCATED, segment: '', why: 'everywhere' } }, HELD),
+    rule: 'harm',
     verdict: 'rollback',
   },
   { says: 'harm rolls back, whatever else is wrong', given: situation(EVERYTHING, HELD), rule: 'harm', verdict: 'rollback' },
@@ -211,6 +236,12 @@ const TABLE: readonly Row[] = [
     given: situation({ coverage: missing, notInForce: missing, lacking: missing }),
     rule: 'outcome-coverage',
     verdict: 'hold:blind',
+  },
+  {
+    says: 'a cohort that a gateway cannot tell from the others holds',
+    given: situation({ cohort: missing, notInForce: missing, lacking: missing }),
+    rule: 'cohort',
+    verdict: 'hold:insufficient',
   },
   {
     says: 'a command that is not in force holds, before a lift too',
@@ -382,7 +413,8 @@ test('the order of rules is rollback, throttle, step-down, hold, lift, advance, 
     return row.verdict.split(':')[0]!
   })
   const order = ['rollback', 'throttle', 'step-down', 'hold', 'lift', 'advance', 'promote', 'start']
-  const ranks = kinds.map((kind) => order.indexOf(kind))
+  // To leave one segment is to act on harm: it comes where the rollback would.
+  const ranks = kinds.map((kind) => order.indexOf(kind === 'isolate' ? 'rollback' : kind))
   assert.deepEqual(
     ranks,
     [...ranks].sort((one, other) => one - other),

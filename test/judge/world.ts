@@ -283,6 +283,7 @@ export class World {
       leaseExpired: false,
       routed: this.traffic.routedCounts ? { ...routed } : {},
       countersSinceMs: BEGIN_MS,
+      features: [],
     }
   }
 

@@ -249,3 +249,42 @@ test('what is mapped and never read is said, with its place', () => {
     'flyball.yaml:5:16: inputs.predictions.features.age: no model gives it bins under features: it is not measured',
   ])
 })
+
+const APART = `
+version: 1
+inputs: { predictions: { topic: predictions, fields: { time: ts } } }
+models:
+  fraud:
+    control: v1
+    candidate: v2
+    segments: { region: [eu, us], platform: [web] }
+    features: { age: { low: 0, high: 100 }, income: { low: 0, high: 9 } }
+    pairs: [[age, income]]
+    guardrails: [{ kind: error-rate, segments: [platform] }, { kind: pair-drift }]
+`
+
+test('with a dimension to isolate by, everything is counted in segments and every guardrail is judged in that dimension', () => {
+  const [plain] = compileText(APART).models
+  assert.ok(plain!.exposureBlocks.some((block) => !block.inSegments))
+  const [model] = compileText(`${APART}    rollout: { isolate: region }\n`).models
+  assert.ok(blocksOf(model!).every((block) => block.inSegments || block.id === 'duplicate'))
+  const [errors, pairs] = model!.plan.guardrails
+  assert.deepEqual(errors!.scopes, ['__all__', 'region=eu', 'region=us', 'region=__other__', 'platform=web', 'platform=__other__'])
+  assert.deepEqual(pairs!.scopes, ['__all__'], 'a pair is judged in the whole population only, and counted in segments to be narrowed')
+  assert.deepEqual(hashes(compileText(APART)), hashes(compileText(`${APART}    rollout: { isolate: region }\n`)), 'nothing begins anew')
+  const byDefault = compileText(
+    `${policyText.trimEnd()}\n`.replace(/^ {4}candidate: .*$/m, '$&\n    segments: { region: [eu, us] }\n    rollout: { isolate: region }'),
+  )
+  assert.ok(
+    byDefault.models[0]!.plan.guardrails.some(({ kind }) => kind === 'duplicate'),
+    'the defaults go with it',
+  )
+  const [cohort] = compileText(`${APART}    rollout: { stages: [{ stage: 5, cohort: platform=web }, 100] }\n`).models
+  assert.ok(blocksOf(cohort!).every((block) => block.inSegments || block.id === 'duplicate'))
+})
+
+test('what cannot be kept apart is refused: a dimension with one value, a cohort of another dimension than the one isolated by', () => {
+  assert.throws(() => compileText(`${APART}    rollout: { isolate: platform }\n`), /needs at least two values of platform/)
+  const crossed = `${APART}    rollout: { isolate: region, stages: [{ stage: 5, cohort: platform=web }, 100] }\n`
+  assert.throws(() => compileText(crossed), /must be of the dimension region/)
+})

@@ -1,7 +1,7 @@
 /** Acks are kept for days: a gateway that spoke long before the judge began is gone, and nobody waits for its ack. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { encodeAck } from '../../src/wire/acks.ts'
+import { ackRecord } from '../../src/wire/acks.ts'
 import { MODEL, Stage } from './stage.ts'
 
 const POLICY = `
@@ -30,8 +30,8 @@ test('an old presence record does not count towards the quorum', async () => {
     leaseExpired: false,
     routed: {},
   }
-  const value = encodeAck({ ...ghost, atMs: world.clock.nowMs(), countersSinceMs: world.clock.nowMs() })
-  world.broker.append(world.topics.acks, 0, [{ key: MODEL, value }], null)
+  const record = ackRecord({ ...ghost, atMs: world.clock.nowMs(), countersSinceMs: world.clock.nowMs(), features: [] })
+  world.broker.append(world.topics.acks, 0, [record], null)
   await world.clock.advance(12 * 60_000, 10_000)
   const life = await world.start()
   await world.run(90)

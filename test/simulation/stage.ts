@@ -16,7 +16,7 @@ import type { Layout } from '../../src/policy/layout.ts'
 import { parsePolicy } from '../../src/policy/load.ts'
 import { readDecisions } from '../../src/shell/topic-reads.ts'
 import type { FlyballEvent } from '../../src/telemetry/events.ts'
-import { encodeAck } from '../../src/wire/acks.ts'
+import { ackRecord } from '../../src/wire/acks.ts'
 import { decodeCommand } from '../../src/wire/control.ts'
 import { isInternalKey } from '../../src/wire/keys.ts'
 import { FakeClock } from './fake-clock.ts'
@@ -238,7 +238,7 @@ class Gateway {
 
   #tell(kind: 'applied' | 'presence'): void {
     const { command } = this
-    const value = encodeAck({
+    const record = ackRecord({
       model: MODEL,
       gateway: 'gateway-1',
       kind,
@@ -249,8 +249,9 @@ class Gateway {
       leaseExpired: false,
       routed: { ...this.#routed },
       countersSinceMs: BEGIN_MS,
+      features: [],
     })
-    this.#stage.broker.append(this.#stage.topics.acks, 0, [{ key: MODEL, value }], null)
+    this.#stage.broker.append(this.#stage.topics.acks, 0, [record], null)
   }
 }
 

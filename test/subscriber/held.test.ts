@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { leaseExpired, NOTHING_HELD, receive, weightsInForce } from '../../src/subscriber/held.ts'
+import { inForce, leaseExpired, NOTHING_HELD, receive } from '../../src/subscriber/held.ts'
 import { commandOf } from './commands.ts'
 
 const AT_TEN = receive(NOTHING_HELD, commandOf(10, { epoch: 3, sequence: 5 }), 0, 0).held
 
 test('before the first command everything goes to the control of the options', () => {
-  assert.deepEqual(weightsInForce(NOTHING_HELD, 'v1', undefined, 0), { v1: 100 })
+  assert.deepEqual(inForce(NOTHING_HELD, 'v1', undefined, 0).weights, { v1: 100 })
   assert.equal(leaseExpired(NOTHING_HELD, 1e12), false)
 })
 
@@ -27,15 +27,15 @@ test('a command replaces what is held only when its (epoch, sequence) is higher'
 test('when the lease runs out the gateway keeps its weights and says so', () => {
   assert.equal(leaseExpired(AT_TEN, 59_999), false)
   assert.equal(leaseExpired(AT_TEN, 60_000), true)
-  assert.deepEqual(weightsInForce(AT_TEN, 'v1', undefined, 60_000), { v1: 90, v2: 10 })
+  assert.deepEqual(inForce(AT_TEN, 'v1', undefined, 60_000).weights, { v1: 90, v2: 10 })
 })
 
 test('when silence means baseline, an expired lease sends everything to control', () => {
   const held = receive(NOTHING_HELD, commandOf(10, { onSilence: 'baseline' }), 0, 0).held
-  assert.deepEqual(weightsInForce(held, 'v1', undefined, 59_999), { v1: 90, v2: 10 })
-  assert.deepEqual(weightsInForce(held, 'v1', undefined, 60_000), { v1: 100 })
-  assert.deepEqual(weightsInForce(held, 'v1', 'keep', 60_000), { v1: 90, v2: 10 })
-  assert.deepEqual(weightsInForce(AT_TEN, 'v1', 'baseline', 60_000), { v1: 100 })
+  assert.deepEqual(inForce(held, 'v1', undefined, 59_999).weights, { v1: 90, v2: 10 })
+  assert.deepEqual(inForce(held, 'v1', undefined, 60_000).weights, { v1: 100 })
+  assert.deepEqual(inForce(held, 'v1', 'keep', 60_000).weights, { v1: 90, v2: 10 })
+  assert.deepEqual(inForce(AT_TEN, 'v1', 'baseline', 60_000).weights, { v1: 100 })
 })
 
 test('a heartbeat of the same command renews the lease', () => {
@@ -52,7 +52,7 @@ test('an old heartbeat found in the log does not shorten the lease', () => {
 test('a rollback never expires', () => {
   const held = receive(AT_TEN, commandOf(0, { epoch: 3, sequence: 6 }), 0, 0).held
   assert.equal(leaseExpired(held, 1e12), false)
-  assert.deepEqual(weightsInForce(held, 'v1', undefined, 1e12), { v1: 100, v2: 0 })
+  assert.deepEqual(inForce(held, 'v1', undefined, 1e12).weights, { v1: 100, v2: 0 })
 })
 
 test('a command whose lease ran out before it was read lowers the candidate but never raises it', () => {
@@ -67,5 +67,5 @@ test('a gateway that starts anew takes the last command from the log at any age,
   const { held, outcome } = receive(NOTHING_HELD, commandOf(50), 5_000, 3_600_000)
   assert.equal(outcome, 'applied')
   assert.equal(leaseExpired(held, 5_000), true)
-  assert.deepEqual(weightsInForce(held, 'v1', undefined, 5_000), { v1: 50, v2: 50 })
+  assert.deepEqual(inForce(held, 'v1', undefined, 5_000).weights, { v1: 50, v2: 50 })
 })

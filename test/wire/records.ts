@@ -43,7 +43,10 @@ export const ack: Ack = {
   leaseExpired: false,
   routed: { v1: 900, v2: 100 },
   countersSinceMs: 1_699_999_000_000,
+  features: ['segments:country'],
 }
+
+const ackOf1: Ack = { ...ack, features: [] }
 
 export const pulse: Pulse = {
   kind: 'pulse',
@@ -272,6 +275,7 @@ const deliveryType = schemaType('deliveries')
 
 /** What earlier versions wrote. Nobody writes it any more: their golden bytes stay as they are, and must be read as these records. */
 export const earlier: readonly Omit<Sample, 'encode'>[] = [
+  { name: 'acks.1', schema: 'acks.1', record: ackOf1, decode: (bytes) => decodeAck(bytes, 1) },
   { name: 'requests.2', schema: 'requests.2', record: requestOf2, decode: (bytes) => decodeRequest(bytes, 2) },
   { name: 'decisions.2', schema: 'decisions.2', record: decisionOf2, decode: (bytes) => decodeDecision(bytes, 2) },
   { name: 'requests.1', schema: 'requests.1', record: requestOf1, decode: (bytes) => decodeRequest(bytes, 1) },

@@ -75,14 +75,27 @@ export function readsOf(model: ModelLayout, chain: ChainName): Reads {
   const all = blocksOf(model, chain)
   const found = new Map<string, ScopeRead>([[ALL_SCOPE, scopeRead(all)]])
   const guardrails = model.plan.guardrails.filter((guardrail) => guardrail.chain === chain)
-  for (const scope of new Set(guardrails.flatMap(scopesOf))) {
+  const apart = apartScopes(model)
+  for (const scope of new Set([...guardrails.flatMap(scopesOf), ...apart])) {
     if (scope === ALL_SCOPE) continue
+    if (apart.has(scope)) {
+      found.set(scope, scopeRead(all.filter((block) => block.inSegments)))
+      continue
+    }
     const mine = guardrails.filter((guardrail) => scopesOf(guardrail).includes(scope))
     const wanted = new Set(mine.flatMap((guardrail) => blocksRead(guardrail, model)))
     found.set(scope, scopeRead(all.filter((block) => wanted.has(block) || COUNTED_WITH_OTHERS.includes(block.kind))))
   }
   reads.set(chain, found)
   return found
+}
+
+/** Segments that may be taken out of the whole population, or stand for it: all that is read of everybody is read of them. */
+function apartScopes(model: ModelLayout): ReadonlySet<string> {
+  const { isolate, rungs } = model.plan.rollout
+  const cohorts = rungs.flatMap(({ cohort }) => (cohort === '' ? [] : [cohort]))
+  const values = model.scopes.filter(({ name }) => isolate !== '' && name.startsWith(`${isolate}=`))
+  return new Set([...cohorts, ...values.map(({ name }) => name)])
 }
 
 /** Ids of the blocks read in a scope; null: all there are. */

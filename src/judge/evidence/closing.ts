@@ -3,6 +3,7 @@ import type { ChainName, StreamTimeMs } from '../../domain.ts'
 import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
 import { addCoverage } from './coverage.ts'
 import { blocksRead, latencyBlock, latencyCounts, latencyKey, scopesOf, thresholdBins } from './events.ts'
+import { restsOf, withRests } from './rests.ts'
 import { added, emptySeries, observeSeries, type Surroundings } from './series.ts'
 import { CONTROL, currentStage, type EvidenceState, type Series, seriesKey } from './state.ts'
 import type { ArmRows, ClosedStratum } from './strata.ts'
@@ -14,18 +15,20 @@ const ROWS_FOR_QUANTILES = 200
 export function addStratum(
   given: EvidenceState,
   chain: ChainName,
-  stratum: ClosedStratum,
+  closed: ClosedStratum,
   model: ModelLayout,
   settlingUntilMs: StreamTimeMs,
 ): EvidenceState {
   const guardrails = model.plan.guardrails.filter((guardrail) => guardrail.chain === chain)
   const state = fixThresholds(given, guardrails, model)
+  const stratum = withRests(closed, state, model)
   const inStage = stratum.stage === currentStage(state)
   const around = { state, model, inStage, settled: stratum.sinceMs >= settlingUntilMs }
   return {
     ...state,
     series: observePlain(state, guardrails, chain, stratum, around),
-    tempered: observeTempered(state, guardrails, chain, stratum, around),
+    tempered: observeTempered(state.tempered, guardrails, chain, stratum, around),
+    rests: restsAfter(guardrails, chain, stratum, around),
     units: addUnits(state, guardrails, chain, stratum, model, inStage),
     controlLatency: addLatency(state, guardrails, stratum, model),
     coverage: addCoverage(state, chain, stratum, model),
@@ -58,11 +61,12 @@ function observeAll(
   rows: ArmRows,
   around: Surroundings,
   temperFor?: (guardrail: Guardrail) => Temper,
+  scopes: (guardrail: Guardrail) => readonly string[] = scopesOf,
 ): EvidenceState['series'] {
   const series: Record<string, Series> = { ...before }
   for (const guardrail of guardrails) {
     const surroundings = temperFor ? { ...around, temper: temperFor(guardrail) } : around
-    for (const scope of scopesOf(guardrail)) {
+    for (const scope of scopes(guardrail)) {
       const arms = rows.get(scope)
       if (!arms) continue
       const key = seriesKey(guardrail.name, scope)
@@ -72,18 +76,34 @@ function observeAll(
   return series
 }
 
-/** All requests of a model with units: bets divided by the design effect known before this stratum; none once a placebo has fired. */
-function observeTempered(
-  state: EvidenceState,
+function restsAfter(
   guardrails: readonly Guardrail[],
   chain: ChainName,
   stratum: ClosedStratum,
   around: Surroundings,
+): EvidenceState['rests'] {
+  const { state, model } = around
+  const scopes = restsOf(model).map(({ scope }) => scope)
+  if (scopes.length === 0) return state.rests
+  return {
+    series: observeAll(state.rests.series, guardrails, model.hasUnits ? stratum.first : stratum.rows, around, undefined, () => scopes),
+    tempered: observeTempered(state.rests.tempered, guardrails, chain, stratum, around, () => scopes),
+  }
+}
+
+/** All requests of a model with units: bets divided by the design effect known before this stratum; none once a placebo has fired. */
+function observeTempered(
+  before: EvidenceState['tempered'],
+  guardrails: readonly Guardrail[],
+  chain: ChainName,
+  stratum: ClosedStratum,
+  around: Surroundings,
+  scopes?: (guardrail: Guardrail) => readonly string[],
 ): EvidenceState['tempered'] {
-  const { model } = around
+  const { state, model } = around
   const judged = guardrails.filter((guardrail) => isTempered(guardrail, model))
-  if (judged.length === 0) return state.tempered
-  return observeAll(state.tempered, judged, stratum.rows, around, tempersOf(state, chain, model))
+  if (judged.length === 0) return before
+  return observeAll(before, judged, stratum.rows, around, tempersOf(state, chain, model), scopes)
 }
 
 function tempersOf(state: EvidenceState, chain: ChainName, model: ModelLayout): (guardrail: Guardrail) => Temper {
@@ -115,7 +135,7 @@ function addLatency(
   const latency = guardrails.filter((guardrail) => guardrail.kind === 'latency')
   if (latency.length === 0) return state.controlLatency
   const sums = { ...state.controlLatency }
-  const scopes = new Set(latency.flatMap(scopesOf))
+  const scopes = new Set([...latency.flatMap(scopesOf), ...restsOf(model).map(({ scope }) => scope)])
   const blocks = new Set(latency.flatMap((guardrail) => blocksRead(guardrail, model).filter((block) => block.kind === 'latency')))
   for (const block of blocks) {
     for (const scope of scopes) {

@@ -8,7 +8,7 @@
 import { logEvidenceSampleRatio } from '../../../detectors/sample-ratio.ts'
 import { logEvidenceSilence } from '../../../detectors/silence.ts'
 import type { ChainName, NonInferiority, Pane, Reading, StreamTimeMs } from '../../domain.ts'
-import type { ModelLayout } from '../../policy/layout.ts'
+import type { Guardrail, ModelLayout } from '../../policy/layout.ts'
 import { readNow, readsOf } from './asked.ts'
 import { causeBehind } from './cause.ts'
 import type { Decided, Rewind } from './chains.ts'
@@ -16,8 +16,10 @@ import { addStratum } from './closing.ts'
 import { coverageNow } from './coverage.ts'
 import { scopesOf } from './events.ts'
 import { awaitSlice, emptyGates, forgetSlices, passGates, quietTooLong, ratioLimitsOf, startGatesStage } from './gates.ts'
+import { type Judged, seenPane, withPopulation } from './population.ts'
 import { proofsNow } from './proofs.ts'
 import { harmsNow, readingsNow } from './readings.ts'
+import { emptyRests, restsOf } from './rests.ts'
 import { emptySeries, resetSeries, startSeriesStage } from './series.ts'
 import { decodeState, encodeState } from './snapshot.ts'
 import { currentStage, type Series, type EvidenceState as State, seriesKey, stageOf } from './state.ts'
@@ -132,6 +134,8 @@ export function emptyEvidence(model: ModelLayout): EvidenceState {
     units: {},
     stageRows: { candidate: 0, control: 0, panes: 0 },
     steady: emptySteady(model),
+    populations: [],
+    rests: emptyRests(model),
   }
 }
 
@@ -148,8 +152,15 @@ function hashesOf(model: ModelLayout): Record<string, string> {
   return Object.fromEntries(chains.flatMap((chain) => blocks(chain).map((block) => [`${chain}|${block.id}`, block.hash])))
 }
 
-/** Adds one accepted pane. */
-export function observePane(state: EvidenceState, pane: Pane, model: ModelLayout, context: ObserveContext): Observed {
+/** Adds one accepted pane. `seen`: as the population of its stage sees it (population.ts). */
+export function observePane(
+  state: EvidenceState,
+  given: Pane,
+  model: ModelLayout,
+  context: ObserveContext,
+  seen = seenPane(state, given, model),
+): Observed {
+  const pane = seen
   const blocks = blocksOf(model, pane.chain)
   if (blocks.length === 0) return { state, closed: [], decided: [{ source: pane.source, chain: pane.chain, to: pane.to }] }
   const stage = stageOf(state, pane.sliceStartMs)
@@ -158,7 +169,8 @@ export function observePane(state: EvidenceState, pane: Pane, model: ModelLayout
   const filled = fill(state.chains[pane.chain] ?? EMPTY_STRATA, openPane(pane, model, blocks, reads), stage, pane.chain, rule)
   const gates = pane.chain === 'exposure' ? awaitSlice(state.gates, pane, model, stage, context.commandedShare) : state.gates
   const isMirrored = context.isMirrored === true
-  const steady = decideSteady(noteSteady(state.steady, pane, model, context.settlingUntilMs, isMirrored), filled.decided, model)
+  const view = { isMirrored, isWhole: seen === given }
+  const steady = decideSteady(noteSteady(state.steady, given, model, context.settlingUntilMs, view), filled.decided, model)
   const mirrored = isMirrored ? { mirroredStage: currentStage(state) } : {}
   let next: EvidenceState = { ...state, ...mirrored, gates, steady, chains: { ...state.chains, [pane.chain]: filled.strata } }
   for (const stratum of filled.closed)
@@ -166,16 +178,20 @@ export function observePane(state: EvidenceState, pane: Pane, model: ModelLayout
   return { state: next, closed: filled.closed.length > 0 ? [pane.chain] : [], decided: filled.decided }
 }
 
-/** A change of command at this stream time: strata never span it, stage data starts anew, harm evidence goes on. Also the first command. */
-export function startStage(state: EvidenceState, _model: ModelLayout, atMs: StreamTimeMs): EvidenceState {
-  const series = startedStage(state.series)
+/**
+ * A change of command at this stream time: strata never span it, stage data starts anew, harm evidence goes on. Also the first command.
+ * `judged`: whom the stage is about; absent: whom the one before was.
+ */
+export function startStage(state: EvidenceState, _model: ModelLayout, atMs: StreamTimeMs, judged?: Judged): EvidenceState {
   const starts = [...state.stageStarts, Math.max(atMs, state.stageStarts.at(-1) ?? atMs)]
   return {
     ...state,
+    populations: judged === undefined ? state.populations : withPopulation(state, currentStage(state) + 1, judged),
     stageStarts: starts.slice(-STAGES_MAX),
     stagesBefore: state.stagesBefore + Math.max(0, starts.length - STAGES_MAX),
-    series,
+    series: startedStage(state.series),
     tempered: startedStage(state.tempered),
+    rests: { series: startedStage(state.rests.series), tempered: startedStage(state.rests.tempered) },
     units: startUnitsStage(state.units),
     thresholdBins: {},
     gates: startGatesStage(state.gates),
@@ -191,15 +207,18 @@ function startedStage(series: EvidenceState['series']): EvidenceState['series'] 
 export function resetEvidence(state: EvidenceState, model: ModelLayout, guardrails?: readonly string[]): EvidenceState {
   const series = { ...state.series }
   const tempered = { ...state.tempered }
+  const rests = { series: { ...state.rests.series }, tempered: { ...state.rests.tempered } }
+  const anew = (held: { series: Record<string, Series>; tempered: Record<string, Series> }, guardrail: Guardrail, scope: string) => {
+    const key = seriesKey(guardrail.name, scope)
+    held.series[key] = resetSeries(held.series[key] ?? emptySeries(guardrail, scope, model), guardrail, model)
+    if (held.tempered[key]) held.tempered[key] = resetSeries(held.tempered[key], guardrail, model)
+  }
   for (const guardrail of model.plan.guardrails) {
     if (guardrails ? !guardrails.includes(guardrail.name) : guardrail.action !== 'throttle') continue
-    for (const scope of scopesOf(guardrail)) {
-      const key = seriesKey(guardrail.name, scope)
-      series[key] = resetSeries(series[key] ?? emptySeries(guardrail, scope, model), guardrail, model)
-      if (tempered[key]) tempered[key] = resetSeries(tempered[key], guardrail, model)
-    }
+    for (const scope of scopesOf(guardrail)) anew({ series, tempered }, guardrail, scope)
+    for (const { scope } of restsOf(model)) anew(rests, guardrail, scope)
   }
-  return { ...state, series, tempered, steady: resetSteady(state.steady, model, guardrails) }
+  return { ...state, series, tempered, rests, steady: resetSteady(state.steady, model, guardrails) }
 }
 
 /** Takes back undecided panes of a source beyond a higher epoch's base. */

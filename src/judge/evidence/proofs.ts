@@ -8,6 +8,7 @@ import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout
 import { alphaOf, weightOf } from './asked.ts'
 import { coverageNow } from './coverage.ts'
 import { eventBlock, isDataQuality, latencyBlock, latencyKey, scopesOf } from './events.ts'
+import { isJudgedIn, populationNow } from './population.ts'
 import {
   type Effect,
   eventEffect,
@@ -138,7 +139,9 @@ function percent(share: number): string {
 function quietProof(guardrail: Guardrail, state: EvidenceState, model: ModelLayout, minimumRows: number): NonInferiority {
   const rows = state.stageRows.candidate
   const alpha = alphaOf(guardrail.action, model.plan)
-  const excesses = scopesOf(guardrail).map((scope) => {
+  const judged = populationNow(state)
+  const scopes = scopesOf(guardrail).filter((scope) => isJudgedIn(judged, scope))
+  const excesses = scopes.map((scope) => {
     const log = evidenceIn(state, guardrail, scope, model)
     return { scope, log, limit: -Math.log(alpha * weightOf(guardrail, scope, model.plan)) - LOG_SIGNAL_SHARE }
   })

@@ -15,6 +15,7 @@ import { alphaOf, type Place, placesOf } from './asked.ts'
 import { calibrationInWords, performanceInWords } from './calibration.ts'
 import { distancesInWords } from './distances.ts'
 import { blocksRead, eventBlock, eventNames, featureName } from './events.ts'
+import { isJudgedIn, notJudgedWords, populationNow } from './population.ts'
 import {
   emptySeries,
   isScore,
@@ -56,7 +57,7 @@ export interface Effect {
 }
 
 /** One guardrail in one scope: how strong its evidence is, and against what. The rest of a reading is for people and computed for few. */
-interface Strength {
+export interface Strength {
   readonly guardrail: Guardrail
   readonly series: Series
   readonly logEvidence: number
@@ -115,7 +116,9 @@ export function lambdasOf(guardrail: Guardrail, model: ModelLayout): readonly nu
 /** Those that fired alone; else, when together they cross the limit, the one that carries most. */
 function callsFor(action: 'rollback' | 'throttle' | 'hold', state: EvidenceState, model: ModelLayout): readonly Reading[] {
   if (isQuiet(action, state, model)) return NO_CALLS
-  const mine = model.plan.guardrails.flatMap((each) => (each.action === action ? strengthsOf(each, state, model) : []))
+  const judged = populationNow(state)
+  const acting = model.plan.guardrails.flatMap((each) => (each.action === action ? strengthsOf(each, state, model) : []))
+  const mine = acting.filter(({ series }) => isJudgedIn(judged, series.scope))
   return strongest(mine, alphaOf(action, model.plan)).map((strength) => readingOf(strength, state, model))
 }
 
@@ -124,9 +127,11 @@ const NO_CALLS: readonly Reading[] = []
 /** Nothing near its limit, alone or together: so it is after nearly every stratum, and then nothing is gathered. */
 function isQuiet(action: Guardrail['action'], state: EvidenceState, model: ModelLayout): boolean {
   let together = 0
+  const judged = populationNow(state)
   for (const guardrail of model.plan.guardrails) {
     if (guardrail.action !== action) continue
     for (const place of placesOf(guardrail, model)) {
+      if (!isJudgedIn(judged, place.scope)) continue
       const logEvidence = evidenceAt(state, guardrail, place, model)
       if (!(logEvidence < place.logLimit)) return false
       together += place.weight * Math.exp(logEvidence)
@@ -146,7 +151,7 @@ function strongest(mine: readonly Strength[], alpha: number): readonly Strength[
   return combine(ordered, alpha).logEvidence >= -Math.log(alpha) ? ordered.slice(0, 1) : []
 }
 
-function strengthsOf(guardrail: Guardrail, state: EvidenceState, model: ModelLayout): readonly Strength[] {
+export function strengthsOf(guardrail: Guardrail, state: EvidenceState, model: ModelLayout): readonly Strength[] {
   return placesOf(guardrail, model).map((place) => {
     const series = seriesIn(state, guardrail, place.scope, model)
     const { logLimit, weight } = place
@@ -155,7 +160,11 @@ function strengthsOf(guardrail: Guardrail, state: EvidenceState, model: ModelLay
 }
 
 /** Words cost far more than numbers, and rules look at every pane: they are found when somebody reads them. */
-function readingOf({ guardrail, series, logEvidence, logLimit, weight }: Strength, state: EvidenceState, model: ModelLayout): Reading {
+export function readingOf(
+  { guardrail, series, logEvidence, logLimit, weight }: Strength,
+  state: EvidenceState,
+  model: ModelLayout,
+): Reading {
   let detail: string | undefined
   const { effect, words, unit } = shown(series, guardrail, state, model)
   return {
@@ -171,7 +180,9 @@ function readingOf({ guardrail, series, logEvidence, logLimit, weight }: Strengt
     margin: guardrail.margin,
     strata: series.strata,
     get detail() {
-      detail ??= [words(), placeboInWords(state, guardrail, model)].filter((each) => each !== '').join('; ')
+      detail ??= [words(), placeboInWords(state, guardrail, model), apartInWords(state, series.scope)]
+        .filter((each) => each !== '')
+        .join('; ')
       return detail
     },
   }
@@ -180,6 +191,11 @@ function readingOf({ guardrail, series, logEvidence, logLimit, weight }: Strengt
 function placeboInWords(state: EvidenceState, guardrail: Guardrail, model: ModelLayout): string {
   if (!isTempered(guardrail, model) || placeboFired(state, guardrail.chain) === null) return ''
   return 'placebo fired: repeated requests of the same users explain this; judged on first exposures only'
+}
+
+function apartInWords(state: EvidenceState, scope: string): string {
+  const judged = populationNow(state)
+  return isJudgedIn(judged, scope) ? '' : notJudgedWords(judged)
 }
 
 interface Shown {

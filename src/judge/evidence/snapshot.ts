@@ -48,6 +48,11 @@ function stillMeant(state: EvidenceState, fresh: EvidenceState, model: ModelLayo
     segmentReads: fresh.segmentReads ?? {},
     series,
     tempered: sameMeaning(state.tempered ?? {}, fresh.tempered),
+    populations: state.populations ?? [],
+    rests: {
+      series: sameMeaning(state.rests?.series ?? {}, fresh.rests.series),
+      tempered: sameMeaning(state.rests?.tempered ?? {}, fresh.rests.tempered),
+    },
     units: unitsMeant(state.units ?? {}, model),
     chains: chainsMeant(state, fresh),
     gates: { ...fresh.gates, ...state.gates },

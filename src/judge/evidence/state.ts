@@ -46,6 +46,10 @@ export interface EvidenceState {
   readonly stageRows: { readonly candidate: number; readonly control: number; readonly panes: number }
   /** Guardrails without a control. */
   readonly steady: SteadyState
+  /** Whom stages are about, where that is not everybody: from this stage on. */
+  readonly populations: readonly { readonly stage: number; readonly cohort: string; readonly without: readonly string[] }[]
+  /** Where a segment may be kept out: every guardrail on all others, by `<guardrail>|not <segment>`. */
+  readonly rests: { readonly series: Readonly<Record<string, Series>>; readonly tempered: Readonly<Record<string, Series>> }
 }
 
 export interface ChainStrata {

@@ -119,6 +119,15 @@ function rowsOfBlock(block: Block, counts: Float64Array | undefined): number {
   return rows
 }
 
+/** Rows among blocks of a pane, counted as `openPane` counts them. */
+export function rowsCounted(layout: readonly Block[], numbers: readonly (readonly [string, BlockCounts])[]): number {
+  for (const kind of COUNTERS) {
+    const counter = layout.find((block) => block.kind === kind && numbers.some(([id]) => id === block.id))
+    if (counter) return numbers.reduce((rows, [id, { counts }]) => rows + (id === counter.id ? rowsOfBlock(counter, counts) : 0), 0)
+  }
+  return 0
+}
+
 /** Adds a pane to its source's stratum; closes what is full, hands on what is too old, lets go what is of no use any more. */
 export function fill(strata: ChainStrata, pane: OpenPane, stage: number, chain: ChainName, rule: StratumRule): Filled {
   const open = { ...strata.open }

@@ -95,13 +95,21 @@ export function logLimitOf(guardrail: SteadyGuardrail, state: SteadyState): numb
 
 // ── panes on their way ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
+/** How the candidate's traffic stands to everybody's. */
+export interface SteadyView {
+  /** The candidate answers copies of the control's requests. */
+  readonly isMirrored: boolean
+  /** It serves all kinds of people; where it is kept to some, or out of some, its inputs differ from a baseline, and that is no drift. */
+  readonly isWhole: boolean
+}
+
 /** Keeps what guardrails need of an accepted pane until it is decided. */
 export function noteSteady(
   state: SteadyState,
   pane: Pane,
   model: ModelLayout,
   settlingUntilMs: StreamTimeMs,
-  isMirrored = false,
+  { isMirrored, isWhole }: SteadyView = { isMirrored: false, isWhole: true },
 ): SteadyState {
   if (steadyOf(model).length === 0) return state
   const sources = state.sources.includes(pane.source) ? state.sources : [...state.sources, pane.source].sort()
@@ -111,7 +119,8 @@ export function noteSteady(
   if (mine.length === 0) return noted
   const rows = rowsOf(pane, model)
   const settled = pane.sliceStartMs >= settlingUntilMs
-  const tallied = mine.filter((guardrail) => settled || guardrail.counts?.kind !== 'latency')
+  const compared = mine.filter((guardrail) => isWhole || guardrail.kind !== 'baseline-drift')
+  const tallied = compared.filter((guardrail) => settled || guardrail.counts?.kind !== 'latency')
   const tallies = Object.fromEntries(tallied.map((guardrail) => [guardrail.name, talliesOf(guardrail, model, rows)]))
   const held: SteadyPane = { source: pane.source, chain: pane.chain, to: pane.to, sliceEndMs: pane.sliceEndMs, tallies }
   return { ...noted, pending: [...state.pending, held] }
