@@ -34,6 +34,8 @@ export interface GatewayOptions {
   readonly onSilence?: 'keep' | 'baseline'
   /** Dimensions whose value every request brings, under `segments`. */
   readonly dimensions?: readonly string[]
+  /** Takes part in drills. */
+  readonly drills?: boolean
   readonly onProblem?: (problem: Error) => void
 }
 
@@ -60,6 +62,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningServ
     ...(environment !== undefined && { environment }),
     ...(presenceMs !== undefined && { presenceMs }),
     ...(onProblem && { onProblem }),
+    ...(options.drills && { drills: true }),
   })
   await governor.ready()
   const agent = new Agent({ keepAlive: true })
@@ -142,6 +145,7 @@ async function main(): Promise<void> {
       'timeout-ms': { type: 'string', default: '1000' },
       'presence-ms': { type: 'string', default: '3000' },
       'on-silence': { type: 'string' },
+      drills: { type: 'boolean', default: false },
       ...LOGIN_FLAGS,
     },
   })
@@ -154,6 +158,7 @@ async function main(): Promise<void> {
     dimensions: values.dimension,
     port: Number(values.port),
     timeoutMs: Number(values['timeout-ms']),
+    drills: values.drills,
     presenceMs: Number(values['presence-ms']),
     ...(environment !== undefined && { environment }),
     ...((onSilence === 'keep' || onSilence === 'baseline') && { onSilence }),

@@ -25,6 +25,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   freeze: () => import('./freeze.ts'),
   unfreeze: () => import('./freeze.ts'),
   quarantine: () => import('./quarantine.ts'),
+  drill: () => import('./drill.ts'),
   watch: () => import('./watch.ts'),
   demo: () => import('./demo.ts'),
 }

@@ -48,7 +48,7 @@ export function rolloutView(decisions: readonly Decision[], command: Command | n
   const last = decisions.at(-1) ?? null
   const verdict = decisions.findLast((decision) => !BESIDE.has(decision.verdict.kind))?.verdict
   const phase = last === null ? 'new' : phaseAfter(last, candidate)
-  const percent = last?.weightsAfter[candidate] ?? 0
+  const percent = last === null ? 0 : percentAfter(last, candidate)
   return {
     model: model.name,
     mode: model.plan.mode,

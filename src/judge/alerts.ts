@@ -3,7 +3,9 @@
  * matches its beginning. Which cause a decision opens is a table; when it ends is a property of the ladder.
  */
 import type { Alert, Decision, Verdict } from '../domain.ts'
+import { runbookOf } from '../kit/runbooks.ts'
 import type { ModelLayout } from '../policy/layout.ts'
+import { DRILL_RULE, isOverdue, lastFailed, OVERDUE_RULE, passedOf } from './drills.ts'
 import { WATCHED } from './rules.ts'
 import { candidateOf, commands, type JudgeState, type Ladder } from './state.ts'
 
@@ -30,6 +32,21 @@ const WHILE_RULE_SPEAKS: Readonly<Record<string, Opening>> = {
 const RULE_CAUSES = new Set(Object.values(WHILE_RULE_SPEAKS).map((opening) => opening.cause))
 const ROLLBACK_CAUSES = 'rollback:'
 const APART_CAUSES = 'isolate:'
+const DRILL_FAILED = 'drill-failed'
+
+/** Every cause there is; `rollback` and `isolate` are followed by a colon and the guardrail or the segment. */
+export const CAUSES: readonly string[] = [
+  ...RULE_CAUSES,
+  'rollback',
+  'isolate',
+  'throttle',
+  'not-effective',
+  'would-start',
+  'would-promote',
+  'would-lift',
+  OVERDUE_RULE,
+  DRILL_FAILED,
+]
 
 /** Alerts of this decision (what begins, grows worse or ends) and the incidents left open after it. */
 export function alertsOf(
@@ -42,7 +59,7 @@ export function alertsOf(
   const alerts: Alert[] = []
   const open: Record<string, Alert> = {}
   for (const alert of Object.values(before.open)) {
-    if (stillFires(alert, decision.verdict, opening, after.ladder)) open[alert.incident] = alert
+    if (stillFires(alert, decision.verdict, opening, after.ladder, model)) open[alert.incident] = alert
     else alerts.push({ ...alert, status: 'resolved', decisionId: decision.id, judgeTimeMs: decision.judgeTimeMs })
   }
   if (opening !== null) {
@@ -54,7 +71,7 @@ export function alertsOf(
   return { alerts, open }
 }
 
-function openingOf({ verdict, weightsBefore }: Decided, model: ModelLayout): Opening | null {
+function openingOf({ verdict, weightsBefore, body }: Decided, model: ModelLayout): Opening | null {
   // What a shadow does is done to nobody.
   const critical = commands(model) && (weightsBefore[candidateOf(model)] ?? 0) > 0 ? 'critical' : 'warning'
   switch (verdict.kind) {
@@ -73,6 +90,9 @@ function openingOf({ verdict, weightsBefore }: Decided, model: ModelLayout): Ope
     case 'promote':
     case 'lift':
       return commands(model) ? null : { cause: `would-${verdict.kind}`, severity: 'info' }
+    case 'recorded':
+      if (verdict.rule === OVERDUE_RULE) return { cause: OVERDUE_RULE, severity: 'warning' }
+      return verdict.rule === DRILL_RULE && passedOf(body) === false ? { cause: DRILL_FAILED, severity: 'warning' } : null
     default:
       return null
   }
@@ -83,11 +103,13 @@ function momentary(verdict: Verdict, model: ModelLayout): boolean {
   return !commands(model) && ['start', 'promote', 'lift'].includes(verdict.kind)
 }
 
-function stillFires(alert: Alert, verdict: Verdict, opening: Opening | null, after: Ladder): boolean {
+function stillFires(alert: Alert, verdict: Verdict, opening: Opening | null, after: Ladder, model: ModelLayout): boolean {
   if (alert.cause === 'not-effective') return after.loop?.notEffective === true
   if (alert.cause === 'throttle') return after.throttledRungs > 0 && after.phase !== 'rolled-back'
   if (alert.cause.startsWith(APART_CAUSES)) return after.isolated.includes(alert.cause.slice(APART_CAUSES.length))
   if (alert.cause.startsWith(ROLLBACK_CAUSES)) return after.phase === 'rolled-back'
+  if (alert.cause === OVERDUE_RULE) return isOverdue(after, model)
+  if (alert.cause === DRILL_FAILED) return lastFailed(after, model)
   if (!RULE_CAUSES.has(alert.cause)) return true
   // Acks, observations and requests say nothing about what a rule found.
   return isLoopWord(verdict) ? (alert.cause === 'steady' ? ['promoted'] : WATCHED).includes(after.phase) : opening?.cause === alert.cause
@@ -105,10 +127,17 @@ function alertFor(decision: Decided, opening: Opening, model: ModelLayout): Aler
     model: decision.model,
     version,
     cause: opening.cause,
-    severity: opening.severity,
+    // What is rehearsed wakes nobody.
+    severity: model.shadow ? 'info' : opening.severity,
     status: 'firing',
-    summary: decision.summary,
+    summary: `${decision.summary}${runbookWords(opening.cause, model)}`,
     decisionId: decision.id,
     judgeTimeMs: decision.judgeTimeMs,
   }
+}
+
+/** What to do: the plan's own page first, for it knows the model. */
+function runbookWords(cause: string, { plan }: ModelLayout): string {
+  const pages = [plan.rollout.runbook, runbookOf(cause) ?? ''].filter((page) => page !== '')
+  return pages.length === 0 ? '' : `. Runbook: ${pages.join(', ')}`
 }

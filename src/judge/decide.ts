@@ -44,7 +44,7 @@ export interface Finding {
   readonly aside?: string
   /** The request that it answers, if it does. */
   readonly requestId?: string
-  /** What is recorded by it, as JSON. */
+  /** recorded: what, as JSON. */
   readonly body?: string
 }
 

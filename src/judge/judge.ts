@@ -12,6 +12,7 @@ import { arrivalsAfterAck, arrivalsAfterPane, requestsOf } from './arrivals.ts'
 import { closeLoop, learnFrom } from './close-loop.ts'
 import { brokenContract, contractAfterPane } from './contract.ts'
 import { type Draft, decide, type JudgeEffect } from './decide.ts'
+import { whenDrillIsOverdue } from './drill-due.ts'
 import { acceptPane, acceptPulse, passedMs, settle } from './evidence/chains.ts'
 import { forgetUndecided, type ObserveContext, observePane, passSlices, passTime, readings } from './evidence/evidence.ts'
 import { seenPane } from './evidence/population.ts'
@@ -63,6 +64,11 @@ function toldMs({ judgedAtMs, stageSinceMs, decidedAtMs = 0, loop }: Ladder): St
   return Math.max(judgedAtMs, stageSinceMs, decidedAtMs, loop?.issuedAtMs ?? 0, loop?.ackedAtMs ?? 0, loop?.observedAtMs ?? 0)
 }
 
+/** What ends, or is overdue, by the wall clock alone. */
+function timesPassed(draft: Draft, setting: Setting): Draft {
+  return whenDrillIsOverdue(withoutWhatIsOver(draft, setting), setting)
+}
+
 interface Taken {
   readonly draft: Draft
   /** The rules must be asked now. */
@@ -80,7 +86,7 @@ function takeIn(draft: Draft, event: JudgeEvent, setting: Setting): Taken {
     case 'request':
       return { draft: requested(withoutWhatIsOver(draft, setting), event.request, setting), due: true }
     case 'tick':
-      return { draft: withoutTheGone(whileAllIdle(withoutWhatIsOver(draft, setting), setting), setting), due: true }
+      return { draft: withoutTheGone(whileAllIdle(timesPassed(draft, setting), setting), setting), due: true }
     case 'taken-over':
       return { draft: takenOver(draft, event.epoch, event.adopted, setting), due: false }
   }

@@ -8,6 +8,7 @@
 import type { OperatorRequest, Verdict } from '../domain.ts'
 import { isoTime } from '../kit/iso-time.ts'
 import { type Draft, decide, type Finding } from './decide.ts'
+import { drillOf, withDrill } from './drills.ts'
 import { gateOf, gateWords, withGate } from './gate.ts'
 import { letBackIn, moved, resumed, rolledBack, throttledByPerson } from './move.ts'
 import { NOT_IN_FORCE_KEY, QUARANTINED_KEY } from './operator.ts'
@@ -65,7 +66,7 @@ const VERBS: Readonly<Record<OperatorRequest['verb'], (asked: Asked) => Done | R
   quarantine: notKnownYet,
   mode: notKnownYet,
   gate,
-  drill: notKnownYet,
+  drill: recordDrill,
   key: notKnownYet,
 }
 
@@ -186,6 +187,18 @@ function freeze({ state, request, setting }: Asked): Done {
   const next = { ...state, ladder: { ...ladder, frozen: standingOf(request) } }
   const key = RISING.includes(ladder.phase) && ladder.humanHold === null ? FROZEN_KEY : ladder.lastVerdict
   return { next, moves: false, key, note: `Froze ${setting.model.name}${untilWords(request)}` }
+}
+
+// ── what is only written down ──────────────────────────────────────────────────────────────────────────────────────────────
+
+function recordDrill({ state, request, setting }: Asked): Done | Refused {
+  const { model, wallMs } = setting
+  const result = drillOf(request, model)
+  if (typeof result === 'string') return { rule: 'no-drill', why: result }
+  // The asker's clock may be ahead of ours: nothing is recorded from the future.
+  const next = withDrill(state, result, Math.min(request.atMs, wallMs))
+  const note = `Drill of ${model.name}, scenario ${result.scenario}: ${result.passed ? 'passed' : 'failed'}. Recorded`
+  return { next, moves: false, key: state.ladder.lastVerdict, note, body: request.body }
 }
 
 function nothingDone(state: JudgeState, note: string): Done {

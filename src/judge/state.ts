@@ -92,6 +92,18 @@ export interface Arrivals {
   readonly routedEnoughAtMs: StreamTimeMs
 }
 
+/** Rehearsals of the model, by the wall clock; 0: not yet. They never move the ladder. */
+export interface Drills {
+  /** Since when drills are waited for. */
+  readonly sinceMs: number
+  /** The last one that passed, whatever its scenario. */
+  readonly passedAtMs: number
+  /** It has been said that one is overdue. */
+  readonly overdue: boolean
+  /** By scenario. */
+  readonly last: Readonly<Record<string, { readonly atMs: number; readonly passed: boolean }>>
+}
+
 export interface Ladder {
   readonly control: string
   readonly candidate: string
@@ -140,6 +152,7 @@ export interface Ladder {
   readonly decidedAtMs?: StreamTimeMs
   /** Wall clock when the command in force was last published: for heartbeats. */
   readonly publishedWallMs: number
+  readonly drills: Drills
 }
 
 export interface JudgeState {
@@ -156,12 +169,15 @@ export interface JudgeState {
 
 export const NO_ARRIVALS: Arrivals = { candidateSeenMs: 0, candidateHeardWallMs: 0, controlSeenMs: 0, routedSince: 0, routedEnoughAtMs: 0 }
 
+const NO_DRILLS: Drills = { sinceMs: 0, passedAtMs: 0, overdue: false, last: {} }
+
 /** What states of earlier versions do not tell of the ladder. */
-const SINCE_VERSION_2: Pick<Ladder, 'frozen' | 'aborted' | 'commandNumber' | 'gates'> = {
+const SINCE_VERSION_2: Pick<Ladder, 'frozen' | 'aborted' | 'commandNumber' | 'gates' | 'drills'> = {
   frozen: null,
   aborted: null,
   commandNumber: 0,
   gates: [],
+  drills: NO_DRILLS,
 }
 
 /** Nor those before segments were kept apart. */
@@ -229,6 +245,8 @@ export function renewedFor(state: JudgeState, model: ModelLayout): JudgeState {
     decidedAtMs: old.decidedAtMs ?? old.judgedAtMs,
     frozen: old.frozen,
     gates: old.gates,
+    // Alerts are of a version: of the new one it has not been said yet.
+    drills: { ...old.drills, overdue: false },
   }
   const { contract: _ofBefore, ...rest } = state
   return { ...rest, evidence: emptyEvidence(model), ladder: { ...emptyLadder(model), ...kept }, arrivals: NO_ARRIVALS }

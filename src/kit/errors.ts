@@ -157,6 +157,37 @@ export const ERRORS = {
       'Nothing was done; the refusal is in the audit log. `flyball rollout status MODEL` says what is in force and what stands in the way.',
     exit: 5,
   },
+  'FLY-DRILL-001': {
+    message: 'the drill of {model} failed, scenario {scenario}: {missed}',
+    retriable: true,
+    remedy: 'See docs/runbooks/drill-failed.md: which step was missed says who has to look.',
+    exit: 3,
+  },
+  'FLY-DRILL-002': {
+    message: 'no judge answers for {shadow} within {seconds} s',
+    retriable: true,
+    remedy: 'Run a daemon with this policy: one that was started before the policy had `drill` does not know the shadow.',
+    exit: 4,
+  },
+  'FLY-DRILL-003': {
+    message: 'cannot drill {model}: {problem}',
+    retriable: false,
+    remedy: 'Read docs/drills.md on what a drill needs in the policy.',
+    exit: 2,
+  },
+  'FLY-DRILL-004': {
+    message: 'drills overdue or failed: {models}',
+    retriable: false,
+    remedy:
+      'Run `flyball drill MODEL --scenario errors --reason TEXT` for each; docs/runbooks/drill-overdue.md and drill-failed.md say more.',
+    exit: 3,
+  },
+  'FLY-DRILL-005': {
+    message: 'stopped before its end; {shadow} was given back, and no result was recorded',
+    retriable: true,
+    remedy: 'Run it again when there is time for it.',
+    exit: 1,
+  },
   'FLY-AUDIT-003': {
     message: 'no decision of {model} in these bounds',
     retriable: false,

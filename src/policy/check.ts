@@ -3,6 +3,7 @@
  * Faults stop the policy; warnings are said once and change nothing. All of them are collected.
  */
 import { rekeyedTopics, topicNames } from '../kit/topics.ts'
+import { checkDrill } from './check-drill.ts'
 import { checkGuardrails } from './check-guardrails.ts'
 import { checkRollout } from './check-rollout.ts'
 import { checkSecurity } from './check-security.ts'
@@ -31,7 +32,10 @@ export function check(policy: Policy): CheckResult {
   checkInputs(policy, found)
   checkTiming(policy, found)
   checkSecurity(policy, found)
-  for (const [name, model] of Object.entries(policy.models)) checkModel(policy, model, ['models', name], found)
+  for (const [name, model] of Object.entries(policy.models)) {
+    checkModel(policy, model, ['models', name], found)
+    checkDrill(policy, name, model, ['models', name], found)
+  }
   if (Object.keys(policy.models).length === 0) found.fault(['models'], 'must name at least one model')
   checkUnused(policy, found)
   return { faults, warnings }

@@ -3,25 +3,31 @@
 import { resolve } from 'node:path'
 import { blocksOf, type Inputs } from './blocks.ts'
 import { digestOf } from './canonical.ts'
+import { drillPlanOf, drillTiming, withDrillModels } from './drill-models.ts'
 import { compileGuardrail, defaultGuardrails, guardrailBlocks, guardrailDimensions } from './guardrails.ts'
 import { describedLayout, dimensionValues, outcomesLayout, predictionsLayout, slotIndex } from './inputs.ts'
-import { ALL_SCOPE, type Layout, type ModelLayout, type Privacy, type Scope } from './layout.ts'
+import { ALL_SCOPE, type Layout, type ModelLayout, type Plan, type Privacy, type Scope } from './layout.ts'
 import { planOf } from './plan.ts'
 import type { Policy, PolicyModel } from './policy.ts'
 import { compileSteady, isCompared } from './steady.ts'
 import { unitBlocksOf } from './unit-blocks.ts'
 
 /** `folder`: where the policy file lies; paths of schema files are relative to it. */
-export function compile(policy: Policy, folder = '.'): Layout {
+export function compile(written: Policy, folder = '.'): Layout {
+  const policy = withDrillModels(written)
   const inputs: Inputs = {
     predictions: predictionsLayout(policy, folder),
     outcomes: outcomesLayout(policy, folder),
     described: describedLayout(policy, folder),
   }
   const { timing, limits } = policy
-  const models = Object.entries(policy.models).map(([name, model], index) => compileModel(name, index, model, policy, inputs, folder))
+  const models = Object.entries(policy.models).map(([name, model], index) => {
+    const isShadow = !Object.hasOwn(written.models, name)
+    const compiled = compileModel(name, index, model, isShadow ? drillTiming(policy) : policy, inputs, folder)
+    return isShadow ? { ...compiled, shadow: true as const } : compiled
+  })
   return deepFreeze({
-    policyDigest: policyDigest(policy),
+    policyDigest: policyDigest(written),
     environment: policy.environment,
     sliceMs: timing.slice,
     maxClockSkewMs: timing.maxClockSkew,
@@ -90,6 +96,7 @@ function compileModel(name: string, index: number, model: PolicyModel, policy: P
         written.map((guardrail) => ({ ...compileGuardrail(guardrail, model, blocks, scopes), ...(implied ? { implied } : {}) })),
       ),
       ...compileSteady(model, policy, blocks, scopes, (path) => resolve(folder, path)),
+      ...drilled(model),
     },
   }
 }
@@ -98,6 +105,11 @@ function compileModel(name: string, index: number, model: PolicyModel, policy: P
 function partsPopulation({ rollout, segments }: PolicyModel): boolean {
   const cohorts = rollout?.stages?.some((stage) => typeof stage === 'object' && stage.cohort !== undefined) ?? false
   return Object.keys(segments).length > 0 && (cohorts || rollout?.isolate !== undefined)
+}
+
+function drilled(model: PolicyModel): Pick<Plan, 'drill'> {
+  const drill = drillPlanOf(model)
+  return drill === null ? {} : { drill }
 }
 
 function dimensionSlotsOf(model: PolicyModel, inputs: Inputs) {

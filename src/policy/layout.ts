@@ -100,6 +100,8 @@ export interface FieldPath {
 export interface ModelLayout {
   readonly index: number
   readonly name: string
+  /** Another model's shadow, for drills: nobody is served by it. */
+  readonly shadow?: true
   readonly versions: readonly string[]
   /** Indices into `versions`. */
   readonly control: number
@@ -355,6 +357,28 @@ export interface Plan {
   readonly steady?: readonly SteadyGuardrail[]
   readonly contract?: Contract
   readonly rollout: RolloutPlan
+  /** Left out: the model is not drilled. */
+  readonly drill?: DrillPlan
+}
+
+export interface DrillPlan {
+  /** A drill must have passed so recently; 0: nobody asks. */
+  readonly everyMs: number
+  readonly objective: DrillObjective
+  /** What the plan itself waits before it calls a version silent. */
+  readonly silentAfterMs: number
+}
+
+/** How long each part of the loop may take, in wall time. */
+export interface DrillObjective {
+  /** First bad event to decision. */
+  readonly detectMs: number
+  /** Decision to command on the control topic. */
+  readonly commandMs: number
+  /** Command to the quorum of acks. */
+  readonly ackMs: number
+  /** Quorum to the traffic that shows it. */
+  readonly observedMs: number
 }
 
 /** One stage of a rollout. */

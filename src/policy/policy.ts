@@ -6,6 +6,7 @@
  * Every `describe` ends up in `schemas/policy.schema.json`, which editors show while the file is written.
  */
 import { z } from 'zod'
+import { drillSchema } from './drill-schema.ts'
 import { rolloutSchema } from './rollout-schema.ts'
 import { DOTTED_PATH, DURATION, durationMs } from './units.ts'
 
@@ -230,6 +231,9 @@ const model = z.strictObject({
   blocksInSegments: z.boolean().default(false).describe('Measure everything in every segment, not only what guardrails name.'),
   ladder: ladder.prefault({}),
   rollout: rolloutSchema.optional().describe('How the candidate is released: stages, people, windows. Left out: the ladder alone.'),
+  drill: drillSchema
+    .optional()
+    .describe('Compiles a shadow of the model, MODEL.drill, on which `flyball drill` rehearses harm. Left out: none.'),
   budgets: z
     .strictObject({
       rollback: z.number().gt(0).max(0.2).default(0.01).describe('Chance of a false rollback per rollout.'),

@@ -7,6 +7,7 @@
 import type { Ack, Command, OutgoingRecord, RecordBatch, SegmentWeights, Weights } from '../domain.ts'
 import type { EventLog, Reader, Source, Writer } from '../kafka/contract.ts'
 import { type Clock, systemClock, within } from '../kit/clock.ts'
+import { drillName } from '../kit/drill-name.ts'
 import { partitionOf } from '../kit/hash.ts'
 import { topicNames } from '../kit/topics.ts'
 import { ackRecord } from '../wire/acks.ts'
@@ -22,6 +23,8 @@ export interface GovernorOptions {
   /** When given, commands meant for another environment are ignored. */
   readonly environment?: string
   readonly models: Readonly<Record<string, GovernedModel>>
+  /** Takes part in drills: obeys `MODEL.drill` of every model too. No user's request is routed by it. */
+  readonly drills?: boolean
   /** Name of this gateway, unique among its fellows. */
   readonly gateway: string
   /** How often presence is sent; default 3 s. */
@@ -119,7 +122,8 @@ class ControlFollower implements Governor {
     this.#options = options
     this.#clock = options.clock ?? systemClock
     this.#topics = topicNames(options.prefix ?? 'flyball.')
-    const models = Object.entries(options.models).map(([name, model]) => ({
+    const shadows = Object.entries(options.drills ? options.models : {}).map(([name, model]) => [drillName(name), model] as const)
+    const models = [...Object.entries(options.models), ...shadows].map(([name, model]) => ({
       name,
       options: model,
       routed: {},

@@ -54,7 +54,7 @@ test('every link between documents leads somewhere', () => {
 })
 
 test('every document below docs is reached from its index', () => {
-  const folders = ['docs', 'docs/decisions']
+  const folders = ['docs', 'docs/decisions', 'docs/runbooks']
   for (const folder of folders) {
     const index = text(`${folder}/README.md`)
     for (const name of readdirSync(join(ROOT, folder))) {
@@ -63,7 +63,8 @@ test('every document below docs is reached from its index', () => {
   }
 })
 
-const GUIDES = ['README.md', 'CONTRIBUTING.md', 'docs/operating.md', 'docs/README.md']
+const RUNBOOKS = readdirSync(join(ROOT, 'docs/runbooks')).map((name) => `docs/runbooks/${name}`)
+const GUIDES = ['README.md', 'CONTRIBUTING.md', 'docs/operating.md', 'docs/drills.md', 'docs/README.md', ...RUNBOOKS]
 
 test('every npm script that the documents name exists', () => {
   for (const path of GUIDES) {

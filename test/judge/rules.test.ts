@@ -42,6 +42,7 @@ function ladder(changes: Partial<Ladder> = {}): Ladder {
     rows: 0,
     judgedAtMs: 0,
     publishedWallMs: 0,
+    drills: { sinceMs: 0, passedAtMs: 0, overdue: false, last: {} },
     ...changes,
   }
 }
