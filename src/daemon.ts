@@ -9,6 +9,7 @@ import type { Clock } from './kit/clock.ts'
 import { FlyballError } from './kit/errors.ts'
 import { ownTopics, topicNames } from './kit/topics.ts'
 import { inputTopics, type Layout } from './policy/layout.ts'
+import { ChangeFeed } from './shell/change-feed.ts'
 import type { JudgeContext } from './shell/judge-partition.ts'
 import { JudgeWorker } from './shell/judge-worker.ts'
 import type { MeasureContext } from './shell/measure-task.ts'
@@ -52,7 +53,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const measurer: Measurer = options.measurer ?? ((context, onFailure) => new MeasureWorker(context, onFailure))
   const measure = measurer(contexts.measure, ending.fail)
   const measured = options.drain ? measure.drain() : null
-  const judge = new JudgeWorker({ ...contexts.judge, measured }, ending.fail)
+  const changes = changeFeed(options)
+  const judge = new JudgeWorker({ ...contexts.judge, changes, measured }, ending.fail)
   options.emit({ event: 'started', version: options.version, policyDigest: options.layout.policyDigest })
   if (measured === null) {
     rekey?.start(ending.fail)
@@ -64,6 +66,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     judge.drain().then(ending.end, ending.fail)
   }
   const stop = async (reason: string): Promise<void> => {
+    await changes?.stop()
     await judge.stop()
     await measure.stop()
     await rekey?.stop()
@@ -77,6 +80,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     },
   )
   return { health: healthOf(options.clock, measure, judge), done, stop: async () => ending.end() }
+}
+
+function changeFeed({ log, layout, clock, emit, drain }: DaemonOptions): ChangeFeed | null {
+  return layout.changesTopic === undefined ? null : new ChangeFeed({ log, topic: layout.changesTopic, clock, emit }, !drain)
 }
 
 /** A promise that the first word settles. */
@@ -101,14 +108,15 @@ function healthOf(clock: Clock, measure: Measuring, judge: JudgeWorker): Health 
 }
 
 /** Topics are there, counts are known. */
-async function prepare(options: DaemonOptions): Promise<{ measure: MeasureContext; judge: Omit<JudgeContext, 'measured'> }> {
+async function prepare(options: DaemonOptions): Promise<{ measure: MeasureContext; judge: Omit<JudgeContext, 'measured' | 'changes'> }> {
   const { log, layout, prefix, clock, emit } = options
   const inputs = inputTopics(layout)
   const inputPartitions = coPartitioned(await log.admin.topics(inputs), inputs)
   if (options.createTopics) await log.admin.create(ownTopics(prefix, options.judgePartitions, inputPartitions))
   const topics = topicNames(prefix)
-  // Deliveries are of no concern to a daemon: it need not be allowed to see them.
-  const existing = await log.admin.topics(Object.values(topics).filter((topic) => topic !== topics.deliveries))
+  // Of no concern to a daemon: it need not be allowed to see them.
+  const { deliveries: _act, versions: _lineage, ...ours } = topics
+  const existing = await log.admin.topics(Object.values(ours))
   const count = (topic: string): number => existing.get(topic) ?? missing(topic)
   const judgePartitions = count(topics.panes)
   for (const topic of [topics.state, topics.control, topics.decisions, topics.alerts, topics.acks, topics.requests]) {

@@ -29,6 +29,7 @@ export function printRules(loaded: LoadedPolicy, { role, principal, brokers, jso
   const subject = {
     prefix: kafka.prefix,
     inputs: [inputs.predictions.topic, ...[inputs.outcomes?.topic, inputs.described?.topic].filter((topic) => topic !== undefined)],
+    changes: inputs.changes?.topic,
     rekeys: inputs.predictions.rekey,
   }
   const bootstrap = brokersOf(loaded.policy, { brokers, environment: process.env }).join(',')

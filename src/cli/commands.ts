@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   explain: () => import('./explain.ts'),
   audit: () => import('./audit.ts'),
   changelog: () => import('./changelog.ts'),
+  lineage: () => import('./lineage.ts'),
   rollout: () => import('./rollout.ts'),
   rollback: () => import('./rollback.ts'),
   throttle: () => import('./throttle.ts'),

@@ -8,7 +8,7 @@
  * candidate. What breaks after everybody has been seen is left to the guardrail on missing values.
  */
 import type { Pane, PaneCell, StreamTimeMs } from '../domain.ts'
-import { ALL_SCOPE, type Block, type ModelLayout } from '../policy/layout.ts'
+import { ALL_SCOPE, type Block, type ModelLayout, type Plan } from '../policy/layout.ts'
 import { featureName, missingSlots } from './evidence/events.ts'
 
 /** Requests of the stage (with units: first exposures) that owe a feature, and those that lack it in a usable form. */
@@ -41,9 +41,19 @@ export function contractAfterPane(tally: ContractTally, pane: Pane, model: Model
 
 /** What is broken, in words with the numbers; empty while the contract is kept. */
 export function brokenContract(tally: ContractTally, { plan, hasUnits }: ModelLayout): string {
-  const minimum = plan.contract?.minimum ?? Number.POSITIVE_INFINITY
-  const broken = (plan.contract?.blocks ?? []).filter((id) => isBroken(tally[id] ?? NOTHING_OWED, minimum))
-  return broken.map((id) => words(id, tally[id]!, hasUnits ? 'first requests of units' : 'requests')).join('; ')
+  return brokenBlocks(tally, plan)
+    .map((id) => words(id, tally[id]!, hasUnits ? 'first requests of units' : 'requests'))
+    .join('; ')
+}
+
+/** The required features that the candidate lacks. */
+export function brokenFeatures(tally: ContractTally, { plan }: ModelLayout): readonly string[] {
+  return brokenBlocks(tally, plan).map(featureName)
+}
+
+function brokenBlocks(tally: ContractTally, { contract }: Plan): readonly string[] {
+  const minimum = contract?.minimum ?? Number.POSITIVE_INFINITY
+  return (contract?.blocks ?? []).filter((id) => isBroken(tally[id] ?? NOTHING_OWED, minimum))
 }
 
 function isBroken({ candidate, candidateLacks, control, controlLacks }: Owed, minimum: number): boolean {

@@ -5,6 +5,7 @@ import type { ModelLayout } from '../policy/layout.ts'
 import type { FlyballEvent } from '../telemetry/events.ts'
 import { alertsOf } from './alerts.ts'
 import { causeOf, readings } from './evidence/evidence.ts'
+import { changesBefore, factorsFor } from './factors.ts'
 import { issuedLoop } from './loop.ts'
 import { segmentsOf } from './segments.ts'
 import type { Setting } from './situation.ts'
@@ -83,6 +84,7 @@ function decisionOf(before: JudgeState, after: JudgeState, finding: Finding, { m
   const { verdict } = finding
   const { decisionNumber: number, epoch, sequence } = after.ladder
   const weights = { before: before.ladder.weights, after: after.ladder.weights }
+  const factors = factorsFor(before, model, verdict, finding.silent, finding.key)
   return {
     id: identity('decision', layout.environment, model.name, number, verdict.rule),
     environment: layout.environment,
@@ -100,7 +102,7 @@ function decisionOf(before: JudgeState, after: JudgeState, finding: Finding, { m
     panes: before.ladder.panes,
     rows: before.ladder.rows,
     summary: summaryOf({ verdict, before: before.ladder, silent: finding.silent, aside: finding.aside ?? '' }, model, after),
-    cause: causeWords(before, verdict, model, finding.silent),
+    cause: causeWords(before, verdict, model, finding.silent) || (factors[0]?.words ?? ''),
     wallTimes: finding.wallTimes,
     requestId: finding.requestId ?? null,
     phase: after.ladder.phase,
@@ -111,8 +113,8 @@ function decisionOf(before: JudgeState, after: JudgeState, finding: Finding, { m
     artifact: '',
     approvals: [],
     segmentsAfter: segmentsOf(after.ladder, model),
-    factors: [],
-    changes: [],
+    factors,
+    changes: changesBefore(before.changes ?? [], nowMs),
     body: finding.body ?? '',
   }
 }

@@ -5,7 +5,7 @@
  * at every closed stratum, every tick, and at least once a slice of judge time. All `decide` effects of one step belong in ONE
  * transaction together with the state after it.
  */
-import type { Ack, Command, OperatorRequest, Pane, Pulse, StreamTimeMs } from '../domain.ts'
+import type { Ack, ChangeRecord, Command, OperatorRequest, Pane, Pulse, StreamTimeMs } from '../domain.ts'
 import type { Layout, ModelLayout } from '../policy/layout.ts'
 import type { FlyballEvent } from '../telemetry/events.ts'
 import { arrivalsAfterAck, arrivalsAfterPane, requestsOf } from './arrivals.ts'
@@ -16,6 +16,7 @@ import { whenDrillIsOverdue } from './drill-due.ts'
 import { acceptPane, acceptPulse, passedMs, settle } from './evidence/chains.ts'
 import { forgetUndecided, type ObserveContext, observePane, passSlices, passTime, readings } from './evidence/evidence.ts'
 import { seenPane } from './evidence/population.ts'
+import { changesAfter, holdKey } from './factors.ts'
 import { gatewaysAfter, gatewaysLeft, loopAfterPane } from './loop.ts'
 import { commandKindOf, keptOut, moved, moveOf } from './move.ts'
 import { NOT_IN_FORCE_KEY, QUARANTINED_KEY, republished, takenOver } from './operator.ts'
@@ -33,6 +34,8 @@ export type JudgeEvent =
   | { readonly kind: 'pulse'; readonly pulse: Pulse }
   | { readonly kind: 'ack'; readonly ack: Ack }
   | { readonly kind: 'request'; readonly request: OperatorRequest }
+  /** Somebody else did something to the system. It is remembered, and nothing is judged for it. */
+  | { readonly kind: 'change'; readonly change: ChangeRecord }
   | { readonly kind: 'tick' }
   /** A tenure of this epoch begins; `adopted`: the newest command found on the control topic, known to the state or not. */
   | { readonly kind: 'taken-over'; readonly epoch: number; readonly adopted: Command | null }
@@ -53,7 +56,7 @@ export function step(state: JudgeState, event: JudgeEvent, now: Now, model: Mode
   const nowMs = Math.max(now.judgeTimeMs, toldMs(state.ladder))
   const setting: Setting = { nowMs, wallMs: now.wallMs, model, layout }
   const taken = takeIn({ state, effects: [] }, event, setting)
-  if (now.judgeTimeMs === 0) return taken.draft
+  if (now.judgeTimeMs === 0 || event.kind === 'change') return taken.draft
   const closed = closeLoop(taken.draft, setting)
   const judged = taken.due || nowMs >= state.ladder.judgedAtMs + layout.sliceMs ? judge(closed, setting) : closed
   return event.kind === 'tick' ? heartbeat(judged, setting) : judged
@@ -85,6 +88,10 @@ function takeIn(draft: Draft, event: JudgeEvent, setting: Setting): Taken {
       return { draft: takeAck(draft, event.ack, setting), due: false }
     case 'request':
       return { draft: requested(withoutWhatIsOver(draft, setting), event.request, setting), due: true }
+    case 'change': {
+      const changes = changesAfter(draft.state.changes ?? [], event.change)
+      return { draft: { ...draft, state: { ...draft.state, changes } }, due: false }
+    }
     case 'tick':
       return { draft: withoutTheGone(whileAllIdle(timesPassed(draft, setting), setting), setting), due: true }
     case 'taken-over':
@@ -256,7 +263,7 @@ function isolate(draft: Draft, rule: Rule, situation: Situation, setting: Settin
 
 /** The same hold on the same ground is written once: the words of the others are not even looked for. */
 function stay(draft: Draft, rule: Rule, situation: Situation, setting: Setting): Draft {
-  const key = `hold:${rule.name}:${rule.ground(situation)}`
+  const key = holdKey(rule.name, rule.ground(situation), draft.state)
   if (key === draft.state.ladder.lastVerdict) return draft
   const verdict = rule.verdict(situation)
   return decide(draft, { verdict, next: draft.state, commandKind: null, key, silent: '', wallTimes: { detected: setting.wallMs } }, setting)

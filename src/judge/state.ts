@@ -3,7 +3,7 @@
  *
  * All of it is written with every decision: whoever resumes stands where that decision left the model, and judges on from there.
  */
-import type { Alert, Command, Restraint, RolloutPhase, SegmentWeights, StreamTimeMs, Weights } from '../domain.ts'
+import type { Alert, ChangeRecord, Command, Restraint, RolloutPhase, SegmentWeights, StreamTimeMs, Weights } from '../domain.ts'
 import type { ModelLayout } from '../policy/layout.ts'
 import type { ContractTally } from './contract.ts'
 import { type ChainsState, emptyChains } from './evidence/chains.ts'
@@ -165,6 +165,8 @@ export interface JudgeState {
   readonly arrivals: Arrivals
   /** Of this stage; absent where the policy requires no feature. */
   readonly contract?: ContractTally
+  /** What others did to the system, oldest first, bounded; absent where nobody tells. */
+  readonly changes?: readonly ChangeRecord[]
 }
 
 export const NO_ARRIVALS: Arrivals = { candidateSeenMs: 0, candidateHeardWallMs: 0, controlSeenMs: 0, routedSince: 0, routedEnoughAtMs: 0 }

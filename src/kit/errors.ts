@@ -200,6 +200,30 @@ export const ERRORS = {
     remedy: 'Give bounds in their order; both are included.',
     exit: 2,
   },
+  'FLY-LINEAGE-001': {
+    message: 'nothing is known of version {version}: no record, no decision',
+    retriable: false,
+    remedy: 'Name a version as predictions name it, or publish a record of it: `flyball lineage --publish FILE`.',
+    exit: 1,
+  },
+  'FLY-LINEAGE-002': {
+    message: '{source} is no version record: {problem}',
+    retriable: false,
+    remedy: 'Correct it; schemas/versions.schema.json says what a version record holds.',
+    exit: 2,
+  },
+  'FLY-LINEAGE-003': {
+    message: 'several models have a version {version}: {models}',
+    retriable: false,
+    remedy: 'Say which with --model.',
+    exit: 2,
+  },
+  'FLY-LINEAGE-004': {
+    message: 'neither a version nor a file to publish, or both',
+    retriable: false,
+    remedy: 'Give a version to be told about, or --publish FILE to tell of one.',
+    exit: 2,
+  },
   'FLY-KAFKA-001': {
     message: 'cannot reach Kafka at {brokers}: {problem}',
     retriable: true,

@@ -15,7 +15,7 @@ export interface Rule {
 }
 
 /** In the order in which they are met. */
-export const ROLES = ['setup', 'daemon', 'gateway', 'producer', 'operator', 'break-glass', 'watch', 'auditor'] as const
+export const ROLES = ['setup', 'daemon', 'gateway', 'producer', 'operator', 'break-glass', 'watch', 'auditor', 'publisher'] as const
 export type Role = (typeof ROLES)[number]
 
 export const ROLE_WORDS: Readonly<Record<Role, string>> = {
@@ -26,13 +26,16 @@ export const ROLE_WORDS: Readonly<Record<Role, string>> = {
   operator: 'flyball status, explain, rollout, rollback, throttle, freeze, quarantine',
   'break-glass': 'flyball rollback --break-glass: fences the judge; for emergencies',
   watch: 'flyball watch --panes',
-  auditor: 'flyball audit, changelog: reads what was decided, commanded and alerted; writes nothing',
+  auditor: 'flyball audit, changelog, lineage: reads what was decided, commanded, alerted and published; writes nothing',
+  publisher: 'flyball lineage --publish: tells of a version, as a training pipeline does',
 }
 
 export interface RightsSubject {
   readonly prefix: string
   /** Topics of the user's. */
   readonly inputs: readonly string[]
+  /** Topic of change records: read by the judge, written by whoever changes something. */
+  readonly changes?: string | undefined
   /** Inputs are written anew by prediction id. */
   readonly rekeys?: boolean
 }
@@ -43,9 +46,9 @@ export function rulesOf(role: Role, subject: RightsSubject): readonly Rule[] {
   const judgeIds: Rule = { operation: 'WRITE', resource: 'transactional-id', name: `${prefix}judge-`, prefixed: true }
   switch (role) {
     case 'setup':
-      return [...ownTopicRules(subject), ...on(inputs, 'DESCRIBE')]
+      return [...ownTopicRules(subject), ...on([...inputs, ...changesOf(subject)], 'DESCRIBE')]
     case 'daemon':
-      return [...measureRules(subject), ...judgeRules(prefix), judgeIds]
+      return [...measureRules(subject), ...judgeRules(prefix), judgeIds, ...on(changesOf(subject), 'READ')]
     case 'gateway':
       return [...on([names.control], 'READ'), ...on([names.acks], 'WRITE')]
     case 'producer':
@@ -57,8 +60,14 @@ export function rulesOf(role: Role, subject: RightsSubject): readonly Rule[] {
     case 'watch':
       return [...on([names.panes, names.alerts], 'READ'), ...on([names.alerts], 'WRITE')]
     case 'auditor':
-      return on([names.decisions, names.state, names.control, names.alerts, names.requests, names.acks], 'READ')
+      return on([names.decisions, names.state, names.control, names.alerts, names.requests, names.acks, names.versions], 'READ')
+    case 'publisher':
+      return on([names.versions], 'WRITE')
   }
+}
+
+function changesOf({ changes }: RightsSubject): readonly string[] {
+  return changes === undefined ? [] : [changes]
 }
 
 /** Without a prefix every topic of the cluster begins with it: each of ours is named then. */

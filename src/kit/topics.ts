@@ -10,6 +10,8 @@ export interface TopicNames {
   readonly alerts: string
   readonly deliveries: string
   readonly deadletter: string
+  /** What users publish about versions of their models. */
+  readonly versions: string
 }
 
 export function topicNames(prefix: string): TopicNames {
@@ -24,6 +26,7 @@ export function topicNames(prefix: string): TopicNames {
     alerts: `${prefix}alerts`,
     deliveries: `${prefix}deliveries`,
     deadletter: `${prefix}deadletter`,
+    versions: `${prefix}versions`,
   }
 }
 
@@ -57,6 +60,7 @@ export function ownTopics(prefix: string, judgePartitions: number, inputPartitio
     byModel(names.alerts, keepDays(30)),
     { topic: names.deliveries, partitions: judgePartitions, config: COMPACTED },
     { topic: names.deadletter, partitions: 1, config: keepDays(30) },
+    byModel(names.versions, keepDays(3650)),
   ]
 }
 

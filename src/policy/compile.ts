@@ -41,6 +41,7 @@ export function compile(written: Policy, folder = '.'): Layout {
     recordBytesMax: limits.recordBytes,
     ...inputs,
     models,
+    ...(policy.inputs.changes === undefined ? {} : { changesTopic: policy.inputs.changes.topic }),
     ...(policy.privacy === undefined ? {} : { privacy: privacyOf(policy.privacy, folder) }),
   })
 }

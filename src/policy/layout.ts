@@ -34,6 +34,8 @@ export interface Layout {
   readonly predictions: InputLayout
   readonly outcomes: InputLayout | null
   readonly described: InputLayout | null
+  /** Topic of change records; left out: none. */
+  readonly changesTopic?: string
   readonly models: readonly ModelLayout[]
   /** Left out: units as they are, dead letters in full. */
   readonly privacy?: Privacy

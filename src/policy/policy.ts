@@ -99,6 +99,11 @@ const describedInput = z.strictObject({
   segments: z.record(name, segmentPath).optional().describe('Dimension → field. Left out: as in predictions'),
 })
 
+const changesInput = z.strictObject({
+  topic: topicName,
+  format: z.literal('json').default('json').describe('Objects with id, kind, what, who, model, time.'),
+})
+
 // ── models ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 const required = z.boolean().optional().describe('A contract: a candidate that mostly lacks it is taken back at once.')
@@ -288,6 +293,7 @@ export const policySchema = z
       predictions: predictionsInput,
       outcomes: outcomesInput.optional(),
       described: describedInput.optional().describe('Self-describing outcomes: the event carries model, version, score and label.'),
+      changes: changesInput.optional().describe('What others do to the system; decisions carry the nearest before them.'),
     }),
     models: z.record(modelName, model),
     timing: z

@@ -6,6 +6,7 @@
  */
 import type { Pane, Pulse, StreamTimeMs } from '../domain.ts'
 import type { Layout } from '../policy/layout.ts'
+import { concerns, DueChanges } from './change-feed.ts'
 import type { JudgeSeat } from './judge-seat.ts'
 import { PaneOrder, type PlacedPane } from './pane-order.ts'
 
@@ -14,6 +15,7 @@ const NOBODY = { epoch: 0, sequence: 0 }
 
 export class DrainOrder {
   readonly #order: PaneOrder
+  readonly #changes: DueChanges
   readonly #sources: readonly string[]
   readonly #seats: ReadonlyMap<string, JudgeSeat>
   /** Next offset of the panes topic. */
@@ -21,7 +23,8 @@ export class DrainOrder {
   /** Time of the panes being judged; null between groups. */
   #groupMs: StreamTimeMs | null = null
 
-  constructor(layout: Layout, sources: readonly string[], seats: readonly JudgeSeat[]) {
+  constructor(layout: Layout, sources: readonly string[], seats: readonly JudgeSeat[], changes: DueChanges = new DueChanges(null)) {
+    this.#changes = changes
     this.#order = new PaneOrder(sources, { joined: layout.outcomes !== null, described: layout.described !== null })
     this.#sources = sources
     this.#seats = new Map(seats.map((seat) => [seat.model.name, seat]))
@@ -40,7 +43,10 @@ export class DrainOrder {
     const free = this.#order.release()
     const resume = lowestFromHere(free)
     for (const [index, placed] of free.entries()) {
-      if (this.#groupMs !== placed.pane.finalAtMs) await this.#closeGroup()
+      if (this.#groupMs !== placed.pane.finalAtMs) {
+        await this.#closeGroup()
+        await this.#change(placed.pane.finalAtMs)
+      }
       this.#groupMs = placed.pane.finalAtMs
       await this.#judgePane(placed, resume[index]!)
     }
@@ -52,6 +58,14 @@ export class DrainOrder {
     this.#order.passAll()
     await this.judge(this.#next)
     for (const seat of this.#seats.values()) await seat.store()
+  }
+
+  /** Before the panes of its time: what was done to the system comes before what it led to. */
+  async #change(atMs: StreamTimeMs): Promise<void> {
+    const now = { judgeTimeMs: atMs, wallMs: 0 }
+    for (const change of this.#changes.take(atMs)) {
+      for (const seat of this.#seats.values()) if (concerns(change, seat.model.name)) await seat.apply({ kind: 'change', change }, now)
+    }
   }
 
   async #judgePane({ pane }: PlacedPane, lowestUnjudged: number): Promise<void> {

@@ -18,6 +18,7 @@ import { decodeAck } from '../wire/acks.ts'
 import { decodePane, type WantedBlocks } from '../wire/panes.ts'
 import { decodeRequest } from '../wire/requests.ts'
 import { versionOf } from '../wire/versions.ts'
+import { type ChangeFeed, concerns, DueChanges } from './change-feed.ts'
 import { DrainOrder } from './drain-order.ts'
 import { JudgeSeat, type SeatContext } from './judge-seat.ts'
 import { FROM_START, storedState } from './judge-store.ts'
@@ -32,6 +33,8 @@ export interface JudgeContext extends SeatContext {
   readonly prefix: string
   readonly partitions: number
   readonly sources: readonly string[]
+  /** What others do to the system; null: nobody tells. */
+  readonly changes: ChangeFeed | null
   /** A drain: resolves when measure has written its last pane. Null: run for ever. */
   readonly measured: Promise<void> | null
 }
@@ -101,6 +104,8 @@ export class JudgePartition {
     const adopted = lastCommands(tenure.control, ({ code, message }) =>
       this.#context.emit({ event: 'problem', code, message: `${this.#context.topics.control}/${this.#partition}: ${message}` }),
     )
+    // A drain must not depend on how fast a topic is read.
+    if (this.#context.measured !== null) await this.#context.changes?.ready
     const session = new JudgeSession(this.#context, seats, this.#partition, reader, await this.#inputBounds())
     await session.begin(tenure.epoch, adopted)
     while (alive()) {
@@ -141,6 +146,7 @@ class JudgeSession {
   readonly #panes: Source
   readonly #acks: Source
   readonly #requests: Source
+  readonly #changes: DueChanges
   readonly #order: DrainOrder | null
   #time: JudgeTime
   /** Of segments a judge reads a few blocks; of models that are not its own, nothing. */
@@ -165,7 +171,8 @@ class JudgeSession {
     this.#panes = open('panes')
     this.#acks = open('acks')
     this.#requests = open('requests')
-    this.#order = context.measured === null ? null : new DrainOrder(context.layout, context.sources, seats)
+    this.#changes = new DueChanges(context.changes)
+    this.#order = context.measured === null ? null : new DrainOrder(context.layout, context.sources, seats, this.#changes)
     this.#time = { ...emptyJudgeTime(), nowMs: Math.max(0, ...seats.map((seat) => seat.state.ladder.judgedAtMs)) }
     // What measure fails with is told by measure; here it only means that the drain never ends.
     void context.measured?.then(() => this.#learnEnd(partition)).catch(() => undefined)
@@ -184,7 +191,10 @@ class JudgeSession {
     // People first; and each gets its turn, however many panes there are.
     const looks = [await this.#readRequests(), await this.#readAcks(), await this.#readPanes()]
     const read = looks.includes(true)
-    if (this.#order === null) await this.#tick()
+    if (this.#order === null) {
+      await this.#readChanges()
+      await this.#tick()
+    }
     if (this.#drained()) {
       await this.#order!.finish()
       return true
@@ -288,6 +298,14 @@ class JudgeSession {
       await seat.apply({ kind: 'request', request }, this.#now())
     }
     return true
+  }
+
+  /** In a drain the order of the panes says when. */
+  async #readChanges(): Promise<void> {
+    const now = this.#now()
+    for (const change of this.#changes.take(now.judgeTimeMs)) {
+      for (const seat of this.#seats) if (concerns(change, seat.model.name)) await seat.apply({ kind: 'change', change }, now)
+    }
   }
 
   async #tick(): Promise<void> {

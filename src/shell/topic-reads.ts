@@ -1,5 +1,6 @@
 /** What the topics say right now, for commands that look and do not govern. */
-import type { Ack, Alert, Command, Decision, LogRecord } from '../domain.ts'
+import { type VersionRecord, versionRecordOf } from '../audit/version-record.ts'
+import type { Ack, Alert, Command, Decision, LogRecord, OperatorRequest } from '../domain.ts'
 import type { EventLog } from '../kafka/contract.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { decodeAck } from '../wire/acks.ts'
@@ -7,6 +8,7 @@ import { decodeAlert } from '../wire/alerts.ts'
 import { decodeCommand } from '../wire/control.ts'
 import { decodeDecision, hashOfDecision } from '../wire/decisions.ts'
 import { isInternalKey } from '../wire/keys.ts'
+import { decodeRequest } from '../wire/requests.ts'
 import { versionOf } from '../wire/versions.ts'
 
 export interface StoredDecision {
@@ -105,6 +107,31 @@ export async function readGateways(log: EventLog, topic: string, recordsMax: num
     if (ack !== null) gateways.set(`${ack.model}|${ack.gateway}`, ack)
   })
   return gateways
+}
+
+/** What people have asked; requests of a later version than ours are passed over. */
+export async function readRequests(log: EventLog, topic: string): Promise<readonly OperatorRequest[]> {
+  const requests: OperatorRequest[] = []
+  await eachRecord(log, topic, 0, (record, _partition, value) => {
+    const request = decoded((bytes) => decodeRequest(bytes, versionOf(record)), value)
+    if (request !== null) requests.push(request)
+  })
+  return requests
+}
+
+/** What users have published of versions. They write as they like: what is no such record is told and passed over. */
+export async function readVersionRecords(
+  log: EventLog,
+  topic: string,
+  refused: (problem: string) => void,
+): Promise<readonly VersionRecord[]> {
+  const records: VersionRecord[] = []
+  await eachRecord(log, topic, 0, ({ offset }, partition, value) => {
+    const read = (bytes: Uint8Array) => versionRecordOf(Buffer.from(bytes), `${topic}/${partition} offset ${offset}`)
+    const record = decoded(read, value, ({ message }) => refused(message))
+    if (record !== null) records.push(record)
+  })
+  return records
 }
 
 /** Every alert; those of one incident in their order. */

@@ -103,8 +103,10 @@ test('topics prints every topic Flyball owns without asking a broker, equal part
     assert.equal(printed.code, 0, printed.stderr)
     const { topics } = JSON.parse(printed.stdout) as { topics: { topic: string; partitions: number; config: Record<string, string> }[] }
     const byName = new Map(topics.map((topic) => [topic.topic.replace('flyball.', ''), topic]))
-    assert.equal(byName.size, 10)
-    const byModel = ['panes', 'state', 'decisions', 'control', 'alerts', 'acks', 'requests'].map((name) => byName.get(name)!.partitions)
+    assert.equal(byName.size, 11)
+    const byModel = ['panes', 'state', 'decisions', 'control', 'alerts', 'acks', 'requests', 'versions'].map(
+      (name) => byName.get(name)!.partitions,
+    )
     assert.deepEqual(new Set(byModel), new Set([4]))
     assert.equal(byName.get('checkpoints')!.partitions, 12)
     const compacted = ['checkpoints', 'control', 'deliveries', 'state']

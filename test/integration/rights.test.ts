@@ -14,7 +14,7 @@ import { type Role, type Rule, rulesOf } from '../../src/kit/rights.ts'
 import { ownTopics, topicNames } from '../../src/kit/topics.ts'
 import { verifyChains } from '../../src/shell/audit-reads.ts'
 import { breakGlass } from '../../src/shell/break-glass.ts'
-import { readAlerts, readCommands, readDecisions, readGateways } from '../../src/shell/topic-reads.ts'
+import { readAlerts, readCommands, readDecisions, readGateways, readVersionRecords } from '../../src/shell/topic-reads.ts'
 import { createGovernor } from '../../src/subscriber/subscriber.ts'
 import { encodeRequest } from '../../src/wire/requests.ts'
 import { withSecuredBroker } from './secured.ts'
@@ -179,11 +179,14 @@ const auditorDeed: Deed = async (log, prefix) => {
   await verifyChains(log, topics, ALL, systemClock, 0)
   await readGateways(log, topics.acks, 0)
   await readAlerts(log, topics.alerts)
+  await readVersionRecords(log, topics.versions, () => undefined)
   const reader = log.reader()
   for (const { partition, start, end } of await log.admin.offsets(topics.requests))
     await reader.readRange(topics.requests, partition, start, end, () => {})
   await reader.close()
 }
+
+const publisherDeed: Deed = (log, prefix) => write(log, topicNames(prefix).versions, Buffer.from('{}'))
 
 /** The panes topic stands for any that is watched: numbers with one jump, so that there is an alert to tell of. */
 const watchDeed: Deed = async (log, prefix) => {
@@ -216,8 +219,8 @@ async function fillWatched(prefix: string, log: EventLog): Promise<void> {
 
 /** Reading what is there: an empty topic would be read without a right to. */
 async function fillRead(prefix: string, log: EventLog): Promise<void> {
-  const { control, decisions, state, alerts, acks, requests } = topicNames(prefix)
-  for (const topic of [control, decisions, state, alerts, acks, requests]) await write(log, topic, Buffer.from('x'))
+  const { control, decisions, state, alerts, acks, requests, versions } = topicNames(prefix)
+  for (const topic of [control, decisions, state, alerts, acks, requests, versions]) await write(log, topic, Buffer.from('x'))
 }
 
 const others: readonly [Role, Deed, ((prefix: string, log: EventLog) => Promise<void>)?][] = [
@@ -228,6 +231,7 @@ const others: readonly [Role, Deed, ((prefix: string, log: EventLog) => Promise<
   ['break-glass', breakGlassDeed],
   ['auditor', auditorDeed, fillRead],
   ['watch', watchDeed, fillWatched],
+  ['publisher', publisherDeed],
 ]
 for (const [role, deed, prepare] of others) {
   test(`${role} works with exactly the rules printed for it, and names each that is taken away`, secured.options, async () => {

@@ -21,3 +21,17 @@ test('with a prefix the setup role needs two rules, whatever topics there are', 
     ],
   )
 })
+
+test('the topic of changes is read by the daemon and seen by the setup, by nobody else; without one there is no rule', () => {
+  const rules = (changes?: string) =>
+    ROLES.flatMap((role) => rulesOf(role, { prefix: 'fb.', inputs: ['p'], changes }).map((rule) => ({ role, ...rule })))
+  const found = rules('changes').filter(({ name }) => name === 'changes')
+  assert.deepEqual(
+    found.map(({ role, operation }) => [role, operation]),
+    [
+      ['setup', 'DESCRIBE'],
+      ['daemon', 'READ'],
+    ],
+  )
+  assert.equal(rules('changes').length - rules().length, 2)
+})

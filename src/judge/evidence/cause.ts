@@ -4,7 +4,7 @@
  */
 import type { Reading } from '../../domain.ts'
 import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
-import { alphaOf, weightOf } from './asked.ts'
+import { placesOf } from './asked.ts'
 import { eventNames, featureName, isFewerHarm, isTwoSided, scopesOf } from './events.ts'
 import { evidenceIn, scoreEffectNow, seriesIn } from './readings.ts'
 import { logEvidenceOfEvent, logEvidenceOfShape } from './series.ts'
@@ -12,12 +12,12 @@ import type { EventEvidence, EventSeries, EvidenceState, ScoreSeries, Series, Sh
 import { biasInWords, brief, percent, shapeInWords } from './words.ts'
 
 /** A segment is named when it carries at least this share of the excess. */
-const SHARE_NAMED = 0.6
+export const SHARE_NAMED = 0.6
 /** Broken input explains everything that follows from it. Repeated ids do not: clients try again what failed. */
-const UPSTREAM = ['missing', 'unseen', 'stale']
-const DATA_FIRST = [...UPSTREAM, 'feature-drift', 'pair-drift']
+export const UPSTREAM = ['missing', 'unseen', 'stale']
+export const DATA_FIRST = [...UPSTREAM, 'feature-drift', 'pair-drift']
 /** A feature is named beside the first one with so much evidence of its own. */
-const LOG_NAMED = Math.log(20)
+export const LOG_NAMED = Math.log(20)
 const FEATURES_NAMED = 3
 
 interface Found {
@@ -57,22 +57,33 @@ function firstCause(state: EvidenceState, model: ModelLayout, fired: readonly Re
 }
 
 function silentlyBroken(state: EvidenceState, model: ModelLayout): Spoken | undefined {
-  const guardrail = model.plan.guardrails.find((each) => {
-    if (!UPSTREAM.includes(each.kind)) return false
-    const logLimit = -Math.log(alphaOf(each.action, model.plan) * weightOf(each, ALL_SCOPE, model.plan))
-    return evidenceIn(state, each, ALL_SCOPE, model) >= logLimit
-  })
-  return guardrail && { guardrail, scope: ALL_SCOPE }
+  for (const guardrail of model.plan.guardrails) {
+    const scope = UPSTREAM.includes(guardrail.kind) ? loudest(guardrail, state, model) : null
+    if (scope !== null) return { guardrail, scope }
+  }
+  return undefined
 }
 
-function whatMoved(series: Series, guardrail: Guardrail, state: EvidenceState, model: ModelLayout): Found {
+/** The scope in which it is furthest beyond its limit; null: in none. The whole population goes before a part of it. */
+export function loudest(guardrail: Guardrail, state: EvidenceState, model: ModelLayout): string | null {
+  const beyond = placesOf(guardrail, model).map(({ scope, logLimit }) => ({
+    scope,
+    by: evidenceIn(state, guardrail, scope, model) - logLimit,
+  }))
+  const [whole, ...parts] = beyond
+  if (whole !== undefined && whole.by >= 0) return whole.scope
+  const part = parts.reduce((one, other) => (other.by > one.by ? other : one), { scope: '', by: Number.NEGATIVE_INFINITY })
+  return part.by >= 0 ? part.scope : null
+}
+
+export function whatMoved(series: Series, guardrail: Guardrail, state: EvidenceState, model: ModelLayout): Found {
   if (series.kind === 'shape') return shapeMoved(series, guardrail, model)
   if (series.kind === 'calibration') return { words: `the candidate's probabilities are off: ${biasInWords(series)}`, feature: '' }
   return series.kind === 'score' ? scoreMoved(series, guardrail, model) : eventsMoved(series, guardrail, state, model)
 }
 
 /** Indices of those with evidence of their own, the largest effect first; the strongest when none has. */
-function ranked(logs: readonly number[], effects: readonly number[]): readonly number[] {
+export function ranked(logs: readonly number[], effects: readonly number[]): readonly number[] {
   const strongest = logs.indexOf(Math.max(...logs))
   const named = logs.flatMap((log, index) => (log >= LOG_NAMED || index === strongest ? [index] : []))
   return [...named].sort((one, other) => effects[other]! - effects[one]!).slice(0, FEATURES_NAMED)

@@ -2,7 +2,9 @@
 import type { ChainName, StreamTimeMs } from '../../domain.ts'
 import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
 import { addCoverage } from './coverage.ts'
+import { driftsOf } from './environment.ts'
 import { blocksRead, latencyBlock, latencyCounts, latencyKey, scopesOf, thresholdBins } from './events.ts'
+import { NO_MEMORY, remember } from './memory.ts'
 import { restsOf, withRests } from './rests.ts'
 import { added, emptySeries, observeSeries, type Surroundings } from './series.ts'
 import { CONTROL, currentStage, type EvidenceState, type Series, seriesKey } from './state.ts'
@@ -24,16 +26,28 @@ export function addStratum(
   const stratum = withRests(closed, state, model)
   const inStage = stratum.stage === currentStage(state)
   const around = { state, model, inStage, settled: stratum.sinceMs >= settlingUntilMs }
-  return {
-    ...state,
-    series: observePlain(state, guardrails, chain, stratum, around),
-    tempered: observeTempered(state.tempered, guardrails, chain, stratum, around),
-    rests: restsAfter(guardrails, chain, stratum, around),
-    units: addUnits(state, guardrails, chain, stratum, model, inStage),
-    controlLatency: addLatency(state, guardrails, stratum, model),
-    coverage: addCoverage(state, chain, stratum, model),
-    stageRows: inStage && countsStageRows(chain, model) ? addStageRows(state.stageRows, stratum) : state.stageRows,
-  }
+  return withMemory(
+    {
+      ...state,
+      series: observePlain(state, guardrails, chain, stratum, around),
+      tempered: observeTempered(state.tempered, guardrails, chain, stratum, around),
+      rests: restsAfter(guardrails, chain, stratum, around),
+      units: addUnits(state, guardrails, chain, stratum, model, inStage),
+      controlLatency: addLatency(state, guardrails, stratum, model),
+      coverage: addCoverage(state, chain, stratum, model),
+      stageRows: inStage && countsStageRows(chain, model) ? addStageRows(state.stageRows, stratum) : state.stageRows,
+    },
+    chain,
+    stratum,
+    model,
+  )
+}
+
+/** What has moved is asked once a span: rules look far more often than the answer can change. */
+function withMemory(state: EvidenceState, chain: ChainName, stratum: ClosedStratum, model: ModelLayout): EvidenceState {
+  const { memory, isNewSpan } = remember(state.memory[chain] ?? NO_MEMORY, stratum)
+  const drifts = isNewSpan ? driftsOf(memory.spans, chain, state, model) : memory.drifts
+  return { ...state, memory: { ...state.memory, [chain]: { ...memory, drifts } } }
 }
 
 /**

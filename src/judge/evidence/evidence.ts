@@ -7,14 +7,16 @@
  */
 import { logEvidenceSampleRatio } from '../../../detectors/sample-ratio.ts'
 import { logEvidenceSilence } from '../../../detectors/silence.ts'
-import type { ChainName, NonInferiority, Pane, Reading, StreamTimeMs } from '../../domain.ts'
+import type { ChainName, Factor, NonInferiority, Pane, Reading, StreamTimeMs } from '../../domain.ts'
 import type { Guardrail, ModelLayout } from '../../policy/layout.ts'
 import { readNow, readsOf } from './asked.ts'
 import { causeBehind } from './cause.ts'
 import type { Decided, Rewind } from './chains.ts'
 import { addStratum } from './closing.ts'
 import { coverageNow } from './coverage.ts'
+import { movedOnBoth as movedOnBothNow } from './environment.ts'
 import { scopesOf } from './events.ts'
+import { environmentFactors, factorsBehind } from './factors.ts'
 import { awaitSlice, emptyGates, forgetSlices, passGates, quietTooLong, ratioLimitsOf, startGatesStage } from './gates.ts'
 import { type Judged, seenPane, withPopulation } from './population.ts'
 import { proofsNow } from './proofs.ts'
@@ -136,6 +138,7 @@ export function emptyEvidence(model: ModelLayout): EvidenceState {
     steady: emptySteady(model),
     populations: [],
     rests: emptyRests(model),
+    memory: {},
   }
 }
 
@@ -184,9 +187,12 @@ export function observePane(
  */
 export function startStage(state: EvidenceState, _model: ModelLayout, atMs: StreamTimeMs, judged?: Judged): EvidenceState {
   const starts = [...state.stageStarts, Math.max(atMs, state.stageStarts.at(-1) ?? atMs)]
+  const populations = judged === undefined ? state.populations : withPopulation(state, currentStage(state) + 1, judged)
   return {
     ...state,
-    populations: judged === undefined ? state.populations : withPopulation(state, currentStage(state) + 1, judged),
+    populations,
+    // Other people differ from those before: nothing has moved by that.
+    memory: populations === state.populations ? state.memory : {},
     stageStarts: starts.slice(-STAGES_MAX),
     stagesBefore: state.stagesBefore + Math.max(0, starts.length - STAGES_MAX),
     series: startedStage(state.series),
@@ -307,6 +313,21 @@ export function stageRows(state: EvidenceState): StageRows {
 export function causeOf(state: EvidenceState, model: ModelLayout, fired: readonly Reading[]): Cause | null {
   const compared = fired.filter((reading) => !isSteadyReading(reading, model))
   return compared.length > 0 ? causeBehind(state, model, compared) : steadyCause(state.steady, model, fired)
+}
+
+/** Ranked reasons behind a verdict that stands on these readings: for harm and for signals. */
+export function factorsOf(state: EvidenceState, model: ModelLayout, fired: readonly Reading[]): readonly Factor[] {
+  return factorsBehind(state, model, fired)
+}
+
+/** What has moved on both versions: the world around a hold. */
+export function environmentOf(state: EvidenceState, model: ModelLayout): readonly Factor[] {
+  return environmentFactors(state, model)
+}
+
+/** Guardrails whose rates had moved on both versions when it was last asked, about once a minute. */
+export function movedOnBoth(state: EvidenceState): readonly string[] {
+  return movedOnBothNow(state)
 }
 
 export function encodeEvidence(state: EvidenceState): Buffer {

@@ -7,6 +7,7 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
 import { latencyKey } from './events.ts'
+import { memoryMeant } from './memory.ts'
 import type { ChainStrata, EvidenceState, OpenPane, OpenStratum, Series } from './state.ts'
 import { steadyStillMeant } from './steady/steady.ts'
 import { blocksOf, EMPTY_STRATA } from './strata.ts'
@@ -57,6 +58,7 @@ function stillMeant(state: EvidenceState, fresh: EvidenceState, model: ModelLayo
     chains: chainsMeant(state, fresh),
     gates: { ...fresh.gates, ...state.gates },
     steady: steadyStillMeant(state.steady, fresh.steady),
+    memory: memoryMeant(state, fresh),
     thresholdBins: only(state.thresholdBins, (name) => kept.has(name)),
     controlLatency: only(state.controlLatency, (key) => latencyKeys(model).some((start) => key.startsWith(start))),
   }

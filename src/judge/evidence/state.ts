@@ -50,6 +50,33 @@ export interface EvidenceState {
   readonly populations: readonly { readonly stage: number; readonly cohort: string; readonly without: readonly string[] }[]
   /** Where a segment may be kept out: every guardrail on all others, by `<guardrail>|not <segment>`. */
   readonly rests: { readonly series: Readonly<Record<string, Series>>; readonly tempered: Readonly<Record<string, Series>> }
+  /** Of the last hour or so, by chain. */
+  readonly memory: Readonly<Record<ChainName, ChainMemory>>
+}
+
+/** Both versions in the whole population, oldest span first. */
+export interface ChainMemory {
+  readonly spans: readonly MemorySpan[]
+  /** What had moved on both when the last span was over. */
+  readonly drifts: readonly Drift[]
+}
+
+/** Counts of all the chain's slots. It ends where the next one begins. */
+export interface MemorySpan {
+  readonly sinceMs: StreamTimeMs
+  readonly candidate: Float64Array
+  readonly control: Float64Array
+}
+
+/** Something that happens more, or less, often than before, whichever version serves. */
+export interface Drift {
+  readonly guardrail: string
+  /** Empty: none. */
+  readonly feature: string
+  readonly words: string
+  readonly sinceMs: StreamTimeMs
+  /** Natural log of the e-value that the control has moved, the search for it paid for. */
+  readonly logEvidence: number
 }
 
 export interface ChainStrata {

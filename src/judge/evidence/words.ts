@@ -13,9 +13,14 @@ export function shapeInWords(shape: ShapeEvidence, guardrail: Guardrail, model: 
   const ordered = orderedBins(block)
   const event = strongestEvent(shape.evidence, block.countSlots, ordered, EVEN_GRID)
   const holds = (bin: number) => (event.kind === 'bin' ? bin === event.index : bin > event.index && bin < ordered)
-  const place = event.kind === 'bin' ? binInWords(block, event.index) : `at or above ${edgeAfter(block, event.index)}`
+  const place = placeInWords(block, event)
   const shares = `(${percent(shareOf(shape.candidate, holds))} against ${percent(shareOf(shape.control, holds))})`
   return `${featureName(block.id)}: ${event.direction} ${place} ${shares}`
+}
+
+/** A bin, or all ordered ones above it. */
+export function placeInWords(block: Block, { kind, index }: { readonly kind: 'bin' | 'above'; readonly index: number }): string {
+  return kind === 'bin' ? binInWords(block, index) : `at or above ${edgeAfter(block, index)}`
 }
 
 function binInWords(block: Block, bin: number): string {
