@@ -16,6 +16,7 @@ import type { MeasureContext } from './shell/measure-task.ts'
 import { MeasureWorker } from './shell/measure-worker.ts'
 import type { Measurer, Measuring } from './shell/measuring.ts'
 import { originTopics, rekeyWorker } from './shell/rekey-start.ts'
+import { signaturesOf } from './shell/signatures.ts'
 import type { Emit } from './telemetry/events.ts'
 import type { Health } from './telemetry/http.ts'
 
@@ -135,7 +136,7 @@ async function prepare(options: DaemonOptions): Promise<{ measure: MeasureContex
       ends,
       share: { index: 0, of: 1 },
     },
-    judge: { ...shared, partitions: judgePartitions, sources: sourceNames(layout, inputPartitions) },
+    judge: { ...shared, signatures: signaturesOf(layout), partitions: judgePartitions, sources: sourceNames(layout, inputPartitions) },
   }
 }
 

@@ -429,7 +429,7 @@ export interface Decision {
   readonly factors: readonly Factor[]
   /** The nearest before it, newest first. */
   readonly changes: readonly ChangeRecord[]
-  /** recorded: what was recorded (a gate, a drill, a policy), as JSON; else empty. */
+  /** recorded: what was recorded (a gate, a drill, a policy); else what it changes of the quarantine list. JSON, or empty. */
   readonly body: string
 }
 

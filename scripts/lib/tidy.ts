@@ -61,7 +61,7 @@ const ROOMS: readonly Room[] = [
   { room: 'src/telemetry/', may: ['src/domain.ts', 'src/kit/'], packages: null },
   {
     room: 'src/subscriber/',
-    may: ['src/domain.ts', 'src/kit/', 'src/wire/', 'schemas/', 'src/kafka/contract.ts', 'src/kafka/connect.ts'],
+    may: ['src/domain.ts', 'src/kit/', 'src/wire/', 'schemas/', 'src/kafka/contract.ts', 'src/kafka/connect.ts', 'src/kafka/log-record.ts'],
     packages: null,
   },
 ]

@@ -14,16 +14,18 @@ import { connectionOf } from '../policy/connection.ts'
 import type { ModelLayout } from '../policy/layout.ts'
 import type { Policy } from '../policy/policy.ts'
 import { DURATION, durationMs } from '../policy/units.ts'
+import { withSignature } from '../shell/signatures.ts'
 import { readDecisionsFrom, type StoredDecision } from '../shell/topic-reads.ts'
 import { requestRecord } from '../wire/requests.ts'
 import { duration, wholeNumber } from './arguments.ts'
 import { type Connected, type ConnectionOptions, connected, modelNamed, withConnectionOptions } from './connected.ts'
 import { effectOf } from './effects.ts'
 import { printJson, printLine, tell } from './output.ts'
+import { type SigningOptions, signerFor } from './sign.ts'
 
 export type Verb = OperatorRequest['verb']
 
-export interface AskOptions extends ConnectionOptions {
+export interface AskOptions extends ConnectionOptions, SigningOptions {
   readonly reason: string
   readonly confirm?: string
   readonly dryRun?: true
@@ -37,6 +39,8 @@ export interface AskOptions extends ConnectionOptions {
   readonly requestId?: string
   /** release: `dimension=value` instead of the whole candidate. */
   readonly segment?: string
+  /** What the request is about, where its verb wants to know. */
+  readonly subject?: string
 }
 
 /** What a request is about, and what it brings to be recorded. */
@@ -55,6 +59,8 @@ export function withAskOptions(command: Command): Command {
     .option('--if-sequence <number>', 'refuse when the command in force has another sequence', wholeNumber)
     .option('--expires <duration>', 'refuse when the judge comes to it later than that, like 10m', duration)
     .option('--request-id <id>', 'an id of your own: asked twice with the same it is done once', said)
+    .option('--sign-key <file>', "sign with this private key; default: the policy's security.signing")
+    .option('--key-id <id>', 'its id; default: the name of the file')
     .option('--wait <seconds>', "how long to wait for the judge's answer", seconds, 30)
     .option('--json', 'the result as JSON on stdout')
 }
@@ -66,15 +72,17 @@ export function withUntil(command: Command): Command {
 
 /** A whole command that asks for `verb`. */
 export function asking(command: Command, verb: Verb): Command {
-  return withAskOptions(command).action((name: string, options: AskOptions) =>
-    connected(options, async (connection) => {
-      const model = modelNamed(connection.loaded, name)
-      const effect = await effectOf(verb, connection, model, options.segment)
-      if (options.dryRun) return report(options, { done: false, effect }, `Would ${effect}.`)
-      await confirm(name, effect, options)
-      await ask(connection, model, verb, effect, options)
-    }),
-  )
+  return withAskOptions(command).action((name: string, options: AskOptions) => askFor(verb, name, options))
+}
+
+export async function askFor(verb: Verb, name: string, options: AskOptions): Promise<void> {
+  await connected(options, async (connection) => {
+    const model = modelNamed(connection.loaded, name)
+    const effect = await effectOf(verb, connection, model, options.segment ?? options.subject)
+    if (options.dryRun) return report(options, { done: false, effect }, `Would ${effect}.`)
+    await confirm(name, effect, options)
+    await ask(connection, model, verb, effect, options)
+  })
 }
 
 export async function confirm(name: string, effect: string, options: Pick<AskOptions, 'confirm' | 'input'>): Promise<void> {
@@ -101,7 +109,7 @@ export async function ask(
   if (!done) throw new FlyballError('FLY-CLI-015', { answer: decision.summary })
 }
 
-async function answered({ log, topics }: Connected, request: OperatorRequest, options: AskOptions): Promise<StoredDecision> {
+async function answered({ log, topics, loaded }: Connected, request: OperatorRequest, options: AskOptions): Promise<StoredDecision> {
   const partitions = (await log.admin.topics([topics.requests])).get(topics.requests)
   if (partitions === undefined) throw new FlyballError('FLY-KAFKA-005', { topic: topics.requests, partition: 0 })
   const partition = partitionOf(Buffer.from(request.model), partitions)
@@ -113,7 +121,8 @@ async function answered({ log, topics }: Connected, request: OperatorRequest, op
     return before
   }
   const writer = await log.writer()
-  await writer.send(topics.requests, partition, [requestRecord(request)])
+  const signer = signerFor(loaded.layout, options)
+  await writer.send(topics.requests, partition, [withSignature(signer, topics.requests, loaded.layout.environment, requestRecord(request))])
   await writer.close()
   tell(`Asked (${request.id}); waiting for the judge.`)
   const deadlineMs = systemClock.monotonicMs() + options.wait * 1000
@@ -139,7 +148,7 @@ function requestOf({ loaded }: Connected, model: ModelLayout, verb: Verb, option
     expiresAtMs: options.expires === undefined ? null : atMs + Math.round(options.expires),
     untilMs: options.until ?? null,
     ...ABOUT_NOTHING,
-    subject: options.segment ?? null,
+    subject: options.segment ?? options.subject ?? null,
   }
 }
 

@@ -27,6 +27,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   unfreeze: () => import('./freeze.ts'),
   quarantine: () => import('./quarantine.ts'),
   drill: () => import('./drill.ts'),
+  approve: () => import('./approve.ts'),
+  mode: () => import('./mode.ts'),
+  sign: () => import('./sign.ts'),
   watch: () => import('./watch.ts'),
   demo: () => import('./demo.ts'),
 }

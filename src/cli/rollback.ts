@@ -6,6 +6,7 @@ import { breakGlass } from '../shell/break-glass.ts'
 import { type AskOptions, ask, asker, confirm, report, withAskOptions } from './asking.ts'
 import { type Connected, connected, modelNamed } from './connected.ts'
 import { effectOf } from './effects.ts'
+import { signerFor } from './sign.ts'
 
 interface Options extends AskOptions {
   readonly breakGlass?: true
@@ -38,6 +39,7 @@ async function broken({ loaded, log }: Connected, model: ModelLayout, effect: st
     who: `${who} (${knownBy === 'principal' ? 'Kafka principal' : 'OS user'})`,
     reason: options.reason,
     clock: systemClock,
+    signer: signerFor(layout, options),
   })
   const text = `Command ${command.epoch}.${command.sequence} was sent, to ${effect}. The judge was fenced and takes over from it.`
   report(options, { done: true, effect, command }, text)

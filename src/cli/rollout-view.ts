@@ -1,5 +1,5 @@
 /** Where a rollout stands, read from its decisions alone: whoever may read the audit log may know it, and the judge's state stays private. */
-import type { Command, Decision, Restraint, RolloutPhase, SegmentWeights } from '../domain.ts'
+import type { Approval, Command, Decision, Restraint, RolloutPhase, SegmentWeights } from '../domain.ts'
 import type { ModelLayout } from '../policy/layout.ts'
 
 export interface RolloutView {
@@ -17,6 +17,7 @@ export interface RolloutView {
   readonly segments: readonly SegmentWeights[]
   readonly command: Command | null
   readonly restraints: readonly Restraint[]
+  readonly approvals: readonly Approval[]
   /** What the last hold says is missing, in words; empty when nothing was held since the last move. */
   readonly waitsFor: readonly string[]
   readonly last: Decision | null
@@ -51,7 +52,7 @@ export function rolloutView(decisions: readonly Decision[], command: Command | n
   const percent = last === null ? 0 : percentAfter(last, candidate)
   return {
     model: model.name,
-    mode: model.plan.mode,
+    mode: modeNow(last, model),
     control,
     candidate,
     phase,
@@ -61,6 +62,7 @@ export function rolloutView(decisions: readonly Decision[], command: Command | n
     segments: last?.segmentsAfter ?? [],
     command,
     restraints: last?.restraints ?? [],
+    approvals: standingApprovals(last),
     waitsFor: verdict?.kind === 'hold' ? verdict.missing : [],
     last,
   }
@@ -85,6 +87,18 @@ function stagesOf(phase: RolloutPhase, percent: number, stage: string, { plan }:
 export function percentAfter({ weightsAfter, segmentsAfter }: Decision, candidate: string): number {
   const cohort = segmentsAfter.find(({ weights }) => (weights[candidate] ?? 0) > 0)
   return (cohort?.weights ?? weightsAfter)[candidate] ?? 0
+}
+
+/** A person may have set another than the policy's; the last decision tells, unless the policy says `observe` itself. */
+function modeNow(last: Decision | null, { plan }: ModelLayout): string {
+  return plan.mode === 'enforce' ? (last?.mode ?? plan.mode) : plan.mode
+}
+
+/** What a raise was taken on does not stand after it. */
+function standingApprovals(last: Decision | null): readonly Approval[] {
+  if (last === null) return []
+  const rises = (last.weightsAfter[last.candidate] ?? 0) > (last.weightsBefore[last.candidate] ?? 0)
+  return rises || last.verdict.kind === 'advance' ? [] : last.approvals
 }
 
 /** The decision that put the candidate into quarantine, where it is; null: it is not quarantined. */

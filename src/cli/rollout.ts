@@ -73,6 +73,7 @@ function linesOf(view: RolloutView): readonly string[] {
     ...view.restraints.map(
       ({ kind, who, reason, untilMs }) => `${kind.padEnd(10)} by ${who}${untilMs === null ? '' : ` until ${isoTime(untilMs)}`}: ${reason}`,
     ),
+    ...view.approvals.map(({ who, stage }) => `approval   of stage ${stage} by ${who}`),
     ...view.waitsFor.map((words) => `waits for  ${words}`),
     `last       ${last === null ? 'nothing decided yet' : `#${last.number} ${last.summary}`}`,
   ]

@@ -26,6 +26,8 @@ const WHILE_RULE_SPEAKS: Readonly<Record<string, Opening>> = {
   'outcome-coverage': { cause: 'outcome-coverage', severity: 'warning' },
   'lifts-used-up': { cause: 'flapping', severity: 'warning' },
   'blind-too-long': { cause: 'blind', severity: 'critical' },
+  approval: { cause: 'approval', severity: 'info' },
+  'no-safe-target': { cause: 'target', severity: 'critical' },
   steady: { cause: 'steady', severity: 'warning' },
 }
 
@@ -80,7 +82,7 @@ function openingOf({ verdict, weightsBefore, body }: Decided, model: ModelLayout
     case 'isolate':
       return { cause: `${APART_CAUSES}${verdict.evidence[0]?.scope ?? ''}`, severity: critical }
     case 'throttle':
-      return { cause: 'throttle', severity: 'warning' }
+      return WHILE_RULE_SPEAKS[verdict.rule] ?? { cause: 'throttle', severity: 'warning' }
     case 'not-effective':
       return { cause: 'not-effective', severity: 'critical' }
     case 'hold':

@@ -7,7 +7,9 @@ import { alertsOf } from './alerts.ts'
 import { causeOf, readings } from './evidence/evidence.ts'
 import { changesBefore, factorsFor } from './factors.ts'
 import { issuedLoop } from './loop.ts'
+import { digestOf, quarantineTold } from './quarantine.ts'
 import { segmentsOf } from './segments.ts'
+import { approvalsTold, revertWords, settled } from './settle.ts'
 import type { Setting } from './situation.ts'
 import { stageName } from './stages.ts'
 import { candidateOf, commands, controlOf, type JudgeState, type Ladder, obeyed, restraintsOf } from './state.ts'
@@ -45,7 +47,9 @@ export interface Finding {
   readonly aside?: string
   /** The request that it answers, if it does. */
   readonly requestId?: string
-  /** recorded: what, as JSON. */
+  /** Who asked, in words. */
+  readonly who?: string
+  /** What is recorded, as JSON. */
   readonly body?: string
 }
 
@@ -56,7 +60,8 @@ export function decide(draft: Draft, finding: Finding, setting: Setting): Draft 
   const before = draft.state
   const number = before.ladder.decisionNumber + 1
   const issues = finding.commandKind !== null && commands(model)
-  const numbered = withNumbers(finding.next, number, issues, setting.nowMs)
+  const next = settled(before, finding, setting)
+  const numbered = withNumbers(next, number, issues, setting.nowMs)
   const decision = decisionOf(before, numbered, finding, setting)
   const command = issues ? commandOf(numbered.ladder, finding.commandKind, decision, setting) : null
   const commanded = command === null ? numbered : issued(numbered, command, setting)
@@ -101,7 +106,7 @@ function decisionOf(before: JudgeState, after: JudgeState, finding: Finding, { m
     readings: readings(before.evidence, model),
     panes: before.ladder.panes,
     rows: before.ladder.rows,
-    summary: summaryOf({ verdict, before: before.ladder, silent: finding.silent, aside: finding.aside ?? '' }, model, after),
+    summary: `${summaryOf({ verdict, before: before.ladder, silent: finding.silent, aside: finding.aside ?? '' }, model, after)}${revertWords(before.ladder, after.ladder, model)}`,
     cause: causeWords(before, verdict, model, finding.silent) || (factors[0]?.words ?? ''),
     wallTimes: finding.wallTimes,
     requestId: finding.requestId ?? null,
@@ -110,12 +115,12 @@ function decisionOf(before: JudgeState, after: JudgeState, finding: Finding, { m
     control: after.ladder.control,
     candidate: after.ladder.candidate,
     stage: stageName(after.ladder, model),
-    artifact: '',
-    approvals: [],
+    artifact: digestOf(model),
+    approvals: approvalsTold(before.ladder, after.ladder, verdict),
     segmentsAfter: segmentsOf(after.ladder, model),
     factors,
     changes: changesBefore(before.changes ?? [], nowMs),
-    body: finding.body ?? '',
+    body: finding.body ?? quarantineTold(before.ladder, after.ladder),
   }
 }
 

@@ -8,6 +8,7 @@
 import type { Ack, ChangeRecord, Command, OperatorRequest, Pane, Pulse, StreamTimeMs } from '../domain.ts'
 import type { Layout, ModelLayout } from '../policy/layout.ts'
 import type { FlyballEvent } from '../telemetry/events.ts'
+import { withoutLapsed } from './approvals.ts'
 import { arrivalsAfterAck, arrivalsAfterPane, requestsOf } from './arrivals.ts'
 import { closeLoop, learnFrom } from './close-loop.ts'
 import { brokenContract, contractAfterPane } from './contract.ts'
@@ -18,22 +19,25 @@ import { forgetUndecided, type ObserveContext, observePane, passSlices, passTime
 import { seenPane } from './evidence/population.ts'
 import { changesAfter, holdKey } from './factors.ts'
 import { gatewaysAfter, gatewaysLeft, loopAfterPane } from './loop.ts'
-import { commandKindOf, keptOut, moved, moveOf } from './move.ts'
+import { governed } from './mode.ts'
+import { commandKindOf, keptOut, loweredToFirst, moved, moveOf } from './move.ts'
 import { NOT_IN_FORCE_KEY, QUARANTINED_KEY, republished, takenOver } from './operator.ts'
 import { requested, withoutWhatIsOver } from './requests.ts'
-import { type Rule, ruleFor } from './rules.ts'
+import { NO_SAFE_TARGET, type Rule, ruleFor } from './rules.ts'
 import { apartOf, percentOf } from './segments.ts'
 import { isBlind, type Setting, type Situation, situationOf } from './situation.ts'
 import { mute, sourcesAfter } from './sources.ts'
 import { candidateOf, controlOf, type JudgeState, type Ladder, obeyed } from './state.ts'
+import { healthAfterPane } from './target.ts'
 
 export type { JudgeEffect } from './decide.ts'
 
+/** `untrusted`: why nothing proves who asks, where that is wanted; a request is then refused unread. */
 export type JudgeEvent =
   | { readonly kind: 'pane'; readonly pane: Pane }
   | { readonly kind: 'pulse'; readonly pulse: Pulse }
   | { readonly kind: 'ack'; readonly ack: Ack }
-  | { readonly kind: 'request'; readonly request: OperatorRequest }
+  | { readonly kind: 'request'; readonly request: OperatorRequest; readonly untrusted?: string }
   /** Somebody else did something to the system. It is remembered, and nothing is judged for it. */
   | { readonly kind: 'change'; readonly change: ChangeRecord }
   | { readonly kind: 'tick' }
@@ -54,12 +58,14 @@ export interface Step {
 export function step(state: JudgeState, event: JudgeEvent, now: Now, model: ModelLayout, layout: Layout): Step {
   // After a restart judge time may begin a little earlier than it had come: timers never run backwards.
   const nowMs = Math.max(now.judgeTimeMs, toldMs(state.ladder))
-  const setting: Setting = { nowMs, wallMs: now.wallMs, model, layout }
+  const setting: Setting = { nowMs, wallMs: now.wallMs, model: governed(model, state.ladder), layout }
   const taken = takeIn({ state, effects: [] }, event, setting)
   if (now.judgeTimeMs === 0 || event.kind === 'change') return taken.draft
-  const closed = closeLoop(taken.draft, setting)
-  const judged = taken.due || nowMs >= state.ladder.judgedAtMs + layout.sliceMs ? judge(closed, setting) : closed
-  return event.kind === 'tick' ? heartbeat(judged, setting) : judged
+  // A person may have changed the mode just now.
+  const then: Setting = { ...setting, model: governed(model, taken.draft.state.ladder) }
+  const closed = closeLoop(taken.draft, then)
+  const judged = taken.due || nowMs >= state.ladder.judgedAtMs + layout.sliceMs ? judge(closed, then) : closed
+  return event.kind === 'tick' ? heartbeat(judged, then) : judged
 }
 
 /** The latest judge time that the ladder knows of: decisions about the loop are written between two looks of the rules. */
@@ -87,7 +93,7 @@ function takeIn(draft: Draft, event: JudgeEvent, setting: Setting): Taken {
     case 'ack':
       return { draft: takeAck(draft, event.ack, setting), due: false }
     case 'request':
-      return { draft: requested(withoutWhatIsOver(draft, setting), event.request, setting), due: true }
+      return { draft: requested(withoutWhatIsOver(draft, setting), event.request, setting, event.untrusted), due: true }
     case 'change': {
       const changes = changesAfter(draft.state.changes ?? [], event.change)
       return { draft: { ...draft, state: { ...draft.state, changes } }, due: false }
@@ -117,7 +123,8 @@ function takePane(draft: Draft, pane: Pane, { model, layout, nowMs, wallMs }: Se
   })
   const contract = contractAfterPane(after.state.contract ?? {}, seen, model, ladder.stageSinceMs)
   const owing = model.plan.contract === undefined ? {} : { contract }
-  const state = { ...after.state, ladder: counted, arrivals, ...owing }
+  const controlHealth = healthAfterPane(after.state.controlHealth, pane, controlOf(model))
+  const state = { ...after.state, ladder: counted, arrivals, controlHealth, ...owing }
   return { draft: { ...noted, state }, due: after.closed || brokenContract(contract, model) !== '' }
 }
 
@@ -214,8 +221,10 @@ function judge(draft: Draft, setting: Setting): Draft {
   const situation = situationOf(state, setting)
   const calm = isCalm(state, setting.model) ? state.ladder.calmSinceMs : setting.nowMs
   const looked = { ...draft, state: { ...state, ladder: { ...state.ladder, calmSinceMs: calm } } }
-  const rule = ruleFor(situation)
-  return rule === undefined ? quiet(looked) : follow(looked, rule, situation, setting)
+  const kept = withoutLapsed(looked, situation, setting)
+  const now = kept === looked ? situation : situationOf(kept.state, setting)
+  const rule = ruleFor(now)
+  return rule === undefined ? quiet(kept) : follow(kept, rule, now, setting)
 }
 
 /** Blindness begins when it is first seen and ends when it is not. */
@@ -244,13 +253,27 @@ function follow(draft: Draft, rule: Rule, situation: Situation, setting: Setting
   const move = moveOf(rule.kind)
   if (move === null) return stay(draft, rule, situation, setting)
   const verdict = rule.verdict(situation)
-  const fact = rule.name === 'contract' ? situation.broken : rule.name === 'not-kept-out' ? situation.notKeptOut : situation.silent
-  const next = moved(draft.state, move, setting.model, setting.nowMs)
+  const lowers = rule.name === NO_SAFE_TARGET
+  const next = lowers ? loweredToFirst(draft.state, setting.model, setting.nowMs) : moved(draft.state, move, setting.model, setting.nowMs)
   const commandKind = commandKindOf(move, draft.state.ladder, next.ladder)
   const key = move === 'rollback' ? QUARANTINED_KEY : commandKind !== null && obeyed(setting.model) ? NOT_IN_FORCE_KEY : ''
   const wallTimes = { detected: setting.wallMs, ...(commandKind === null ? {} : { commanded: setting.wallMs }) }
   const aside = rule.name === 'harm' && setting.model.plan.rollout.isolate !== '' ? situation.located.why : ''
-  return decide(draft, { verdict, next, commandKind, key, silent: fact, wallTimes, aside }, setting)
+  return decide(draft, { verdict, next, commandKind, key, silent: factOf(rule, situation), wallTimes, aside }, setting)
+}
+
+/** Words of what was found, where it is a fact and no reading. */
+function factOf({ name }: Rule, situation: Situation): string {
+  switch (name) {
+    case NO_SAFE_TARGET:
+      return situation.unsafeTarget
+    case 'contract':
+      return situation.broken
+    case 'not-kept-out':
+      return situation.notKeptOut
+    default:
+      return situation.silent
+  }
 }
 
 /** Gateways of before know the command's kind: it takes exposure away on evidence. */

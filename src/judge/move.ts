@@ -85,6 +85,11 @@ export function letBackIn(state: JudgeState, segment: string, model: ModelLayout
   return stage({ ...state, evidence }, { ...state.ladder, isolated }, model, nowMs)
 }
 
+/** In place of a rollback that has no safe target: the lowest rung. No lift gives it back, and what was found stays found. */
+export function loweredToFirst(state: JudgeState, model: ModelLayout, nowMs: StreamTimeMs): JudgeState {
+  return stage(state, { ...onRung(state.ladder, 0, model), throttledRungs: 0, calmSinceMs: nowMs }, model, nowMs)
+}
+
 /** A person takes a rung away, and it is not given back by a lift: it is earned again, or waits for a person where lifts are used up. */
 export function throttledByPerson(state: JudgeState, model: ModelLayout, nowMs: StreamTimeMs): JudgeState {
   const old = state.ladder

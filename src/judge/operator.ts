@@ -2,6 +2,7 @@
 import type { Command, Verdict } from '../domain.ts'
 import { type Draft, decide } from './decide.ts'
 import { issuedLoop, older } from './loop.ts'
+import { withPolicyMode, writtenModel } from './mode.ts'
 import { standingOn } from './move.ts'
 import { percentWords } from './segments.ts'
 import type { Setting } from './situation.ts'
@@ -18,15 +19,18 @@ export const NOT_IN_FORCE_KEY = 'hold:not-in-force:in-force'
  */
 export function takenOver(draft: Draft, epoch: number, adopted: Command | null, setting: Setting): Draft {
   const renewed = renewedFor(draft.state, setting.model)
-  const { ladder } = renewed
+  const ladder = withPolicyMode(renewed.ladder, writtenModel(setting))
   const epochSeen = Math.max(ladder.epochSeen, ladder.epoch, ladder.command?.epoch ?? 0, adopted?.epoch ?? 0)
   const sequence = Math.max(ladder.sequence, adopted?.sequence ?? 0)
   const sources = heardNow(renewed.sources, setting.wallMs)
   const state = { ...renewed, sources, ladder: { ...ladder, epochSeen, sequence, epoch: Math.max(epoch, epochSeen + 1) } }
+  const told = policyLoaded({ ...draft, state }, setting)
   const unknown = adopted !== null && (ladder.command === null || older(ladder.command, adopted))
-  if (unknown && commands(setting.model) && sameRollout(adopted, setting)) return adopt({ ...draft, state }, adopted, setting)
-  if (ladder.command === null || !obeyed(setting.model)) return { ...draft, state }
-  return republished({ ...draft, state }, setting.wallMs)
+  // Where a person has said `observe` another may have broken the glass: what is in force is known all the same.
+  if (unknown && (commands(setting.model) || ladder.people.observing !== null) && sameRollout(adopted, setting))
+    return adopt(told, adopted, setting)
+  if (ladder.command === null || !obeyed(setting.model)) return told
+  return republished(told, setting.wallMs)
 }
 
 /** The same command again, same id, epoch and sequence: gateways refresh their lease. */
@@ -35,6 +39,19 @@ export function republished(draft: Draft, wallMs: number): Draft {
   if (command === null) return draft
   const state = { ...draft.state, ladder: { ...draft.state.ladder, publishedWallMs: wallMs } }
   return { state, effects: [...draft.effects, { kind: 'republish', command }] }
+}
+
+/** Another policy than the last decision was taken under: written down, and what was agreed to under the old one is not agreed to now. */
+function policyLoaded(draft: Draft, setting: Setting): Draft {
+  const { ladder } = draft.state
+  const { policyDigest } = setting.layout
+  const { policyDigest: previous, approvals } = ladder.people
+  const next = { ...draft.state, ladder: { ...ladder, people: { ...ladder.people, policyDigest, approvals: [] } } }
+  if (previous === '' || previous === policyDigest) return previous === policyDigest ? draft : { ...draft, state: next }
+  const lapse = approvals.length === 0 ? '' : `; the approval of stage ${approvals[0]!.stage} lapses`
+  const verdict: Verdict = { kind: 'recorded', rule: 'policy-loaded', note: `Policy ${policyDigest} in place of ${previous}${lapse}` }
+  const body = JSON.stringify({ policyDigest, previous })
+  return decide(draft, { verdict, next, commandKind: null, key: ladder.lastVerdict, silent: '', wallTimes: {}, body }, setting)
 }
 
 function sameRollout(command: Command, { model }: Setting): boolean {

@@ -7,15 +7,21 @@
  */
 import type { OperatorRequest, Verdict } from '../domain.ts'
 import { isoTime } from '../kit/iso-time.ts'
+import { isSegment } from '../kit/subject.ts'
+import { approvalMissing, approve, askedBy } from './approvals.ts'
 import { type Draft, decide, type Finding } from './decide.ts'
 import { drillOf, withDrill } from './drills.ts'
+import { openWindow, windowMissing } from './freeze-windows.ts'
 import { gateOf, gateWords, withGate } from './gate.ts'
+import { governed, setMode, writtenModel } from './mode.ts'
 import { letBackIn, moved, resumed, rolledBack, throttledByPerson } from './move.ts'
 import { NOT_IN_FORCE_KEY, QUARANTINED_KEY } from './operator.ts'
 import { failedChecks } from './preflight.ts'
+import { isCandidate, quarantinedNow, quarantineMissing, releasedOther, withoutCandidate } from './quarantine.ts'
+import { quarantine } from './quarantining.ts'
 import { BEGUN, RISING, ruleFor, standing } from './rules.ts'
 import { percentWords } from './segments.ts'
-import { isCatchingUp, lackingForPerson, type Missing, type Setting, situationOf } from './situation.ts'
+import { isCatchingUp, lackingForPerson, type Missing, type Setting, situationOf, unsafeTargetNow } from './situation.ts'
 import { beginningWords, isUnexposed } from './stages.ts'
 import { candidateOf, type JudgeState, type Ladder, obeyed, type Standing } from './state.ts'
 import { did } from './words.ts'
@@ -42,7 +48,7 @@ interface Done {
   /** What stands in `lastVerdict` afterwards. */
   readonly key: string
   readonly note: string
-  /** It only says something, and this is what, as JSON. */
+  /** Only written down, as JSON: nothing is overridden. */
   readonly body?: string
 }
 
@@ -62,35 +68,36 @@ const VERBS: Readonly<Record<OperatorRequest['verb'], (asked: Asked) => Done | R
   release,
   promote,
   start,
-  approve: notKnownYet,
-  quarantine: notKnownYet,
-  mode: notKnownYet,
+  approve: ({ state, request, setting }) => approve(state, request, askerOf(request), setting),
+  quarantine: ({ state, request, setting }) => quarantine(state, request, askerOf(request), setting),
+  mode: ({ state, request, setting }) => setMode(state, request, askerOf(request), setting),
   gate,
   drill: recordDrill,
-  key: notKnownYet,
+  key: keyChanged,
 }
 
-function notKnownYet({ request }: Asked): Refused {
-  return { rule: 'unknown-verb', why: `this daemon does not know how to ${request.verb}` }
-}
-
-export function requested(draft: Draft, request: OperatorRequest, setting: Setting): Draft {
+export function requested(draft: Draft, request: OperatorRequest, setting: Setting, untrusted = ''): Draft {
   const { ladder } = draft.state
   if (ladder.requestsSeen.includes(request.id)) return draft
   const requestsSeen = [...ladder.requestsSeen, request.id].slice(-REQUESTS_REMEMBERED)
   const state = { ...draft.state, ladder: { ...ladder, requestsSeen } }
   const asked: Asked = { state, request, setting, candidate: candidateOf(setting.model) }
-  const answer = tooLate(asked) ?? ofAnotherCommand(asked) ?? VERBS[request.verb](asked)
+  const unproven: Refused | null = untrusted === '' ? null : { rule: 'signature', why: untrusted }
+  const answer = unproven ?? tooLate(asked) ?? ofAnotherCommand(asked) ?? VERBS[request.verb](asked)
   return 'why' in answer ? refused(draft, asked, answer) : done(draft, asked, answer)
 }
 
 function done(draft: Draft, { request, setting }: Asked, { next, moves, key, note, body }: Done): Draft {
-  const kind = body === undefined ? { kind: 'override' as const, rule: 'operator' } : { kind: 'recorded' as const, rule: request.verb }
-  const verdict: Verdict = { ...kind, note: `${note} by ${askerOf(request)}: ${request.reason}` }
+  const who = askerOf(request)
+  const words = `${note} by ${who}: ${request.reason}`
+  const verdict: Verdict =
+    body === undefined ? { kind: 'override', rule: 'operator', note: words } : { kind: 'recorded', rule: request.verb, note: words }
   const commandKind: Finding['commandKind'] = moves ? 'override' : null
   const wallTimes = { detected: setting.wallMs }
-  const finding = { verdict, next, commandKind, key, silent: '', wallTimes, requestId: request.id, ...(body === undefined ? {} : { body }) }
-  return decide(draft, finding, setting)
+  // Who sets the mode is obeyed at once.
+  const then = { ...setting, model: governed(writtenModel(setting), next.ladder) }
+  const told = body === undefined ? {} : { body }
+  return decide(draft, { verdict, next, commandKind, key, silent: '', wallTimes, requestId: request.id, who, ...told }, then)
 }
 
 function refused(draft: Draft, { state, request, setting, candidate }: Asked, { rule, why }: Refused): Draft {
@@ -152,7 +159,9 @@ function ofAnotherCommand({ state, request, candidate }: Asked): Refused | null 
 // ── what takes exposure away, or keeps it from rising ──────────────────────────────────────────────────────────────────────
 
 function rollBack({ state, setting, candidate }: Asked): Done {
-  const note = `${did(setting.model, 'Rolled back', 'roll back')} ${candidate}`
+  const sick = unsafeTargetNow(state, setting)
+  const target = sick === '' ? '' : ` (its target is sick: ${sick})`
+  const note = `${did(setting.model, 'Rolled back', 'roll back')} ${candidate}${target}${inThought(state, setting)}`
   return { next: rolledBack(state, setting.model, setting.nowMs), moves: !isUnexposed(state.ladder.phase), key: QUARANTINED_KEY, note }
 }
 
@@ -222,41 +231,72 @@ function unfreeze({ state, setting }: Asked): Done {
   return { next: { ...state, ladder: { ...state.ladder, frozen: null } }, moves: false, key: '', note: `Unfroze ${name}` }
 }
 
-function resume({ state, setting, candidate }: Asked): Done | Refused {
-  const begins = state.ladder.phase === 'rolled-back'
-  const against = begins ? frozenNow(state.ladder) : null
+function resume({ state, request, setting, candidate }: Asked): Done | Refused {
+  const note = `Resumed ${candidate}`
+  if (state.ladder.phase !== 'rolled-back') return { next: resumed(state, setting.model, setting.nowMs), moves: false, key: '', note }
+  const against = quarantinedFirmly(state.ladder, setting) ?? frozenNow(state.ladder, setting)
   if (against !== null) return against
-  const next = resumed(state, setting.model, setting.nowMs)
-  return { next, moves: begins && !isUnexposed(next.ladder.phase), key: '', note: `Resumed ${candidate}` }
+  const next = begunAnew(state, request, setting)
+  return { next, moves: !isUnexposed(next.ladder.phase), key: '', note }
+}
+
+/** What a rollback laid on this rollout ends with it; what a person asked for, or another rollout left, takes a release. */
+function quarantinedFirmly(ladder: Ladder, { model }: Setting): Refused | null {
+  const entry = quarantinedNow(ladder, model)
+  if (entry === null || (!entry.asked && ladder.aborted === null)) return null
+  return quarantinedWords(ladder, { model })
+}
+
+function quarantinedWords(ladder: Ladder, { model }: Pick<Setting, 'model'>): Refused {
+  return { rule: 'quarantined', why: first(quarantineMissing(ladder, model)) }
+}
+
+/** From the first stage, on the word of whoever asks: he answers for it, and does not approve it himself. */
+function begunAnew(state: JudgeState, request: OperatorRequest, { model, nowMs }: Setting): JudgeState {
+  const free = withoutCandidate(resumed(state, model, nowMs), model)
+  return { ...free, ladder: askedBy(free.ladder, request) }
 }
 
 /** As `resume` of a rolled-back candidate, for whoever wants that and nothing else: a hold is not ended by it. */
 function release(asked: Asked): Done | Refused {
   const { state, request, setting, candidate } = asked
   const { ladder } = state
-  if (request.subject?.includes('=')) return releaseSegment(asked, request.subject)
+  if (request.subject !== null && isSegment(request.subject)) return releaseSegment(asked, request.subject)
+  const listed = quarantinedNow(ladder, setting.model)
+  const other = releasedOther(state, request.subject, setting.model)
+  if (other !== null) return other
+  if (request.subject !== null && !isCandidate(request.subject, setting.model))
+    return { rule: 'not-quarantined', why: `${request.subject} is not quarantined` }
+  if (listed !== null && (ladder.phase !== 'rolled-back' || ladder.aborted !== null)) {
+    const next = withoutCandidate(state, setting.model)
+    return { next, moves: false, key: '', note: `Released ${listed.artifact} from quarantine` }
+  }
   if (ladder.phase !== 'rolled-back') return { rule: 'not-quarantined', why: `${candidate} is not quarantined` }
   if (ladder.aborted !== null)
     return { rule: 'not-quarantined', why: `${first(standing('aborted', ladder.aborted))}; resume begins it anew` }
-  const against = heldNow(ladder) ?? frozenNow(ladder)
+  const against = heldNow(ladder) ?? frozenNow(ladder, setting)
   if (against !== null) return against
-  const next = resumed(state, setting.model, setting.nowMs)
+  const next = begunAnew(state, request, setting)
   return { next, moves: !isUnexposed(next.ladder.phase), key: '', note: `Released ${candidate} from quarantine` }
 }
 
 /** The rollout begins now, where the plan waits for a person, or where it would have begun by itself. */
-function start({ state, setting, candidate }: Asked): Done | Refused {
-  const against = notNew(state.ladder, candidate) ?? heldNow(state.ladder) ?? frozenNow(state.ladder) ?? unprepared(state, setting)
+function start({ state, request, setting, candidate }: Asked): Done | Refused {
+  const { ladder } = state
+  const listed = quarantinedNow(ladder, setting.model) === null ? null : quarantinedWords(ladder, setting)
+  const against =
+    notNew(ladder, candidate, setting) ?? listed ?? heldNow(ladder) ?? frozenNow(ladder, setting) ?? unprepared(state, setting)
   if (against !== null) return against
-  const next = moved(state, 'start', setting.model, setting.nowMs)
+  const begun = moved(state, 'start', setting.model, setting.nowMs)
+  const next = { ...begun, ladder: askedBy(begun.ladder, request) }
   const moves = !isUnexposed(next.ladder.phase)
   const note = `${did(setting.model, 'Started', 'start')} ${candidate} ${beginningWords(setting.model)},`
   return { next, moves, key: moves ? keyAfterMove(next.ladder, setting) : '', note }
 }
 
-function notNew(ladder: Ladder, candidate: string): Refused | null {
+function notNew(ladder: Ladder, candidate: string, setting: Setting): Refused | null {
   if (ladder.phase === 'new') return null
-  if (ladder.phase === 'rolled-back') return notClimbing(ladder, candidate)
+  if (ladder.phase === 'rolled-back') return notClimbing(ladder, candidate, setting)
   return { rule: 'begun', why: `its rollout has begun (${ladder.phase})` }
 }
 
@@ -271,7 +311,7 @@ function unprepared(state: JudgeState, setting: Setting): Refused | null {
 function releaseSegment({ state, setting, candidate }: Asked, segment: string): Done | Refused {
   const { ladder } = state
   if (!ladder.isolated.includes(segment)) return { rule: 'not-isolated', why: `${candidate} is not kept out of ${segment}` }
-  const against = heldNow(ladder) ?? frozenNow(ladder)
+  const against = heldNow(ladder) ?? frozenNow(ladder, setting)
   if (against !== null) return against
   const next = letBackIn(state, segment, setting.model, setting.nowMs)
   return { next, moves: true, key: keyAfterMove(next.ladder, setting), note: `Let ${candidate} into ${segment} again` }
@@ -282,7 +322,11 @@ function releaseSegment({ state, setting, candidate }: Asked, segment: string): 
  * proofs are the evidence, which nobody's word replaces, and no rule may speak against it.
  */
 function promote({ state, setting, candidate }: Asked): Done | Refused {
-  const against = notClimbing(state.ladder, candidate) ?? ruledOut(state, setting) ?? unproven(state, setting, candidate)
+  const against =
+    notClimbing(state.ladder, candidate, setting) ??
+    ruledOut(state, setting) ??
+    unproven(state, setting, candidate) ??
+    unapproved(state.ladder, setting)
   if (against !== null) return against
   const next = moved(state, 'promote', setting.model, setting.nowMs)
   const words = `${candidate} from ${percentWords(state.ladder, setting.model)} to ${percentWords(next.ladder, setting.model)}`
@@ -290,15 +334,15 @@ function promote({ state, setting, candidate }: Asked): Done | Refused {
   return { next, moves: true, key: keyAfterMove(next.ladder, setting), note }
 }
 
-function notClimbing(ladder: Ladder, candidate: string): Refused | null {
+function notClimbing(ladder: Ladder, candidate: string, setting: Setting): Refused | null {
   switch (ladder.phase) {
     case 'climbing':
     case 'shadow':
       return null
     case 'new':
-      return heldNow(ladder) ?? frozenNow(ladder) ?? { rule: 'not-started', why: 'the rollout has not begun' }
+      return heldNow(ladder) ?? frozenNow(ladder, setting) ?? { rule: 'not-started', why: 'the rollout has not begun' }
     case 'offline':
-      return heldNow(ladder) ?? frozenNow(ladder) ?? { rule: 'gate', why: 'it waits for a passed gate, and goes on by itself' }
+      return heldNow(ladder) ?? frozenNow(ladder, setting) ?? { rule: 'gate', why: 'it waits for a passed gate, and goes on by itself' }
     case 'guard':
     case 'promoted':
       return { rule: 'highest-rung', why: `${candidate} is on the highest rung` }
@@ -330,8 +374,28 @@ function heldNow({ humanHold }: Ladder): Refused | null {
   return humanHold === null ? null : { rule: 'human', why: first(standing('held', humanHold)) }
 }
 
-function frozenNow({ frozen }: Ladder): Refused | null {
-  return frozen === null ? null : { rule: 'frozen', why: first(standing('frozen', frozen)) }
+/** By a person, or by a window of the plan. */
+function frozenNow({ frozen }: Ladder, { model, wallMs }: Setting): Refused | null {
+  const missing = [...standing('frozen', frozen), ...windowMissing(openWindow(model.plan.rollout.freezeWindows, wallMs))]
+  return missing.length === 0 ? null : { rule: 'frozen', why: first(missing) }
+}
+
+function unapproved(ladder: Ladder, { model }: Setting): Refused | null {
+  const missing = approvalMissing(ladder, model)
+  return missing.length === 0 ? null : { rule: 'approval', why: first(missing) }
+}
+
+// ── what is only written down ──────────────────────────────────────────────────────────────────────────────────────────────
+
+function keyChanged({ state, request }: Asked): Done {
+  const { body, subject } = request
+  const note = `Recorded a change of key ${subject ?? '(not named)'}`
+  return { next: state, moves: false, key: state.ladder.lastVerdict, note, body }
+}
+
+/** A person must not believe that traffic moved. */
+function inThought({ ladder }: JudgeState, { model }: Setting): string {
+  return ladder.people.observing === null ? '' : ` (${model.name} is set to observe, nothing is commanded: --break-glass does it)`
 }
 
 // ── words ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────

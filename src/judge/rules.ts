@@ -7,6 +7,9 @@
  */
 import type { HoldReason, Reading, Verdict } from '../domain.ts'
 import { isoTime } from '../kit/iso-time.ts'
+import { approvalMissing } from './approvals.ts'
+import { windowMissing } from './freeze-windows.ts'
+import { quarantineMissing } from './quarantine.ts'
 import { isThrottle } from './segments.ts'
 import type { Missing, Situation } from './situation.ts'
 import { beginningWords } from './stages.ts'
@@ -34,7 +37,27 @@ export const RISING: readonly Phase[] = ['offline', 'shadow', 'climbing']
 /** A person's hold does. */
 export const BEGUN: readonly Phase[] = [...RISING, 'guard']
 
+/** Rule of what is done in place of a rollback. */
+export const NO_SAFE_TARGET = 'no-safe-target'
+
 export const RULES: readonly Rule[] = [
+  {
+    // A rollback is due, and the control is sick itself: as little as can be, and people are called.
+    name: NO_SAFE_TARGET,
+    phases: EXPOSED,
+    kind: 'throttle',
+    matches: (situation) => situation.ladder.rung > 0 && rollbackDue(situation) && situation.unsafeTarget !== '',
+    verdict: ({ harms }) => ({ kind: 'throttle', rule: NO_SAFE_TARGET, evidence: harms.rollback }),
+    ground: () => 'target',
+  },
+  {
+    name: NO_SAFE_TARGET,
+    phases: EXPOSED,
+    kind: 'hold',
+    matches: (situation) => situation.ladder.rung === 0 && rollbackDue(situation) && situation.unsafeTarget !== '',
+    verdict: ({ unsafeTarget }) => hold('signal', NO_SAFE_TARGET, [{ kind: 'target', words: `not rolled back, ${unsafeTarget}` }]),
+    ground: () => 'target',
+  },
   {
     name: 'contract',
     phases: JUDGED,
@@ -107,8 +130,25 @@ export const RULES: readonly Rule[] = [
     verdict: () => hold('quarantined', 'quarantined', [{ kind: 'person', words: 'a person resumes the rollout' }]),
     ground: () => 'rolled-back',
   },
+  {
+    name: 'quarantined',
+    phases: ['new', 'offline', 'shadow', 'climbing'],
+    kind: 'hold',
+    matches: ({ ladder, model }) => quarantineMissing(ladder, model).length > 0,
+    verdict: ({ ladder, model }) => hold('quarantined', 'quarantined', quarantineMissing(ladder, model)),
+    ground: () => 'artifact',
+  },
   holdRule('human', 'human', BEGUN, ({ ladder }) => standing('held', ladder.humanHold)),
-  holdRule('frozen', 'frozen', RISING, ({ ladder }) => standing('frozen', ladder.frozen)),
+  holdRule('frozen', 'frozen', RISING, frozenBy),
+  {
+    // A freeze asked for is told when it is; a window opens by itself.
+    name: 'frozen',
+    phases: ['new'],
+    kind: 'hold',
+    matches: ({ window, ladder }) => window !== null && ladder.frozen === null && ladder.humanHold === null,
+    verdict: ({ window }) => hold('frozen', 'frozen', windowMissing(window)),
+    ground: ({ window }) => `window ${window!.name}`,
+  },
   holdRule('start-request', 'human', ['new'], startAwaited),
   holdRule('preflight', 'insufficient', ['new'], (situation) => (mayBegin(situation) ? situation.preflight : [])),
   holdRule('blind', 'blind', WATCHED, ({ blind }) => blind),
@@ -130,6 +170,15 @@ export const RULES: readonly Rule[] = [
     ({ lacking }) => lacking,
     ({ firstLacking }) => firstLacking,
   ),
+  {
+    // After every gate, and before every way up: it is asked for when it is all that lacks.
+    name: 'approval',
+    phases: ['shadow', 'climbing'],
+    kind: 'hold',
+    matches: ({ ladder, model }) => approvalMissing(ladder, model).length > 0,
+    verdict: ({ ladder, model }) => hold('approval', 'approval', approvalMissing(ladder, model)),
+    ground: ({ ladder, model }) => approvalMissing(ladder, model)[0]!.kind,
+  },
   {
     // Nothing is left to hold after the last rung: the record and the alert are for people.
     name: 'steady',
@@ -230,6 +279,14 @@ function hold(because: HoldReason, rule: string, missing: readonly Missing[]): V
   return { kind: 'hold', because, rule, missing: missing.map((each) => each.words) }
 }
 
+function rollbackDue({ broken, harms, silent }: Situation): boolean {
+  return broken !== '' || harms.rollback.length > 0 || silent !== ''
+}
+
+function frozenBy({ ladder, window }: Situation): readonly Missing[] {
+  return [...standing('frozen', ladder.frozen), ...windowMissing(window)]
+}
+
 /** Outside the budgets, so without a weight: those that need no control. */
 function steadyHolds(readings: readonly Reading[]): readonly Reading[] {
   return readings.filter((reading) => reading.weight === 0)
@@ -253,8 +310,8 @@ function open(guardrail: string, scope: string): Missing {
 }
 
 /** With a backlog before it a first command would take effect in a time that is not the one being read. */
-function mayBegin({ catchingUp, ladder }: Situation): boolean {
-  return !catchingUp && ladder.humanHold === null && ladder.frozen === null
+function mayBegin({ catchingUp, ladder, window }: Situation): boolean {
+  return !catchingUp && ladder.humanHold === null && ladder.frozen === null && window === null
 }
 
 function startAwaited(situation: Situation): readonly Missing[] {

@@ -6,6 +6,7 @@ import { brokenContract } from './contract.ts'
 import { passedMs } from './evidence/chains.ts'
 import { coverage, type Harms, harms, proofs, sampleRatio, silence, stageRows } from './evidence/evidence.ts'
 import { type Located, locate } from './evidence/located.ts'
+import { type OpenWindow, openWindow } from './freeze-windows.ts'
 import { gateMissing } from './gate.ts'
 import { quorum } from './loop.ts'
 import { failedChecks } from './preflight.ts'
@@ -14,6 +15,7 @@ import type { Missing, Setting } from './setting.ts'
 import { awaitingMute, behind, lagging, mute, notPassed } from './sources.ts'
 import { nextPercent, requirementsOf } from './stages.ts'
 import { controlOf, type JudgeState, type Ladder, obeyed } from './state.ts'
+import { unsafeTarget } from './target.ts'
 
 export type { Missing, Setting } from './setting.ts'
 
@@ -32,6 +34,10 @@ export interface Situation {
   readonly silent: string
   /** Words when the candidate lacks a feature that the policy requires, else empty. */
   readonly broken: string
+  /** Words when the control is not fit to take everything, else empty. */
+  readonly unsafeTarget: string
+  /** The freeze window that is open. */
+  readonly window: OpenWindow | null
   readonly blind: readonly Missing[]
   readonly blindForMs: number
   readonly assignment: readonly Missing[]
@@ -62,6 +68,7 @@ export function situationOf(state: JudgeState, setting: Setting): Situation {
     located: once((): Located => locatedHarm(state, setting)),
     silent: once(() => silentWords(state, setting)),
     blind: once(() => blindness(state, setting)),
+    unsafeTarget: once(() => unsafeTargetNow(state, setting)),
     assignment: once(() => mismatch(state, model)),
     coverage: once(() => uncovered(state, model)),
     notInForce: once(() => notInForce(state, setting)),
@@ -88,6 +95,10 @@ export function situationOf(state: JudgeState, setting: Setting): Situation {
       return parts.silent()
     },
     broken: brokenContract(state.contract ?? {}, model),
+    get unsafeTarget() {
+      return parts.unsafeTarget()
+    },
+    window: openWindow(model.plan.rollout.freezeWindows, setting.wallMs),
     get blind() {
       return parts.blind()
     },
@@ -134,6 +145,11 @@ function once<T>(work: () => T): () => T {
 
 export function isCatchingUp(state: JudgeState, { model, layout }: Pick<Setting, 'model' | 'layout'>): boolean {
   return obeyed(model) && behind(state.sources, Math.max(1, layout.alignWithinMs / layout.sliceMs))
+}
+
+export function unsafeTargetNow(state: JudgeState, setting: Setting): string {
+  const { nowMs, model, layout } = setting
+  return unsafeTarget(state, model, { nowMs, alignWithinMs: layout.alignWithinMs, catchingUp: isCatchingUp(state, setting) })
 }
 
 /** Blindness that wears off with the backlog does not count towards a step down. */

@@ -8,6 +8,7 @@ import type { ModelLayout } from '../policy/layout.ts'
 import type { ContractTally } from './contract.ts'
 import { type ChainsState, emptyChains } from './evidence/chains.ts'
 import { type EvidenceState, emptyEvidence } from './evidence/evidence.ts'
+import { NO_PEOPLE, type People } from './people.ts'
 
 /** `new`: not begun. `promoted` and `rolled-back` are final until a person says otherwise. */
 export type Phase = RolloutPhase
@@ -104,6 +105,12 @@ export interface Drills {
   readonly last: Readonly<Record<string, { readonly atMs: number; readonly passed: boolean }>>
 }
 
+/** The control's latest requests and how many of them failed; older ones fade. */
+export interface ControlHealth {
+  readonly requests: number
+  readonly errors: number
+}
+
 export interface Ladder {
   readonly control: string
   readonly candidate: string
@@ -138,6 +145,7 @@ export interface Ladder {
   readonly aborted: Standing | null
   /** Of artifacts, whichever rollout it is: the last word about each. */
   readonly gates: readonly GateResult[]
+  readonly people: People
   /** Number of the decision that issued the command in force; 0: another judge's, or a person's. */
   readonly commandNumber: number
   /** What was last decided, so that the same hold is written once. */
@@ -167,6 +175,8 @@ export interface JudgeState {
   readonly contract?: ContractTally
   /** What others did to the system, oldest first, bounded; absent where nobody tells. */
   readonly changes?: readonly ChangeRecord[]
+  /** Absent until the control has been seen. */
+  readonly controlHealth?: ControlHealth
 }
 
 export const NO_ARRIVALS: Arrivals = { candidateSeenMs: 0, candidateHeardWallMs: 0, controlSeenMs: 0, routedSince: 0, routedEnoughAtMs: 0 }
@@ -249,8 +259,10 @@ export function renewedFor(state: JudgeState, model: ModelLayout): JudgeState {
     gates: old.gates,
     // Alerts are of a version: of the new one it has not been said yet.
     drills: { ...old.drills, overdue: false },
+    // Who asked and who agreed is of the rollout that is over.
+    people: { ...old.people, requestedBy: '', approvals: [] },
   }
-  const { contract: _ofBefore, ...rest } = state
+  const { contract: _ofBefore, controlHealth: _ofControl, ...rest } = state
   return { ...rest, evidence: emptyEvidence(model), ladder: { ...emptyLadder(model), ...kept }, arrivals: NO_ARRIVALS }
 }
 
@@ -276,6 +288,7 @@ function emptyLadder(model: ModelLayout): Ladder {
     humanHold: null,
     ...SINCE_VERSION_2,
     ...EVERYWHERE_ALIKE,
+    people: NO_PEOPLE,
     lastVerdict: '',
     open: {},
     requestsSeen: [],
@@ -298,8 +311,22 @@ export function encodeJudge(state: JudgeState): string {
 export function decodeJudge(text: string, evidence: EvidenceState, chains: ChainsState): JudgeState {
   const part = JSON.parse(text) as LadderPart
   // What an earlier version did not keep begins now.
-  const ladder = { ...SINCE_VERSION_2, ...EVERYWHERE_ALIKE, ...part.ladder }
+  const { people }: Partial<Ladder> = part.ladder
+  const ladder = { ...SINCE_VERSION_2, ...EVERYWHERE_ALIKE, ...part.ladder, people: people ?? peopleBefore(part.ladder) }
   return { ...part, ladder, arrivals: { ...NO_ARRIVALS, ...part.arrivals }, evidence, chains }
+}
+
+/** Earlier versions kept no list: what stands rolled back, and not merely ended, is quarantined by its name. */
+function peopleBefore({ phase, aborted, candidate, stageSinceMs }: Ladder): People {
+  if (phase !== 'rolled-back' || (aborted ?? null) !== null) return NO_PEOPLE
+  const entry = {
+    artifact: `version:${candidate}`,
+    who: 'a rollback of before',
+    reason: 'rolled back',
+    sinceMs: stageSinceMs,
+    asked: false,
+  }
+  return { ...NO_PEOPLE, quarantine: [entry] }
 }
 
 /** The shell has written a decision record and knows the hash of its bytes. */

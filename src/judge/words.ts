@@ -23,6 +23,8 @@ export function summaryOf(told: Told, model: ModelLayout, state: JudgeState): st
     case 'rollback':
       return `${did(model, 'Rolled back', 'roll back')} ${candidate} from ${from}: ${because(verdict.evidence, told.silent)}${told.aside === '' ? '' : `; not kept out of one segment alone: ${told.aside}`}`
     case 'throttle':
+      if (verdict.rule === 'no-safe-target')
+        return `${did(model, 'Throttled', 'throttle')} ${candidate} from ${from} to ${to} and did not roll it back: ${told.silent}`
       return `${did(model, 'Throttled', 'throttle')} ${candidate} from ${from} to ${to}: ${because(verdict.evidence, '')}`
     case 'step-down':
       return `${did(model, 'Stepped', 'step')} ${candidate} down from ${from} to ${to}: blind for more than ${seconds(model.plan.maxBlindMs)}`

@@ -54,6 +54,12 @@ export const ERRORS = {
     remedy: 'Make one with `openssl rand -hex 32`, keep it as you keep passwords, and keep it the same.',
     exit: 2,
   },
+  'FLY-POLICY-008': {
+    message: '{file} is no Ed25519 {kind} key: {problem}',
+    retriable: false,
+    remedy: 'Name a PEM file as `flyball sign keys` makes them: NAME.key to sign, NAME.pub to verify.',
+    exit: 2,
+  },
   'FLY-CLI-001': {
     message: '{file} exists already',
     retriable: false,
@@ -149,6 +155,12 @@ export const ERRORS = {
     retriable: false,
     remedy: 'Run `flyball audit verify`: it names all of them.',
     exit: 3,
+  },
+  'FLY-CLI-020': {
+    message: '{keyId} cannot be the id of a key',
+    retriable: false,
+    remedy: 'Use up to 64 letters, digits, points, dashes and underscores.',
+    exit: 2,
   },
   'FLY-CLI-015': {
     message: '{answer}',

@@ -1,8 +1,9 @@
 /** What the keys about logins, secrets and privacy must agree on. */
-import type { Findings, KeyPath } from './faults.ts'
+import { checkUnique, type Findings, type KeyPath } from './faults.ts'
 import type { Policy } from './policy.ts'
 
-export function checkSecurity({ kafka, privacy, metrics, inputs }: Policy, found: Findings): void {
+export function checkSecurity({ kafka, privacy, metrics, inputs, security }: Policy, found: Findings): void {
+  if (security !== undefined) checkSignatures(security, found)
   if (kafka.sasl !== undefined) checkSasl(kafka.sasl, kafka.ssl === undefined || kafka.ssl === false, found)
   if (typeof kafka.ssl === 'object') checkCertificates(kafka.ssl, found)
   if (privacy !== undefined) checkPrivacy(privacy, found)
@@ -15,6 +16,12 @@ export function checkSecurity({ kafka, privacy, metrics, inputs }: Policy, found
   if (metrics?.host !== undefined && !isLoopback(metrics.host) && metrics.tokenFile === undefined) {
     found.fault(['metrics', 'host'], 'is open to other machines: give metrics.tokenFile too, whose token they must show')
   }
+}
+
+function checkSignatures({ trusted, strict }: NonNullable<Policy['security']>, found: Findings): void {
+  if (strict && trusted.length === 0) found.fault(['security', 'strict'], 'would refuse every request: name the keys that are trusted')
+  const ids = trusted.map(({ keyId }) => keyId)
+  checkUnique(ids, ['security', 'trusted'], found)
 }
 
 /** Names and addresses that only this machine can reach. */

@@ -6,7 +6,7 @@ import { digestOf } from './canonical.ts'
 import { drillPlanOf, drillTiming, withDrillModels } from './drill-models.ts'
 import { compileGuardrail, defaultGuardrails, guardrailBlocks, guardrailDimensions } from './guardrails.ts'
 import { describedLayout, dimensionValues, outcomesLayout, predictionsLayout, slotIndex } from './inputs.ts'
-import { ALL_SCOPE, type Layout, type ModelLayout, type Plan, type Privacy, type Scope } from './layout.ts'
+import { ALL_SCOPE, type Layout, type ModelLayout, type Plan, type Privacy, type Scope, type Security } from './layout.ts'
 import { planOf } from './plan.ts'
 import type { Policy, PolicyModel } from './policy.ts'
 import { compileSteady, isCompared } from './steady.ts'
@@ -43,6 +43,7 @@ export function compile(written: Policy, folder = '.'): Layout {
     models,
     ...(policy.inputs.changes === undefined ? {} : { changesTopic: policy.inputs.changes.topic }),
     ...(policy.privacy === undefined ? {} : { privacy: privacyOf(policy.privacy, folder) }),
+    ...(policy.security === undefined ? {} : { security: securityOf(policy.security, folder) }),
   })
 }
 
@@ -55,9 +56,22 @@ function privacyOf({ units, deadLetters, keyFile }: NonNullable<Policy['privacy'
   }
 }
 
-/** Names the rules, not the cluster they run on: other brokers or another password leave it as it was. */
-export function policyDigest(policy: Policy): string {
-  return digestOf({ ...policy, kafka: { prefix: policy.kafka.prefix } })
+function securityOf({ signing, trusted, strict }: NonNullable<Policy['security']>, folder: string): Security {
+  return {
+    signing: signing === undefined ? null : { keyFile: resolve(folder, signing.keyFile), keyId: signing.keyId },
+    trusted: trusted.map(({ keyId, file, notAfter }) => ({
+      keyId,
+      file: resolve(folder, file),
+      notAfterMs: notAfter === undefined ? null : Date.parse(notAfter),
+    })),
+    strict,
+  }
+}
+
+/** Names the rules, not the cluster they run on: other brokers, another password or another key to sign with leave it as it was. */
+export function policyDigest({ security, ...policy }: Policy): string {
+  const trust = security === undefined ? {} : { security: { trusted: security.trusted, strict: security.strict } }
+  return digestOf({ ...policy, ...trust, kafka: { prefix: policy.kafka.prefix } })
 }
 
 function compileModel(name: string, index: number, model: PolicyModel, policy: Policy, inputs: Inputs, folder: string): ModelLayout {

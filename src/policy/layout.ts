@@ -39,6 +39,15 @@ export interface Layout {
   readonly models: readonly ModelLayout[]
   /** Left out: units as they are, dead letters in full. */
   readonly privacy?: Privacy
+  /** Left out: nothing is signed, and nothing is asked to be. */
+  readonly security?: Security
+}
+
+/** Keys for signatures. Files are absolute paths: the keys themselves are read by whoever signs or verifies. */
+export interface Security {
+  readonly signing: { readonly keyFile: string; readonly keyId: string } | null
+  readonly trusted: readonly { readonly keyId: string; readonly file: string; readonly notAfterMs: number | null }[]
+  readonly strict: boolean
 }
 
 export interface Privacy {

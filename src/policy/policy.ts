@@ -255,6 +255,7 @@ const model = z.strictObject({
 // ── the file ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 const secretFile = z.string().min(1)
+const keyId = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be up to 64 letters, digits, points, dashes and underscores')
 const sasl = z.strictObject({
   mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer']),
   username: z.string().min(1).optional().describe('Not for oauthbearer, where the token says who it is for.'),
@@ -330,6 +331,30 @@ export const policySchema = z
         keyFile: secretFile.optional().describe('At least 16 bytes; relative to this file. Another key is another set of units.'),
       })
       .optional(),
+    security: z
+      .strictObject({
+        signing: z
+          .strictObject({ keyFile: secretFile, keyId })
+          .optional()
+          .describe('Ed25519 private key (PEM) with which this process signs what it sends. Made by `flyball sign keys`.'),
+        trusted: z
+          .array(
+            z.strictObject({
+              keyId,
+              file: secretFile.describe('Public key (PEM).'),
+              notAfter: z.iso
+                .datetime({ offset: true })
+                .optional()
+                .describe('Believed no more after it: for a key that is being replaced.'),
+            }),
+          )
+          .max(100)
+          .default([])
+          .describe('Keys whose signatures on requests are believed.'),
+        strict: z.boolean().default(false).describe('Requests without a good signature are refused.'),
+      })
+      .optional()
+      .describe('Signatures on requests and commands.'),
     metrics: z
       .strictObject({
         host: z.string().min(1).optional().describe('Where /metrics and the probes listen. Default: 127.0.0.1'),

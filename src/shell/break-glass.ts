@@ -9,10 +9,12 @@ import type { EventLog } from '../kafka/contract.ts'
 import type { Clock } from '../kit/clock.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { partitionOf } from '../kit/hash.ts'
+import type { Signer } from '../kit/signing.ts'
 import { topicNames } from '../kit/topics.ts'
 import type { Layout, ModelLayout } from '../policy/layout.ts'
 import { controlHeaders, encodeCommand } from '../wire/control.ts'
 import { modelKey } from '../wire/keys.ts'
+import { withSignature } from './signatures.ts'
 import { type Tenure, takeOver } from './tenure.ts'
 import { lastCommands } from './topic-reads.ts'
 
@@ -24,6 +26,8 @@ export interface BreakGlass {
   readonly who: string
   readonly reason: string
   readonly clock: Clock
+  /** Left out: the command is not signed. */
+  readonly signer?: Signer | null
 }
 
 /** Sends all traffic of the model to its control version. Returns the command once it is committed. */
@@ -38,8 +42,13 @@ export async function breakGlass(options: BreakGlass): Promise<Command> {
   try {
     tenure = await takeOver(log, reader, `${prefix}judge-${partition}`, partition, topics, () => true)
     const command = commandOver(options, tenure!.epoch, tenure!.control)
-    const record = { key: modelKey(model.name), value: encodeCommand(command), headers: controlHeaders(command) }
-    await tenure!.commit([{ topic: topics.control, record }])
+    const record = {
+      key: modelKey(model.name),
+      value: encodeCommand(command),
+      headers: controlHeaders(command, model.plan.rollout.revertFlag),
+    }
+    const sent = withSignature(options.signer ?? null, topics.control, command.environment, record)
+    await tenure!.commit([{ topic: topics.control, record: sent }])
     return command
   } finally {
     await tenure?.close()

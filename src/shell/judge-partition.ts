@@ -24,6 +24,7 @@ import { JudgeSeat, type SeatContext } from './judge-seat.ts'
 import { FROM_START, storedState } from './judge-store.ts'
 import { type Bounds, boundsOf } from './partition-bounds.ts'
 import { passesByItself } from './passing-trouble.ts'
+import { askingOf } from './signatures.ts'
 import { type Tenure, takeOver } from './tenure.ts'
 import { lastCommands } from './topic-reads.ts'
 
@@ -295,7 +296,10 @@ class JudgeSession {
       const seat = this.#seats.find((one) => one.model.name === request.model)
       if (seat === undefined || record.offset < seat.positions.requests) continue
       seat.positions = { ...seat.positions, requests: record.offset + 1 }
-      await seat.apply({ kind: 'request', request }, this.#now())
+      const { topics, layout, signatures } = this.#context
+      const now = this.#now()
+      const place = { topic: topics.requests, environment: layout.environment, wallMs: now.wallMs }
+      await seat.apply({ kind: 'request', ...askingOf(request, record, place, signatures) }, now)
     }
     return true
   }

@@ -16,12 +16,14 @@ import { controlHeaders, encodeCommand } from '../wire/control.ts'
 import { DECISION_HEADERS, encodeDecision, hashOfDecision } from '../wire/decisions.ts'
 import { modelKey } from '../wire/keys.ts'
 import { type Positions, stateRecords } from './judge-store.ts'
+import { type Signatures, withSignature } from './signatures.ts'
 import type { Tenure, TenureRecord } from './tenure.ts'
 
 export interface SeatContext {
   readonly layout: Layout
   readonly topics: TopicNames
   readonly emit: Emit
+  readonly signatures: Signatures
 }
 
 export class JudgeSeat {
@@ -95,8 +97,13 @@ export class JudgeSeat {
   }
 
   #commandRecord(command: Command): TenureRecord {
-    const record = { key: modelKey(command.model), value: encodeCommand(command), headers: controlHeaders(command) }
-    return { topic: this.#context.topics.control, record }
+    const record = {
+      key: modelKey(command.model),
+      value: encodeCommand(command),
+      headers: controlHeaders(command, this.model.plan.rollout.revertFlag),
+    }
+    const { topics, signatures } = this.#context
+    return { topic: topics.control, record: withSignature(signatures.signer, topics.control, command.environment, record) }
   }
 
   #alertRecord(alert: Alert): TenureRecord {

@@ -4,11 +4,13 @@
  * Reads `control` whole (read_committed, no group) and then follows it. When Kafka is away it goes on with what it last knew and
  * tries again. It never throws out of `route`.
  */
-import type { Ack, Command, OutgoingRecord, RecordBatch, SegmentWeights, Weights } from '../domain.ts'
+import type { Ack, Command, LogRecord, OutgoingRecord, RecordBatch, SegmentWeights, Weights } from '../domain.ts'
 import type { EventLog, Reader, Source, Writer } from '../kafka/contract.ts'
+import { logRecordOf } from '../kafka/log-record.ts'
 import { type Clock, systemClock, within } from '../kit/clock.ts'
 import { drillName } from '../kit/drill-name.ts'
 import { partitionOf } from '../kit/hash.ts'
+import { SIGNATURE_HEADER, type TrustedKey, trustedKeyOf, verified } from '../kit/signing.ts'
 import { topicNames } from '../kit/topics.ts'
 import { ackRecord } from '../wire/acks.ts'
 import { decodeCommand } from '../wire/control.ts'
@@ -30,8 +32,18 @@ export interface GovernorOptions {
   /** How often presence is sent; default 3 s. */
   readonly presenceMs?: number
   readonly clock?: Clock
+  /** When given, commands that none of these keys has signed are dropped, and told as a problem. */
+  readonly verify?: readonly GovernorKey[]
   /** Told of everything that went wrong and was survived. */
   readonly onProblem?: (problem: Error) => void
+}
+
+export interface GovernorKey {
+  readonly keyId: string
+  /** PEM, as `flyball sign keys` writes it. */
+  readonly publicKeyFile: string
+  /** Wall clock after which it is believed no more: for a key that is being replaced. */
+  readonly notAfterMs?: number
 }
 
 export interface GovernedModel {
@@ -106,6 +118,8 @@ class ControlFollower implements Governor {
   readonly #models: ReadonlyMap<string, Model>
   readonly #topics: { readonly control: string; readonly acks: string }
   readonly #countersSinceMs: number
+  /** Null: unsigned commands are obeyed too. */
+  readonly #trusted: readonly TrustedKey[] | null
   readonly #positions = new Map<number, Position>()
   readonly #listeners: ((command: Command) => void)[] = []
   readonly #ready: Promise<void>
@@ -122,6 +136,7 @@ class ControlFollower implements Governor {
     this.#options = options
     this.#clock = options.clock ?? systemClock
     this.#topics = topicNames(options.prefix ?? 'flyball.')
+    this.#trusted = options.verify?.map((key) => trustedKeyOf(key.publicKeyFile, key.keyId, key.notAfterMs ?? null)) ?? null
     const shadows = Object.entries(options.drills ? options.models : {}).map(([name, model]) => [drillName(name), model] as const)
     const models = [...Object.entries(options.models), ...shadows].map(([name, model]) => ({
       name,
@@ -274,6 +289,7 @@ class ControlFollower implements Governor {
     try {
       const command = decodeCommand(batch.bytes.subarray(valueStart, batch.valueEnd[row]!))
       if (this.#options.environment !== undefined && command.environment !== this.#options.environment) return null
+      if (this.#trusted !== null) mustBeSigned(logRecordOf(batch, row), command, this.#topics.control, this.#trusted, this.#clock.nowMs())
       const problem = weightsProblem(command.weights) || segmentsProblem(command.segments)
       if (problem !== '') throw new Error(`command ${command.id}: ${problem}`)
       return command
@@ -346,6 +362,18 @@ function countIn({ bySegment, held }: Model, segment: string, version: string): 
   const routed = known ?? {}
   routed[version] = (routed[version] ?? 0) + 1
   bySegment.set(segment, routed)
+}
+
+function mustBeSigned(
+  { key, value, headers }: LogRecord,
+  { id, environment }: Command,
+  topic: string,
+  trusted: readonly TrustedKey[],
+  nowMs: number,
+): void {
+  const header = headers.find(([name]) => name === SIGNATURE_HEADER)?.[1].toString()
+  const found = verified(trusted, header, { topic, key: key?.toString() ?? '', environment, value: value ?? Buffer.alloc(0) }, nowMs)
+  if ('why' in found) throw new Error(`command ${id} is dropped: ${found.why}`)
 }
 
 function byPartition(acks: readonly Ack[], partitions: number): Map<number, OutgoingRecord[]> {

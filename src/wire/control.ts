@@ -6,6 +6,11 @@ import { avroCodec } from './schema.ts'
 
 const codec = avroCodec('control')
 
+export interface RevertFlag {
+  readonly flag: string
+  readonly variant: string
+}
+
 export function encodeCommand(command: Command): Buffer {
   return codec.encode({ ...command, kind: toSymbol(command.kind) })
 }
@@ -18,8 +23,9 @@ export function decodeCommand(bytes: Uint8Array): Command {
 /**
  * CloudEvents 1.0, Kafka binary mode: every attribute, extensions too, is a header that begins with `ce_`.
  * `sequence` is padded so that comparing texts compares (epoch, sequence). A rollback never expires and has no `expirytime`.
+ * `revertFlag`: a feature flag that goes back with a candidate that loses all its traffic.
  */
-export function controlHeaders(command: Command): Record<string, string> {
+export function controlHeaders(command: Command, revertFlag: RevertFlag | null = null): Record<string, string> {
   const headers: Record<string, string> = {
     ce_specversion: '1.0',
     ce_id: command.id,
@@ -32,5 +38,7 @@ export function controlHeaders(command: Command): Record<string, string> {
     'content-type': 'application/avro',
   }
   if (command.kind !== 'rollback') headers['ce_expirytime'] = isoTime(command.issuedAtMs + command.leaseMs)
+  if (revertFlag !== null && command.weights[command.candidate] === 0)
+    headers['ce_flyballrevertflag'] = `${encodeURIComponent(revertFlag.flag)}=${encodeURIComponent(revertFlag.variant)}`
   return headers
 }

@@ -43,6 +43,14 @@ test('a release tells its steps with their times, and is not ended while it runs
   assert.deepEqual([release!.firstNumber, release!.lastNumber], [1, 5])
 })
 
+test('what is written before its start belongs to the release that then starts', () => {
+  const found = releases(steps('v1', 'v2', 1, [['recorded', 0, 0], ['hold', 0, 0], ...climb]))
+  assert.deepEqual(
+    found.map(({ firstNumber, rungs, end }) => [firstNumber, rungs.length, end]),
+    [[1, 2, 'running']],
+  )
+})
+
 test('it ends by promotion to everything, by rollback, or because the policy names another candidate', () => {
   const all = releases([
     ...steps('v1', 'v2', 1, [...climb, ['rollback', 25, 0]]),

@@ -79,6 +79,9 @@ test('usage errors end with 2, help and version with 0', () => {
       ['rollout', 'abort', 'm', '--reason', 'r', '--expires', 'soon'],
       ['rollout', 'climb', 'm'],
       ['quarantine', 'release', '--reason', 'r'],
+      ['quarantine', 'add', 'm'],
+      ['approve', 'm', '--reason', 'r', '--stage'],
+      ['mode', 'm', 'off', '--reason', 'r'],
     ]) {
       const ended = flyball(wrong, folder)
       assert.equal(ended.code, 2, `${wrong.join(' ')}: ${ended.stderr}`)
@@ -90,7 +93,7 @@ test('usage errors end with 2, help and version with 0', () => {
     const help = flyball(['--help'], folder)
     assert.equal(help.code, 0)
     assert.match(help.stdout, /validate[\s\S]*topics/)
-    for (const name of ['rollout', 'rollback', 'throttle', 'freeze', 'unfreeze', 'quarantine'])
+    for (const name of ['rollout', 'rollback', 'throttle', 'freeze', 'unfreeze', 'quarantine', 'approve', 'mode'])
       assert.equal(help.stdout.split(`\n  ${name} `).length, 2, name)
     assert.equal(help.stderr, '')
   })

@@ -44,6 +44,18 @@ async function begun(prefix: string, t: TestContext): Promise<EventLog> {
   return log
 }
 
+/** Approvals, quarantine by digest, and the mode. */
+function saidOfPeople(run: (...args: string[]) => Ended, answered: (code: number, ...args: string[]) => Answer): void {
+  assert.match(answered(5, 'approve', 'fraud').decision.summary, /the plan asks for no approval of stage 5 %/)
+  answered(0, 'quarantine', 'add', 'fraud', '--artifact', 'sha256:0a')
+  assert.match(run('quarantine', 'list').stdout, /^fraud +sha256:0a /m)
+  answered(0, 'quarantine', 'release', 'fraud', '--artifact', 'sha256:0a')
+  assert.equal(run('quarantine', 'list').stdout, 'nothing is quarantined\n')
+  answered(0, 'mode', 'fraud', 'observe')
+  assert.equal(JSON.parse(run('rollout', 'status', 'fraud', '--json').stdout).mode, 'observe')
+  answered(0, 'mode', 'fraud', 'enforce')
+}
+
 test('people hold, freeze, throttle and abort from the command line; what is refused ends with 5 and says why', {
   ...broker.options,
   timeout: 180_000,
@@ -93,13 +105,18 @@ test('people hold, freeze, throttle and abort from the command line; what is ref
   assert.equal(run('quarantine', 'list').stdout, 'nothing is quarantined\n')
   answered(0, 'rollback', 'fraud')
   const listed = run('quarantine', 'list')
-  assert.match(listed.stdout, /^fraud +v2 +20\d\d-.+ #\d+ Rolled back v2 by .+: a test$/m)
+  assert.match(listed.stdout, /^fraud +version:v2 +.+ \(OS user\) +20\d\d-.+ Rolled back v2 by .+: a test +#\d+$/m)
   answered(0, 'quarantine', 'release', 'fraud')
+  assert.match(
+    answered(5, 'approve', 'fraud', '--stage', '50 %').decision.summary,
+    /stage 50 % is not there to be left: it stands on stage 5 %/,
+  )
+  saidOfPeople(run, answered)
 
   const decisions = (await readDecisions(log, topics.decisions)).map(({ decision }) => decision)
   const ids = decisions.flatMap(({ requestId }) => (requestId === null ? [] : [requestId]))
   assert.equal(new Set(ids).size, ids.length, 'no request is answered twice')
-  assert.equal(ids.length, 9)
+  assert.equal(ids.length, 15)
   const command = (await readCommands(log, topics.control)).get('fraud')!
   assert.deepEqual([command.sequence, command.weights['v2']], [4, 5])
   t.diagnostic(`${decisions.length} decisions, ${ids.length} answers`)

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Alert, Command, Reading } from '../../src/domain.ts'
 import { issuedLoop } from '../../src/judge/loop.ts'
-import { RULES, ruleFor } from '../../src/judge/rules.ts'
+import { NO_PEOPLE } from '../../src/judge/people.ts'
+import { NO_SAFE_TARGET, RULES, ruleFor } from '../../src/judge/rules.ts'
 import type { Situation } from '../../src/judge/situation.ts'
 import type { Ladder, Phase } from '../../src/judge/state.ts'
-import { modelLayout } from './world.ts'
+import { modelLayout, rolloutOf } from './world.ts'
 
 const model = modelLayout()
 
@@ -34,6 +35,7 @@ function ladder(changes: Partial<Ladder> = {}): Ladder {
     frozen: null,
     aborted: null,
     gates: [],
+    people: NO_PEOPLE,
     commandNumber: 0,
     lastVerdict: '',
     open: {},
@@ -97,6 +99,8 @@ function situation(changes: Partial<Omit<Situation, 'ladder'>> = {}, on: Partial
     cohort: [],
     silent: '',
     broken: '',
+    unsafeTarget: '',
+    window: null,
     blind: [],
     blindForMs: 0,
     assignment: [],
@@ -145,8 +149,79 @@ const noHarm = { harms: NO_HARM }
 
 const SHADOW = { name: 'shadow', kind: 'shadow', percent: 0, cohort: '', dwellMs: 1, minimumRows: 1, approval: false } as const
 const GUARDED = modelLayout({ rollout: { guardMs: 500_000 } })
+const WINDOW = { name: 'quarter end', endMs: 1_700_000_000_000 }
+const SICK = { unsafeTarget: 'half of what the control gets fails' }
+const QUARANTINE = [{ artifact: 'version:v2', who: 'ada', reason: 'a bad licence', sinceMs: 1, asked: true }]
+const ASKING = modelLayout({ rollout: { rungs: rolloutOf({}).rungs.map((rung) => ({ ...rung, approval: true })) } })
+const APPROVALS = [{ who: 'bob', stage: '25 %', requestId: 'a', atMs: 1 }]
 
 const TABLE: readonly Row[] = [
+  {
+    says: 'a rollback that has no safe target becomes the lowest rung',
+    given: situation({ ...EVERYTHING, ...SICK }, HELD),
+    rule: 'no-safe-target',
+    verdict: 'throttle',
+  },
+  {
+    says: 'and on the lowest rung it holds there',
+    given: situation({ ...EVERYTHING, ...SICK }, { ...HELD, rung: 0 }),
+    rule: 'no-safe-target',
+    verdict: 'hold:signal',
+  },
+  {
+    says: 'a sick control stands in the way of nothing but a rollback',
+    given: situation({ ...without('silent', 'blindForMs'), ...throttleOnly, ...SICK }),
+    rule: 'throttle',
+    verdict: 'throttle',
+  },
+  {
+    says: 'an artifact in quarantine holds before anything else that holds',
+    given: situation({ ...without('silent', 'blindForMs'), ...noHarm }, { ...HELD, people: { ...NO_PEOPLE, quarantine: QUARANTINE } }),
+    rule: 'quarantined',
+    verdict: 'hold:quarantined',
+  },
+  {
+    says: 'a rollout of what is quarantined does not begin',
+    given: situation({}, { phase: 'new', rung: 0, people: { ...NO_PEOPLE, quarantine: QUARANTINE } }),
+    rule: 'quarantined',
+    verdict: 'hold:quarantined',
+  },
+  {
+    says: 'an open freeze window holds',
+    given: situation({ ...without('silent', 'blindForMs'), ...noHarm, window: WINDOW }),
+    rule: 'frozen',
+    verdict: 'hold:frozen',
+  },
+  {
+    says: 'a rollout does not begin while a freeze window is open',
+    given: situation({ window: WINDOW }, { phase: 'new', rung: 0 }),
+    rule: 'frozen',
+    verdict: 'hold:frozen',
+  },
+  {
+    says: 'a proof that is missing is told before an approval is asked for',
+    given: situation({ model: ASKING, lacking: missing }),
+    rule: 'insufficient',
+    verdict: 'hold:insufficient',
+  },
+  {
+    says: 'when nothing else is missing an approval is asked for',
+    given: situation({ model: ASKING }),
+    rule: 'approval',
+    verdict: 'hold:approval',
+  },
+  {
+    says: 'a throttle is not lifted without it either',
+    given: situation({ model: ASKING, calmForMs: 1e9 }, { throttledRungs: 1 }),
+    rule: 'approval',
+    verdict: 'hold:approval',
+  },
+  {
+    says: 'with it the candidate is promoted',
+    given: situation({ model: ASKING }, { people: { ...NO_PEOPLE, approvals: APPROVALS } }),
+    rule: 'promote',
+    verdict: 'promote',
+  },
   {
     says: 'a broken contract is a fact and comes before everything',
     given: situation({ ...EVERYTHING, broken: '5 of its 5 requests lack age' }, HELD),
@@ -409,13 +484,10 @@ test('every rule has a row in the decision table', () => {
 })
 
 test('the order of rules is rollback, throttle, step-down, hold, lift, advance, promote, start', () => {
-  const kinds = RULES.map((rule) => {
-    const row = TABLE.find((each) => each.rule === rule.name)!
-    return row.verdict.split(':')[0]!
-  })
+  // What is done in place of a rollback stands in its place.
+  const kinds = RULES.map(({ name, kind }) => (name === NO_SAFE_TARGET || kind === 'isolate' ? 'rollback' : kind))
   const order = ['rollback', 'throttle', 'step-down', 'hold', 'lift', 'advance', 'promote', 'start']
-  // To leave one segment is to act on harm: it comes where the rollback would.
-  const ranks = kinds.map((kind) => order.indexOf(kind === 'isolate' ? 'rollback' : kind))
+  const ranks = kinds.map((kind) => order.indexOf(kind))
   assert.deepEqual(
     ranks,
     [...ranks].sort((one, other) => one - other),

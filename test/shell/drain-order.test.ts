@@ -59,7 +59,7 @@ function seatOn(tenure: Tenure, before?: Kept): NotedSeat {
     })),
     model,
   )
-  const context = { layout, topics, emit: () => {} }
+  const context = { layout, topics, emit: () => {}, signatures: { signer: null, trusted: [], strict: false } }
   return new NotedSeat(context, tenure, model, stored?.state ?? emptyJudge(model), stored?.positions ?? FROM_START)
 }
 

@@ -35,3 +35,11 @@ test('keys that begin with two underscores, and no key at all, are not for subsc
   assert.equal(isInternalKey(Buffer.from('_fraud')), false)
   assert.equal(isInternalKey(Buffer.from('')), false)
 })
+
+test('a command that leaves the candidate nothing names the feature flag that goes back with it; others do not', () => {
+  const flag = { flag: 'ranking=new', variant: 'v 1' }
+  const percent = (candidate: number) => ({ ...command, weights: { [command.control]: 100 - candidate, [command.candidate]: candidate } })
+  assert.equal(controlHeaders(percent(0), flag)['ce_flyballrevertflag'], 'ranking%3Dnew=v%201')
+  assert.equal('ce_flyballrevertflag' in controlHeaders(percent(5), flag), false)
+  assert.equal('ce_flyballrevertflag' in controlHeaders(percent(0)), false)
+})

@@ -229,5 +229,9 @@ function renamedRequests(): RecordChange {
 
 function unproven(model: Layout['models'][number]): Layout['models'][number] {
   const guardrails = model.plan.guardrails.map((guardrail) => ({ ...guardrail, promotes: false }))
-  return { ...model, plan: { ...model.plan, minimumRows: 0, dwellMs: 0, guardrails } }
+  const eager = { minimumRows: 0, dwellMs: 0 }
+  const { rollout } = model.plan
+  const shadow = rollout.shadow === null ? null : { ...rollout.shadow, ...eager }
+  const stages = { ...rollout, shadow, rungs: rollout.rungs.map((rung) => ({ ...rung, ...eager })) }
+  return { ...model, plan: { ...model.plan, ...eager, guardrails, rollout: stages } }
 }

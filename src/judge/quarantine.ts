@@ -1,0 +1,95 @@
+/**
+ * Quarantine: what was rolled back gets no exposure again until a person says so. It goes by the artifact's digest, and so holds under
+ * another version name and in the next rollout too; without a digest it goes by the version's name. The list is the model's own.
+ */
+import type { ModelLayout } from '../policy/layout.ts'
+import type { Answer, Quarantined } from './people.ts'
+import type { Missing } from './situation.ts'
+import { candidateOf, type JudgeState, type Ladder } from './state.ts'
+
+/** More than that and the oldest is forgotten. */
+const QUARANTINE_MAX = 64
+
+/** Digest that the plan names; empty: none. */
+export function digestOf(model: ModelLayout): string {
+  return model.plan.rollout.artifacts[candidateOf(model)] ?? ''
+}
+
+/** Under what name the candidate is put on the list. */
+export function artifactOf(model: ModelLayout): string {
+  return digestOf(model) || byName(model)
+}
+
+/** Whether it is the candidate that bears this name. */
+export function isCandidate(artifact: string, model: ModelLayout): boolean {
+  return artifact === byName(model) || (artifact !== '' && artifact === digestOf(model))
+}
+
+/** The candidate's entry on the list, whether it stands there by its digest or by its name. */
+export function quarantinedNow({ people }: Ladder, model: ModelLayout): Quarantined | null {
+  return people.quarantine.find(({ artifact }) => isCandidate(artifact, model)) ?? null
+}
+
+export function quarantineMissing(ladder: Ladder, model: ModelLayout): readonly Missing[] {
+  const entry = quarantinedNow(ladder, model)
+  if (entry === null) return []
+  const way = `flyball quarantine release ${model.name}`
+  return [{ kind: 'artifact', words: `${entry.artifact} is quarantined by ${entry.who} (${entry.reason}); a person releases it: ${way}` }]
+}
+
+/** Another artifact than the candidate's is taken off the list and nothing moves. Null: it is the candidate's, or is not there. */
+export function releasedOther(state: JudgeState, subject: string | null, model: ModelLayout): Answer<JudgeState> | null {
+  const { quarantine: list } = state.ladder.people
+  if (subject === null || isCandidate(subject, model) || !list.some(({ artifact }) => artifact === subject)) return null
+  const next = withList(
+    state,
+    list.filter(({ artifact }) => artifact !== subject),
+  )
+  return { next, moves: false, key: state.ladder.lastVerdict, note: `Released ${subject} from quarantine` }
+}
+
+/** The candidate is off the list. */
+export function withoutCandidate(state: JudgeState, model: ModelLayout): JudgeState {
+  return withList(
+    state,
+    state.ladder.people.quarantine.filter(({ artifact }) => !isCandidate(artifact, model)),
+  )
+}
+
+/** Whatever rolls a candidate back quarantines it, unless the rollout was merely ended. */
+export function quarantineAfter(
+  before: Ladder,
+  after: Ladder,
+  model: ModelLayout,
+  told: { who: string; why: string; nowMs: number },
+): Ladder {
+  const goesBack = after.phase === 'rolled-back' && after.aborted === null && (before.phase !== 'rolled-back' || before.aborted !== null)
+  if (!goesBack || quarantinedNow(after, model) !== null) return after
+  const entry = { artifact: artifactOf(model), who: told.who, reason: told.why, sinceMs: told.nowMs, asked: false }
+  return { ...after, people: { ...after.people, quarantine: added(after.people.quarantine, entry) } }
+}
+
+/** What a decision changes of the list, as JSON for those who read decisions; empty: nothing. */
+export function quarantineTold(before: Ladder, after: Ladder): string {
+  const [was, is] = [before.people.quarantine, after.people.quarantine]
+  if (was === is) return ''
+  const quarantined = is.filter((entry) => !was.includes(entry))
+  const released = was.filter(({ artifact }) => !is.some((entry) => entry.artifact === artifact)).map(({ artifact }) => artifact)
+  return quarantined.length + released.length === 0 ? '' : JSON.stringify({ quarantined, released })
+}
+
+function byName(model: ModelLayout): string {
+  return `version:${candidateOf(model)}`
+}
+
+export function withEntry(state: JudgeState, entry: Quarantined): JudgeState {
+  return withList(state, added(state.ladder.people.quarantine, entry))
+}
+
+function added(list: readonly Quarantined[], entry: Quarantined): readonly Quarantined[] {
+  return [...list.filter(({ artifact }) => artifact !== entry.artifact), entry].slice(-QUARANTINE_MAX)
+}
+
+function withList(state: JudgeState, list: readonly Quarantined[]): JudgeState {
+  return { ...state, ladder: { ...state.ladder, people: { ...state.ladder.people, quarantine: list } } }
+}

@@ -1,0 +1,51 @@
+/** Signatures on the records of a daemon and of the command line: the policy's keys, loaded once, and a header on what is sent. */
+import type { LogRecord, OperatorRequest, OutgoingRecord } from '../domain.ts'
+import { SIGNATURE_HEADER, type Signer, signatureOf, signerOf, type TrustedKey, trustedKeyOf, verified } from '../kit/signing.ts'
+import type { Layout } from '../policy/layout.ts'
+
+export interface Signatures {
+  /** Null: what is sent is not signed. */
+  readonly signer: Signer | null
+  readonly trusted: readonly TrustedKey[]
+  /** Requests without a good signature are refused. */
+  readonly strict: boolean
+}
+
+/** Reads every key file: a daemon with a key that cannot be used does not start. */
+export function signaturesOf({ security }: Layout): Signatures {
+  if (security === undefined) return { signer: null, trusted: [], strict: false }
+  const { signing, trusted, strict } = security
+  return {
+    signer: signing === null ? null : signerOf(signing.keyFile, signing.keyId),
+    trusted: trusted.map(({ keyId, file, notAfterMs }) => trustedKeyOf(file, keyId, notAfterMs)),
+    strict,
+  }
+}
+
+export function withSignature(signer: Signer | null, topic: string, environment: string, record: OutgoingRecord): OutgoingRecord {
+  if (signer === null || record.value === null) return record
+  const text = (content: Buffer | string | null): string => (content === null ? '' : content.toString())
+  const signature = signatureOf(signer, { topic, key: text(record.key), environment, value: record.value })
+  return { ...record, headers: { ...record.headers, [SIGNATURE_HEADER]: signature } }
+}
+
+export interface Asking {
+  readonly request: OperatorRequest
+  /** Why it must be refused unread; empty: it need not be. */
+  readonly untrusted: string
+}
+
+/** Whoever signs is known by the key: a name that the request claims beside it proves nothing. */
+export function askingOf(
+  request: OperatorRequest,
+  record: LogRecord,
+  place: { readonly topic: string; readonly environment: string; readonly wallMs: number },
+  { trusted, strict }: Signatures,
+): Asking {
+  if (trusted.length === 0 || record.value === null) return { request, untrusted: '' }
+  const header = record.headers.find(([name]) => name === SIGNATURE_HEADER)?.[1].toString()
+  const { topic, environment, wallMs } = place
+  const found = verified(trusted, header, { topic, key: record.key?.toString() ?? '', environment, value: record.value }, wallMs)
+  if ('keyId' in found) return { request: { ...request, who: `key ${found.keyId}`, knownBy: 'unstated' }, untrusted: '' }
+  return { request, untrusted: strict ? found.why : '' }
+}
