@@ -6,7 +6,7 @@ import type { Alert, Decision, Verdict } from '../domain.ts'
 import { runbookOf } from '../kit/runbooks.ts'
 import type { ModelLayout } from '../policy/layout.ts'
 import { DRILL_RULE, isOverdue, lastFailed, OVERDUE_RULE, passedOf } from './drills.ts'
-import { WATCHED } from './rules.ts'
+import { WATCHED } from './phases.ts'
 import { candidateOf, commands, type JudgeState, type Ladder } from './state.ts'
 
 interface Opening {

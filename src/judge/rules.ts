@@ -9,6 +9,7 @@ import type { HoldReason, Reading, Verdict } from '../domain.ts'
 import { isoTime } from '../kit/iso-time.ts'
 import { approvalMissing } from './approvals.ts'
 import { windowMissing } from './freeze-windows.ts'
+import { BEGUN, CLIMBING, EXPOSED, JUDGED, RISING, WATCHED } from './phases.ts'
 import { quarantineMissing } from './quarantine.ts'
 import { isThrottle } from './segments.ts'
 import type { Missing, Situation } from './situation.ts'
@@ -25,17 +26,6 @@ export interface Rule {
   /** What a hold stands on; the same hold on the same ground is written once. */
   readonly ground: (situation: Situation) => string
 }
-
-const EXPOSED: readonly Phase[] = ['climbing', 'guard', 'promoted']
-/** The candidate predicts, for whoever it be: a shadow answers nobody, and does its harm in the records alone. */
-const JUDGED: readonly Phase[] = ['shadow', ...EXPOSED]
-const CLIMBING: readonly Phase[] = ['climbing']
-/** On its way, and predicting. */
-export const WATCHED: readonly Phase[] = ['shadow', 'climbing', 'guard']
-/** A freeze stands in the way of what comes next. What follows a guard raises nothing. */
-export const RISING: readonly Phase[] = ['offline', 'shadow', 'climbing']
-/** A person's hold does. */
-export const BEGUN: readonly Phase[] = [...RISING, 'guard']
 
 /** Rule of what is done in place of a rollback. */
 export const NO_SAFE_TARGET = 'no-safe-target'

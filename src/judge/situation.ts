@@ -58,12 +58,12 @@ export interface Situation {
 }
 
 /** Rules look at little of it before one speaks: each part is worked out when it is first looked at. */
-export function situationOf(state: JudgeState, setting: Setting): Situation {
-  const { nowMs, model } = setting
-  const { ladder } = state
-  const next = nextPercent(ladder, model)
-  const asked = once(() => (next === null ? [] : proofs(state.evidence, model, next, requirementsOf(ladder, model).minimumRows)))
-  const parts = {
+function partsOf(state: JudgeState, setting: Setting) {
+  const { model } = setting
+  const next = nextPercent(state.ladder, model)
+  const asked = once(() => (next === null ? [] : proofs(state.evidence, model, next, requirementsOf(state.ladder, model).minimumRows)))
+  return {
+    asked,
     harms: once(() => harms(state.evidence, model)),
     located: once((): Located => locatedHarm(state, setting)),
     silent: once(() => silentWords(state, setting)),
@@ -76,6 +76,12 @@ export function situationOf(state: JudgeState, setting: Setting): Situation {
     firstLacking: once(() => (next === null ? undefined : lackingFor(state, setting, asked).next().value)),
     preflight: once(() => failedChecks(state, setting)),
   }
+}
+
+export function situationOf(state: JudgeState, setting: Setting): Situation {
+  const { nowMs, model } = setting
+  const { ladder } = state
+  const parts = partsOf(state, setting)
   return {
     nowMs,
     model,
@@ -120,7 +126,7 @@ export function situationOf(state: JudgeState, setting: Setting): Situation {
       return parts.firstLacking()
     },
     get proofs() {
-      return asked()
+      return parts.asked()
     },
     get catchingUp() {
       return isCatchingUp(state, setting)

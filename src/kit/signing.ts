@@ -87,3 +87,22 @@ function ed25519(file: string, kind: 'private' | 'public', read: (pem: Buffer) =
   }
   throw new FlyballError('FLY-POLICY-008', { file, kind, problem })
 }
+
+interface SignedRecord {
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly headers: readonly (readonly [string, Buffer])[]
+}
+
+/** Throws with the reason where no trusted key vouches for this command. */
+export function mustBeSigned(
+  { key, value, headers }: SignedRecord,
+  { id, environment }: { readonly id: string; readonly environment: string },
+  topic: string,
+  trusted: readonly TrustedKey[],
+  wallMs: number,
+): void {
+  const header = headers.find(([name]) => name === SIGNATURE_HEADER)?.[1].toString()
+  const found = verified(trusted, header, { topic, key: key?.toString() ?? '', environment, value: value ?? Buffer.alloc(0) }, wallMs)
+  if ('why' in found) throw new Error(`command ${id} is dropped: ${found.why}`)
+}

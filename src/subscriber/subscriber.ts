@@ -4,13 +4,13 @@
  * Reads `control` whole (read_committed, no group) and then follows it. When Kafka is away it goes on with what it last knew and
  * tries again. It never throws out of `route`.
  */
-import type { Ack, Command, LogRecord, OutgoingRecord, RecordBatch, SegmentWeights, Weights } from '../domain.ts'
+import type { Ack, Command, OutgoingRecord, RecordBatch, SegmentWeights, Weights } from '../domain.ts'
 import type { EventLog, Reader, Source, Writer } from '../kafka/contract.ts'
 import { logRecordOf } from '../kafka/log-record.ts'
 import { type Clock, systemClock, within } from '../kit/clock.ts'
 import { drillName } from '../kit/drill-name.ts'
 import { partitionOf } from '../kit/hash.ts'
-import { SIGNATURE_HEADER, type TrustedKey, trustedKeyOf, verified } from '../kit/signing.ts'
+import { mustBeSigned, type TrustedKey, trustedKeyOf } from '../kit/signing.ts'
 import { topicNames } from '../kit/topics.ts'
 import { ackRecord } from '../wire/acks.ts'
 import { decodeCommand } from '../wire/control.ts'
@@ -362,18 +362,6 @@ function countIn({ bySegment, held }: Model, segment: string, version: string): 
   const routed = known ?? {}
   routed[version] = (routed[version] ?? 0) + 1
   bySegment.set(segment, routed)
-}
-
-function mustBeSigned(
-  { key, value, headers }: LogRecord,
-  { id, environment }: Command,
-  topic: string,
-  trusted: readonly TrustedKey[],
-  nowMs: number,
-): void {
-  const header = headers.find(([name]) => name === SIGNATURE_HEADER)?.[1].toString()
-  const found = verified(trusted, header, { topic, key: key?.toString() ?? '', environment, value: value ?? Buffer.alloc(0) }, nowMs)
-  if ('why' in found) throw new Error(`command ${id} is dropped: ${found.why}`)
 }
 
 function byPartition(acks: readonly Ack[], partitions: number): Map<number, OutgoingRecord[]> {
