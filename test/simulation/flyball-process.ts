@@ -65,3 +65,16 @@ export function runFlyball(args: readonly string[], brokers: readonly string[]):
 }
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** Any other command, to its end, while this process goes on with its own work. */
+export async function runFlyballCommand(
+  args: readonly string[],
+  brokers: readonly string[],
+): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
+  const env = { ...process.env, KAFKA_BROKERS: brokers.join(',') }
+  const child = spawn(process.execPath, ['--import', tsx, main, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const told = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const) child[name].on('data', (chunk: Buffer) => (told[name] += chunk.toString()))
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
+  return { code, ...told }
+}
