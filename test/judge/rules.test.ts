@@ -1,121 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Alert, Command, Reading } from '../../src/domain.ts'
+import type { Command } from '../../src/domain.ts'
 import { issuedLoop } from '../../src/judge/loop.ts'
 import { NO_PEOPLE } from '../../src/judge/people.ts'
 import { NO_SAFE_TARGET, RULES, ruleFor } from '../../src/judge/rules.ts'
 import type { Situation } from '../../src/judge/situation.ts'
-import type { Ladder, Phase } from '../../src/judge/state.ts'
+import type { Phase } from '../../src/judge/state.ts'
+import { isolating, LOCATED, missing, model, NO_HARM, READING, STEADY_ALERT, situation } from './situations.ts'
 import { modelLayout, rolloutOf } from './world.ts'
-
-const model = modelLayout()
-
-function ladder(changes: Partial<Ladder> = {}): Ladder {
-  return {
-    control: 'v1',
-    candidate: 'v2',
-    phase: 'climbing',
-    rung: 1,
-    weights: { v1: 75, v2: 25 },
-    isolated: [],
-    cohort: null,
-    command: null,
-    loop: null,
-    epoch: 1,
-    epochSeen: 0,
-    sequence: 2,
-    decisionNumber: 5,
-    lastHash: '',
-    stageSinceMs: 1,
-    throttledRungs: 0,
-    liftsUsed: 0,
-    calmSinceMs: 1,
-    blindSinceMs: 0,
-    humanHold: null,
-    frozen: null,
-    aborted: null,
-    gates: [],
-    people: NO_PEOPLE,
-    commandNumber: 0,
-    lastVerdict: '',
-    open: {},
-    requestsSeen: [],
-    panes: 0,
-    rows: 0,
-    judgedAtMs: 0,
-    publishedWallMs: 0,
-    drills: { sinceMs: 0, passedAtMs: 0, overdue: false, last: {} },
-    ...changes,
-  }
-}
-
-const READING: Reading = {
-  guardrail: 'errors',
-  scope: '__all__',
-  class: 'critical',
-  action: 'rollback',
-  logEvidence: 9,
-  logLimit: 5,
-  weight: 1,
-  estimate: 0.02,
-  intervalLow: 0.01,
-  intervalHigh: 0.03,
-  unit: 'points',
-  margin: 0.005,
-  candidateRows: 1000,
-  controlRows: 3000,
-  candidateEvents: 40,
-  controlEvents: 60,
-  strata: 20,
-  detail: '',
-}
-
-const STEADY_ALERT: Alert = {
-  incident: 'test/flights/v2/steady',
-  environment: 'test',
-  model: 'flights',
-  version: 'v2',
-  cause: 'steady',
-  severity: 'warning',
-  status: 'firing',
-  summary: '',
-  decisionId: '',
-  judgeTimeMs: 1,
-}
-
-const NO_HARM = { rollback: [], throttle: [], hold: [] }
-const missing = [{ kind: 'x', words: 'x is missing' }]
-const isolating = modelLayout({ rollout: { isolate: 'region' } })
-const LOCATED = { segment: 'region=eu', evidence: [READING], why: '' }
-
-function situation(changes: Partial<Omit<Situation, 'ladder'>> = {}, on: Partial<Ladder> = {}): Situation {
-  return {
-    nowMs: 1_000_000,
-    model,
-    ladder: ladder(on),
-    harms: NO_HARM,
-    located: { segment: '', evidence: [], why: '' },
-    notKeptOut: '',
-    cohort: [],
-    silent: '',
-    broken: '',
-    unsafeTarget: '',
-    window: null,
-    blind: [],
-    blindForMs: 0,
-    assignment: [],
-    coverage: [],
-    notInForce: [],
-    calmForMs: 0,
-    lacking: [],
-    firstLacking: changes.lacking?.[0],
-    proofs: [],
-    catchingUp: false,
-    preflight: [],
-    gate: [],
-    ...changes,
-  }
-}
 
 /** Everything is wrong at once; each row of the table takes the reason above it away. */
 const EVERYTHING: Partial<Omit<Situation, 'ladder'>> = {
