@@ -101,7 +101,7 @@ export async function ask(
   verb: Verb,
   effect: string,
   options: AskOptions,
-  about = ABOUT_NOTHING,
+  about: Partial<About> = {},
 ): Promise<void> {
   const { decision } = await answered(connection, { ...requestOf(connection, model, verb, options), ...about }, options)
   const done = decision.verdict.kind !== 'refused'

@@ -64,10 +64,14 @@ export function ownTopics(prefix: string, judgePartitions: number, inputPartitio
   ]
 }
 
-/** The topics of a policy that rekeys its inputs, with as many partitions as the larger of the user's topics has. */
-export function rekeyTopics(prefix: string, inputPartitions: number): readonly OwnTopic[] {
+/**
+ * The topics of a policy that rekeys its inputs, with as many partitions as the larger of the user's topics has. Records keep their times:
+ * `recorded` ones of last year would be old enough to be deleted as soon as they are written, so they are kept until somebody deletes them.
+ */
+export function rekeyTopics(prefix: string, inputPartitions: number, recorded = false): readonly OwnTopic[] {
   const { predictions, outcomes, positions } = rekeyedTopics(prefix)
-  const config = { ...keepDays(7), 'message.timestamp.type': 'CreateTime' }
+  const kept = recorded ? { 'cleanup.policy': 'delete', 'retention.ms': '-1' } : keepDays(7)
+  const config = { ...kept, 'message.timestamp.type': 'CreateTime' }
   return [
     { topic: predictions, partitions: inputPartitions, config },
     { topic: outcomes, partitions: inputPartitions, config },

@@ -14,6 +14,8 @@ export interface RekeyOptions {
   readonly clock: Clock
   readonly emit: Emit
   readonly createTopics: boolean
+  /** What is read was recorded, at whatever time. */
+  readonly drain: boolean
 }
 
 /** The user's topics that are written anew; none: the inputs are partitioned by prediction id. */
@@ -33,7 +35,7 @@ export async function rekeyWorker(options: RekeyOptions, onFailure: (error: unkn
     return partitions
   }
   const largest = Math.max(...origins.map(count))
-  if (options.createTopics) await log.admin.create(rekeyTopics(prefix, largest))
+  if (options.createTopics) await log.admin.create(rekeyTopics(prefix, largest, options.drain))
   else for (const { topic } of rekeyTopics(prefix, largest)) count(topic)
   const partitions = (await log.admin.topics()).get(layout.predictions.topic) ?? largest
   return new RekeyWorker({ log, layout, clock, emit, prefix, positionsTopic: rekeyedTopics(prefix).positions, partitions }, onFailure)

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import type { LogRecord } from '../../src/domain.ts'
 import { partitionOf } from '../../src/kit/hash.ts'
+import { rekeyTopics } from '../../src/kit/topics.ts'
 import { fill, recordsIn } from '../simulation/fill.ts'
 import { type FlyballProcess, pause, runFlyball } from '../simulation/flyball-process.ts'
 import { type Placed, traffic } from '../simulation/traffic.ts'
@@ -46,11 +47,17 @@ models:
   fraud: { control: v1, candidate: v2, weights: recorded, outcomes: { label: { horizon: 30s } } }
 `
 
-async function stage(name: string): Promise<{ file: string; prefix: string; topics: { predictions: string; outcomes: string } }> {
+/** `live`: a daemon would create the topics for what is new. */
+async function stage(
+  name: string,
+  live = false,
+): Promise<{ file: string; prefix: string; topics: { predictions: string; outcomes: string } }> {
   const prefix = `${broker.unique(name)}.`
   const topics = { predictions: broker.unique('predictions'), outcomes: broker.unique('outcomes') }
   const log = await broker.connect()
   const byUser = ({ record }: Placed): Placed => ({ record, partition: partitionOf(Buffer.from(String(record.key)), PARTITIONS.outcomes) })
+  // The records are of last year: with a retention they could be deleted while the test looks at them.
+  if (live) await log.admin.create(rekeyTopics(prefix, PARTITIONS.predictions, true))
   await fill(log, topics.predictions, PARTITIONS.predictions, [broken, ...input.predictions])
   await fill(log, topics.outcomes, PARTITIONS.outcomes, input.outcomes.map(byUser))
   const file = join(folder, `${prefix}yaml`)
@@ -88,7 +95,7 @@ test('live, what was written anew stands in order of time, and one owner of thre
   ...broker.options,
   timeout: 3 * TAKE_OVER_MS,
 }, async (t) => {
-  const { file, prefix, topics } = await stage('rekey-live')
+  const { file, prefix, topics } = await stage('rekey-live', true)
   const run = () => runFlyball(['-p', file, '--create-topics', '--metrics-port', '0'], broker.bootstrap)
   const all = [run()]
   t.after(() => Promise.all(all.map((one) => one.kill('SIGKILL'))))
