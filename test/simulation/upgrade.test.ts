@@ -10,7 +10,7 @@ import { verifyChains } from '../../src/shell/audit-reads.ts'
 import { stageOver } from './golden-topics.ts'
 import type { Stage } from './stage.ts'
 
-const NAMES = ['schema-2']
+const NAMES = ['schema-2', 'schema-3']
 
 const moves = (decisions: readonly Decision[]): string[] =>
   decisions.flatMap(({ verdict, weightsAfter }) =>
