@@ -43,6 +43,11 @@ export class ClaimWatch {
     return [...this.#followed].filter(([, { key, epoch }]) => (this.#lastClaim.get(key) ?? -1) > epoch).map(([source]) => source)
   }
 
+  /** Claims below this offset of a checkpoints partition are known to `superseded`, as of its last call. */
+  readTo(partition: number): number {
+    return this.#sources.get(partition)?.next ?? 0
+  }
+
   #read(source: Source): void {
     for (let batch = source.take(); batch !== null; batch = source.take()) {
       for (let row = 0; row < batch.count; row++) {

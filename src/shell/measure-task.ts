@@ -63,6 +63,8 @@ type SourceIngest = SourcePipelineOptions['ingest']
 const CHECKPOINT_EVERY_MS = 3000
 /** In a drain a second of work is hundreds of thousands of records: not much of it should be done twice. */
 const DRAIN_CHECKPOINT_EVERY_MS = 1000
+/** Offsets of checkpoints are never below 0. */
+const NO_CUT = -1
 
 export class MeasureTask {
   readonly source: string
@@ -84,6 +86,8 @@ export class MeasureTask {
   #readAtMs: number
   #pulsedAtMs = 0
   #idle = false
+  /** Offset of the checkpoint that tells of an idle cut; infinite until it is acknowledged. What the cut closed waits for it. */
+  #cutToldAt = NO_CUT
   #older: number
 
   private constructor(
@@ -189,12 +193,16 @@ export class MeasureTask {
     return this.inputs.reduce((sum, { source }) => sum + Math.max(0, source.end - source.next), 0)
   }
 
-  /** Between reads: hands over what became final, notices idleness, writes a checkpoint when one is due. */
-  housekeep(): void {
+  /**
+   * Between reads: hands over what became final, notices idleness, writes a checkpoint when one is due.
+   * `claimsReadTo`: no newer claim on this source lies below this offset of its checkpoints partition.
+   */
+  housekeep(claimsReadTo: number): void {
     this.#throwFailure()
     const nowMs = this.#context.clock.monotonicMs()
-    this.#collect()
-    if (this.#context.ends === null) this.#watchIdle(nowMs)
+    if (this.#cutToldAt === NO_CUT) this.#collect()
+    else if (this.#cutToldAt < claimsReadTo) this.#handOverCut()
+    if (this.#context.ends === null && this.#cutToldAt === NO_CUT) this.#watchIdle(nowMs)
     const everyMs = this.#context.ends === null ? CHECKPOINT_EVERY_MS : DRAIN_CHECKPOINT_EVERY_MS
     if (nowMs - this.#checkpointAtMs >= everyMs) this.checkpoint()
     this.#flush()
@@ -230,20 +238,31 @@ export class MeasureTask {
 
   #watchIdle(nowMs: number): void {
     const { idleAfterMs, sliceMs } = this.#context.layout
-    const quiet = this.inputs[0]!.source.caughtUp && nowMs - this.#readAtMs >= idleAfterMs
+    const quiet = this.inputs[0]!.atEnd() && nowMs - this.#readAtMs >= idleAfterMs
     if (!quiet) return
-    if (!this.#idle) {
-      this.#idle = true
-      // The cut stands in the checkpoint before its pane is sent: whoever resumes cuts at the same offset.
-      if (this.pipeline.cutIdle() !== null) this.checkpoint()
-      this.#collect()
-      this.#pulse(null)
-    } else if (nowMs - this.#pulsedAtMs >= sliceMs) {
-      this.#pulse(null)
+    if (this.#idle) {
+      if (nowMs - this.#pulsedAtMs >= sliceMs) this.#pulse(null)
+      return
     }
+    this.#idle = true
+    if (this.pipeline.cutIdle() === null) return this.#pulse(null)
+    this.#cutToldAt = Number.POSITIVE_INFINITY
+    this.checkpoint((offset) => {
+      this.#cutToldAt = offset
+    })
   }
 
-  checkpoint(): void {
+  /**
+   * The cut stands in a checkpoint, and no newer claim before that: every later owner reads it and cuts at the same offset. Behind a newer
+   * claim it would be passed over; that owner's pane would lie across ours, and be refused whole where ours was decided on.
+   */
+  #handOverCut(): void {
+    this.#cutToldAt = NO_CUT
+    this.#collect()
+    this.#pulse(null)
+  }
+
+  checkpoint(written: (offset: number) => void = () => undefined): void {
     this.#checkpointAtMs = this.#context.clock.monotonicMs()
     // Chunks first: the checkpoint says how many entries they hold.
     const chunks = this.pipeline.unitChunks().map(({ from, bytes }) => unitChunkRecord(this.source, this.#epoch, from, bytes))
@@ -251,7 +270,9 @@ export class MeasureTask {
     const stamp = this.#stamp()
     this.#outbox.afterAll(async () => {
       const { topic, partition } = this.#place
-      await this.#writer.send(topic, partition, [...chunks, checkpointRecord(this.source, stamp, body), ...this.#forgetOlder()])
+      if (chunks.length > 0) await this.#writer.send(topic, partition, chunks)
+      const records = [checkpointRecord(this.source, stamp, body), ...this.#forgetOlder()]
+      written((await this.#writer.send(topic, partition, records)).baseOffset)
       this.#context.emit({ event: 'checkpoint-written', source: this.source, sequence: stamp.sequence })
     })
   }

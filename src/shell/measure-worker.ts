@@ -270,7 +270,7 @@ export class MeasureWorker implements Measuring {
     if (full) await Promise.all(this.#tasks.map((task) => task.flushed().catch(() => undefined)))
     for (const [partition, owned] of this.#owned) {
       try {
-        owned.task.housekeep()
+        owned.task.housekeep(this.#io!.watch.readTo(owned.task.checkpointPartition))
       } catch (error) {
         this.#beginAnew(partition, owned, error)
       }

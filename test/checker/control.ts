@@ -186,7 +186,7 @@ function letGoIn(decisions: readonly WireDecision[]): ReadonlySet<string> {
   const ids = new Set<string>()
   for (const { id, model, phase, verdict } of decisions) {
     if (!rolledBack.has(model)) ids.add(id)
-    if (phase === 'rolled-back') rolledBack.add(model)
+    if (phase === 'rolled_back') rolledBack.add(model)
     else if (verdict.kind === 'override') rolledBack.delete(model)
   }
   return ids

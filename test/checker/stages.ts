@@ -5,7 +5,7 @@
 import type { ModelLayout } from '../../src/policy/layout.ts'
 import { type Case, grouped } from './case.ts'
 import { said, sameWeights } from './decisions.ts'
-import type { WireDecision } from './wire.ts'
+import type { WireDecision, WirePhase } from './wire.ts'
 
 type Report = (what: string) => void
 
@@ -16,7 +16,7 @@ export function checkStages({ all, world, report }: Case): void {
     const model = world.layout.models.find((one) => one.name === name)
     if (model === undefined) continue
     const gates = new Map<string, boolean>()
-    let phase = 'new'
+    let phase: WirePhase = 'new'
     for (const { value } of placed) {
       const { decision } = value
       const tell: Report = (what) => report('stages', `decisions ${name} number ${decision.number}`, what)
@@ -38,15 +38,15 @@ function checkWeights(decision: WireDecision, model: ModelLayout, tell: Report):
 }
 
 /** Where each phase may be come from: but for people, who begin anew. */
-function checkStep(decision: WireDecision, from: string, model: ModelLayout, gates: ReadonlyMap<string, boolean>, tell: Report): void {
+function checkStep(decision: WireDecision, from: WirePhase, model: ModelLayout, gates: ReadonlyMap<string, boolean>, tell: Report): void {
   const { phase: to, verdict } = decision
   if (to === null || to === from) return
   const { offline, shadow, guardMs, artifacts } = model.plan.rollout
   const isPassed = gates.get(artifacts[model.versions[model.candidate]!] ?? '') === true
   const isRisen = (from === 'offline' || from === 'shadow') && (to === 'shadow' || to === 'climbing' || to === 'guard')
   if (isRisen && offline && !isPassed) tell(`from ${from} to ${to} without a passed gate`)
-  if (from === 'offline' && to !== 'rolled-back' && shadow !== null && to !== 'shadow') tell(`from offline to ${to}, past the shadow`)
-  const begins = from === 'new' || from === 'rolled-back'
+  if (from === 'offline' && to !== 'rolled_back' && shadow !== null && to !== 'shadow') tell(`from offline to ${to}, past the shadow`)
+  const begins = from === 'new' || from === 'rolled_back'
   if (begins && verdict.kind !== 'adopt' && (to === 'climbing' || to === 'guard') && (offline || shadow !== null))
     tell(`from ${from} to ${to}, past its first stages`)
   if (to === 'promoted' && guardMs > 0 && from !== 'guard') tell(`from ${from} to promoted without a guard`)

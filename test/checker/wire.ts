@@ -101,10 +101,13 @@ export interface WireDecision {
   readonly requestId: string | null
   readonly segmentsAfter: readonly WireSegment[]
   readonly restraints: readonly { readonly kind: string }[]
-  readonly phase: string | null
+  readonly phase: WirePhase | null
   readonly stage: string
   readonly body: string
 }
+
+/** As it is written; code within the daemon spells it with a hyphen. */
+export type WirePhase = 'new' | 'climbing' | 'promoted' | 'rolled_back' | 'offline' | 'shadow' | 'guard'
 
 export interface WireSegment {
   readonly segment: string

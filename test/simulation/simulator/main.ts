@@ -2,7 +2,8 @@
  * npm run simulate -- --runs N --seed S [--plant NAME] [--verbose]
  * npm run simulate -- --day [--hours 24] [--seed S] [--plant NAME]
  *
- * N worlds, the first from seed S, the next from S + 1, … Each failure is told with its seed: `--runs 1 --seed THAT` repeats it.
+ * N worlds, the first from seed S, the next from S + 1, … Each failure is told with its seed: `--runs 1 --seed THAT` repeats it. It ends
+ * with 0 when no promise was broken, with 1 when one was.
  * A day: one daemon's memory over so many hours of simulated traffic. It ends with 0 when nothing grows, with 1 when something does or
  * the noise is too large to tell.
  */
@@ -50,7 +51,7 @@ function inCopy(mutant: (typeof SOURCE_PLANTS)[string]): void {
   const folder = mutatedCopy(fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, ''), mutant)
   try {
     const args = ['--import', 'tsx', 'test/simulation/simulator/main.ts', '--runs', values.runs, '--seed', values.seed]
-    spawnSync(process.execPath, args, { cwd: folder, stdio: 'inherit' })
+    process.exitCode = spawnSync(process.execPath, args, { cwd: folder, stdio: 'inherit' }).status ?? 1
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -75,6 +76,7 @@ async function many(runs: number, planted: Plant): Promise<void> {
   const rates = { runsPerMinute: rate(performance.now() - begun), runsPerCpuMinute: rate((user + system) / 1000) }
   const sorted = Object.fromEntries(Object.entries(faults).sort(([a], [b]) => (a < b ? -1 : 1)))
   print(JSON.stringify({ bench: 'simulator', runs, seed, failures, faults: sorted, ...rates }))
+  if (failures > 0) process.exitCode = 1
 }
 
 async function day(length: number, planted: Plant): Promise<void> {

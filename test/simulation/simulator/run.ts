@@ -24,17 +24,26 @@ const TROUBLE_TO_MS = 30_000
 const TRAFFIC_MS = 42_000
 /** Sessions, leases and time-outs end, quiet partitions are cut, horizons pass. */
 const CALM_MS = 24_000
+/** So long of it writes may still be held up: the last one arrives 9 s later, and whoever waited for it has yet to see 3 s of quiet. */
+const SLOW_WRITES_MS = 8_000
+const LABELS_MS = 12_000
 const PART_MS = 500
 /** Share of the runs whose records are drained too. */
 const DRAINED = 0.15
 
-/** `rough`: owners change all the time. */
-export async function simulate(seed: number, plant: Plant = NO_PLANT, rough = plant !== NO_PLANT): Promise<RunResult> {
+/** `rough`: owners change all the time. `also`: more that goes wrong. */
+export async function simulate(
+  seed: number,
+  plant: Plant = NO_PLANT,
+  rough = plant !== NO_PLANT,
+  also: (world: SimWorld) => void = () => undefined,
+): Promise<RunResult> {
   const scheduler = new Scheduler(BEGIN_MS, seed)
   return withVirtualTimers(scheduler, async () => {
     const world = new SimWorld(scheduler, plant)
     world.start()
     planFaults(world, TROUBLE_FROM_MS, TROUBLE_TO_MS, rough)
+    also(world)
     const problems: Violation[] = []
     try {
       await live(world)
@@ -53,9 +62,11 @@ async function live(world: SimWorld): Promise<void> {
     traffic.serve()
     await scheduler.advance(PART_MS)
   }
-  await scheduler.advance(12_000)
+  await scheduler.advance(SLOW_WRITES_MS)
+  for (const { process } of world.daemons) process.slowWrites = 0
+  await scheduler.advance(LABELS_MS - SLOW_WRITES_MS)
   traffic.close()
-  await scheduler.advance(CALM_MS - 12_000)
+  await scheduler.advance(CALM_MS - LABELS_MS)
   await world.stopDaemons()
   await scheduler.advance(4_000)
 }
