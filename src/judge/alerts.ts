@@ -7,6 +7,7 @@ import { runbookOf } from '../kit/runbooks.ts'
 import type { ModelLayout } from '../policy/layout.ts'
 import { DRILL_RULE, isOverdue, lastFailed, OVERDUE_RULE, passedOf } from './drills.ts'
 import { WATCHED } from './phases.ts'
+import { percentOf } from './segments.ts'
 import { candidateOf, commands, type JudgeState, type Ladder } from './state.ts'
 
 interface Opening {
@@ -57,7 +58,7 @@ export function alertsOf(
   after: JudgeState,
   model: ModelLayout,
 ): { readonly alerts: readonly Alert[]; readonly open: Ladder['open'] } {
-  const opening = openingOf(decision, model)
+  const opening = openingOf(decision, before, model)
   const alerts: Alert[] = []
   const open: Record<string, Alert> = {}
   for (const alert of Object.values(before.open)) {
@@ -73,9 +74,9 @@ export function alertsOf(
   return { alerts, open }
 }
 
-function openingOf({ verdict, weightsBefore, body }: Decided, model: ModelLayout): Opening | null {
-  // What a shadow does is done to nobody.
-  const critical = commands(model) && (weightsBefore[candidateOf(model)] ?? 0) > 0 ? 'critical' : 'warning'
+function openingOf({ verdict, body }: Decided, before: Ladder, model: ModelLayout): Opening | null {
+  // What a shadow does is done to nobody; what is done to a cohort is done to people.
+  const critical = commands(model) && percentOf(before, model) > 0 ? 'critical' : 'warning'
   switch (verdict.kind) {
     case 'rollback':
       return { cause: `${ROLLBACK_CAUSES}${verdict.evidence[0]?.guardrail ?? verdict.rule}`, severity: critical }

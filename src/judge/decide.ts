@@ -116,7 +116,7 @@ function decisionOf(before: JudgeState, after: JudgeState, finding: Finding, { m
     candidate: after.ladder.candidate,
     stage: stageName(after.ladder, model),
     artifact: digestOf(model),
-    approvals: approvalsTold(before.ladder, after.ladder, verdict),
+    approvals: approvalsTold(before.ladder, after.ladder, verdict, model),
     segmentsAfter: segmentsOf(after.ladder, model),
     factors,
     changes: changesBefore(before.changes ?? [], nowMs),

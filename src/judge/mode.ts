@@ -7,11 +7,12 @@
  */
 import type { OperatorRequest } from '../domain.ts'
 import type { ModelLayout } from '../policy/layout.ts'
-import { standingOn } from './move.ts'
+import { issuedLoop } from './loop.ts'
+import { keptOut, standingOn } from './move.ts'
 import type { Answer, Refusal } from './people.ts'
 import { apartIn, percentOf } from './segments.ts'
 import type { Setting } from './situation.ts'
-import { type JudgeState, type Ladder, weightsFor } from './state.ts'
+import { type JudgeState, type Ladder, obeyed, weightsFor } from './state.ts'
 
 /** One derived model for each given one: what others keep beside a model is kept beside the derived one as well. */
 const OBSERVED = new WeakMap<ModelLayout, ModelLayout>()
@@ -53,7 +54,7 @@ export function setMode(
       : { rule: 'policy-mode', why: 'the policy says observe' }
   if (subject === 'observe') return observing(state, { who: asker, reason }, written)
   if (people.observing === null) return { next: state, moves: false, key, note: `Nothing to change, ${written.name} is enforced: asked` }
-  return enforcing(state, written, setting.nowMs)
+  return enforcing(state, written, setting)
 }
 
 function observing(
@@ -67,22 +68,46 @@ function observing(
   return { next, moves: false, key: '', note: `Set ${name} to observe: nothing is commanded any more, ${gateways}` }
 }
 
+function enforcing(state: JudgeState, model: ModelLayout, { nowMs, wallMs }: Setting): Answer<JudgeState> {
+  const { command, people } = state.ladder
+  // What was adopted meanwhile was watched by nobody: its gateways are asked from now on.
+  const loop = state.ladder.loop ?? (command !== null && obeyed(model) ? issuedLoop(nowMs, wallMs) : null)
+  const free = { ...state, ladder: { ...state.ladder, loop, people: { ...people, observing: null } } }
+  const next = grounded(free, model, nowMs)
+  return { next, moves: lowers(next.ladder, model), key: '', note: `Set ${model.name} to enforce` }
+}
+
 /**
  * What was climbed in thought was never exposed. So the ladder stands where the command in force has it, or lower where the judge would
- * have gone lower meanwhile; and without any command the rollout begins, by the rules.
+ * have gone lower meanwhile; and without any command, or after one that took everything, the rollout begins by the rules.
  */
-function enforcing(state: JudgeState, model: ModelLayout, nowMs: number): Answer<JudgeState> {
-  const free = { ...state, ladder: { ...state.ladder, people: { ...state.ladder.people, observing: null } } }
-  const { command, isolated, phase } = free.ladder
-  const note = `Set ${model.name} to enforce`
-  if (command === null) {
-    const begins = phase === 'climbing' || phase === 'promoted' || phase === 'guard'
-    const anew: Ladder = { ...free.ladder, phase: 'new', rung: 0, weights: weightsFor(model, 0), throttledRungs: 0, liftsUsed: 0 }
-    return { next: begins ? { ...free, ladder: anew } : free, moves: false, key: '', note }
+export function grounded(state: JudgeState, model: ModelLayout, nowMs: number): JudgeState {
+  const { ladder } = state
+  const inForce = exposureOf(ladder)
+  if (percentOf(ladder, model) === 0) return state
+  if (percentOf(inForce, model) === 0) {
+    const anew: Ladder = { ...ladder, phase: 'new', rung: 0, throttledRungs: 0, liftsUsed: 0 }
+    return { ...state, ladder: { ...anew, weights: weightsFor(model, 0), cohort: null, isolated: [] } }
   }
-  const apart = apartIn(command)
-  const [thought, commanded] = [percentOf(free.ladder, model), percentOf({ weights: command.weights, cohort: apart.cohort }, model)]
-  if (thought > commanded) return { next: standingOn(free, command, model, nowMs), moves: false, key: '', note }
-  const leavesMore = isolated.some((segment) => !apart.isolated.includes(segment))
-  return { next: free, moves: thought < commanded || leavesMore, key: '', note }
+  if (isWider(ladder, inForce, model)) return standingOn(state, ladder.command!, model, nowMs)
+  const kept = inForce.isolated.filter((segment) => !ladder.isolated.includes(segment))
+  return kept.reduce((each, segment) => keptOut(each, segment, model, nowMs), state)
+}
+
+type Exposure = Pick<Ladder, 'weights' | 'cohort' | 'isolated'>
+
+function exposureOf({ command }: Ladder): Exposure {
+  return command === null ? { weights: {}, cohort: null, isolated: [] } : { weights: command.weights, ...apartIn(command) }
+}
+
+/** At the same percent a cohort is less than everybody. */
+function isWider(one: Exposure, other: Exposure, model: ModelLayout): boolean {
+  const [mine, theirs] = [percentOf(one, model), percentOf(other, model)]
+  return mine > theirs || (mine > 0 && other.cohort !== null && one.cohort?.segment !== other.cohort.segment)
+}
+
+/** Less is wanted than what the command in force gives. */
+export function lowers(ladder: Ladder, model: ModelLayout): boolean {
+  const inForce = exposureOf(ladder)
+  return isWider(inForce, ladder, model) || ladder.isolated.some((segment) => !inForce.isolated.includes(segment))
 }

@@ -5,7 +5,7 @@ import { arrivalsForgotten } from './arrivals.ts'
 import { resetEvidence, startStage } from './evidence/evidence.ts'
 import { populationBetween, populationNow } from './evidence/population.ts'
 import { evidenceWithAgain, evidenceWithout, withNarrowedStrata } from './evidence/rests.ts'
-import { apartIn, cohortOn, exposureOn, judgedBy, percentOf } from './segments.ts'
+import { apartIn, cohortOn, exposureOn, judgedBy, percentOf, rungBelow } from './segments.ts'
 import { firstStage, isUnexposed, phaseAt } from './stages.ts'
 import { type JudgeState, type Ladder, obeyed, type Phase, weightsFor } from './state.ts'
 
@@ -45,20 +45,18 @@ export function moved(state: JudgeState, move: Move, model: ModelLayout, nowMs: 
       // The split and its evidence go on: the watch is over, and nothing else.
       if (old.phase === 'guard') return { ...state, ladder: { ...old, phase: 'promoted' } }
       return stage(state, unexposed(old, 'shadow', model), model, nowMs)
-    case 'throttle':
-      return stage(
-        anewThrottle(state, model),
-        { ...onRung(old, old.rung - 1, model), throttledRungs: old.throttledRungs + 1, calmSinceMs: nowMs },
-        model,
-        nowMs,
-      )
+    case 'throttle': {
+      const rung = rungBelow(old, model) ?? 0
+      const throttledRungs = old.throttledRungs + old.rung - rung
+      return stage(anewThrottle(state, model), { ...onRung(old, rung, model), throttledRungs, calmSinceMs: nowMs }, model, nowMs)
+    }
     case 'lift': {
       const lifted = { throttledRungs: old.throttledRungs - 1, liftsUsed: old.liftsUsed + 1, calmSinceMs: nowMs }
       return stage(anewThrottle(state, model), { ...onRung(old, old.rung + 1, model), ...lifted }, model, nowMs)
     }
     case 'step-down':
       // Blindness is counted anew: one rung for each maxBlind.
-      return stage(state, { ...onRung(old, old.rung - 1, model), blindSinceMs: nowMs }, model, nowMs)
+      return stage(state, { ...onRung(old, rungBelow(old, model) ?? 0, model), blindSinceMs: nowMs }, model, nowMs)
     case 'rollback':
       return rolledBack(state, model, nowMs)
   }
@@ -94,7 +92,7 @@ export function loweredToFirst(state: JudgeState, model: ModelLayout, nowMs: Str
 export function throttledByPerson(state: JudgeState, model: ModelLayout, nowMs: StreamTimeMs): JudgeState {
   const old = state.ladder
   const throttledRungs = old.liftsUsed >= model.plan.maxLifts ? old.throttledRungs : 0
-  return stage(state, { ...onRung(old, old.rung - 1, model), throttledRungs, calmSinceMs: nowMs }, model, nowMs)
+  return stage(state, { ...onRung(old, rungBelow(old, model) ?? 0, model), throttledRungs, calmSinceMs: nowMs }, model, nowMs)
 }
 
 /** A person lets the rollout go on: from its first stage with evidence anew when it had been rolled back, else from where it is. */
@@ -118,13 +116,27 @@ export function resumed(state: JudgeState, model: ModelLayout, nowMs: StreamTime
 export function standingOn(state: JudgeState, command: Command, model: ModelLayout, nowMs: StreamTimeMs): JudgeState {
   const apart = apartIn(command)
   const percent = percentOf({ weights: command.weights, cohort: apart.cohort }, model)
-  const { ladder } = model.plan
   const cohort = apart.cohort?.segment ?? ''
-  const reached = ladder.findLastIndex((weight, rung) => weight <= percent + 1e-9 && (cohort === '' || cohortOn(rung, model) === cohort))
   const phase: Phase = percent === 0 ? 'rolled-back' : cohort === '' ? phaseAt(percent, model) : 'climbing'
   const kept = phase === 'rolled-back' ? { isolated: [], cohort: null } : apart
-  const stood = { ...state.ladder, phase, rung: Math.max(0, reached), weights: command.weights, ...kept, aborted: null }
+  const stood = { ...state.ladder, phase, rung: rungReached(percent, cohort, model), weights: command.weights, ...kept, aborted: null }
   return stage(state, stood, model, nowMs)
+}
+
+/** The policy has another ladder now: what is exposed stays, on the rung that it reaches, so that every way down from there leads down. */
+export function fitted(ladder: Ladder, model: ModelLayout): Ladder {
+  const { plan } = model
+  const percent = percentOf(ladder, model)
+  const cohort = ladder.cohort?.segment ?? ''
+  if (percent === 0 || (plan.ladder[ladder.rung] === percent && cohortOn(ladder.rung, model) === cohort)) return ladder
+  const rung = rungReached(percent, cohort, model)
+  return { ...ladder, rung, throttledRungs: Math.min(ladder.throttledRungs, plan.ladder.length - 1 - rung) }
+}
+
+function rungReached(percent: number, cohort: string, model: ModelLayout): number {
+  const { ladder } = model.plan
+  const reached = ladder.findLastIndex((weight, rung) => weight <= percent + 1e-9 && (cohort === '' || cohortOn(rung, model) === cohort))
+  return Math.max(0, reached)
 }
 
 function onRung(old: Ladder, rung: number, model: ModelLayout): Ladder {

@@ -2,12 +2,12 @@
 import type { Command, Verdict } from '../domain.ts'
 import { type Draft, decide } from './decide.ts'
 import { issuedLoop, older } from './loop.ts'
-import { withPolicyMode, writtenModel } from './mode.ts'
-import { standingOn } from './move.ts'
+import { grounded, lowers, withPolicyMode, writtenModel } from './mode.ts'
+import { fitted, standingOn } from './move.ts'
 import { percentWords } from './segments.ts'
 import type { Setting } from './situation.ts'
 import { heardNow } from './sources.ts'
-import { candidateOf, commands, controlOf, obeyed, renewedFor } from './state.ts'
+import { candidateOf, commands, controlOf, type JudgeState, obeyed, renewedFor } from './state.ts'
 
 export const QUARANTINED_KEY = 'hold:quarantined:rolled-back'
 /** That a command just issued is not yet in force goes without saying. */
@@ -24,11 +24,11 @@ export function takenOver(draft: Draft, epoch: number, adopted: Command | null, 
   const sequence = Math.max(ladder.sequence, adopted?.sequence ?? 0)
   const sources = heardNow(renewed.sources, setting.wallMs)
   const state = { ...renewed, sources, ladder: { ...ladder, epochSeen, sequence, epoch: Math.max(epoch, epochSeen + 1) } }
-  const told = policyLoaded({ ...draft, state }, setting)
   const unknown = adopted !== null && (ladder.command === null || older(ladder.command, adopted))
   // Where a person has said `observe` another may have broken the glass: what is in force is known all the same.
-  if (unknown && (commands(setting.model) || ladder.people.observing !== null) && sameRollout(adopted, setting))
-    return adopt(told, adopted, setting)
+  const adopts = unknown && (commands(setting.model) || ladder.people.observing !== null) && sameRollout(adopted, setting)
+  const told = policyLoaded({ ...draft, state }, adopts, setting)
+  if (adopts) return adopt(told, adopted, setting)
   if (ladder.command === null || !obeyed(setting.model)) return told
   return republished(told, setting.wallMs)
 }
@@ -42,16 +42,26 @@ export function republished(draft: Draft, wallMs: number): Draft {
 }
 
 /** Another policy than the last decision was taken under: written down, and what was agreed to under the old one is not agreed to now. */
-function policyLoaded(draft: Draft, setting: Setting): Draft {
+function policyLoaded(draft: Draft, adopts: boolean, setting: Setting): Draft {
   const { ladder } = draft.state
   const { policyDigest } = setting.layout
   const { policyDigest: previous, approvals } = ladder.people
-  const next = { ...draft.state, ladder: { ...ladder, people: { ...ladder.people, policyDigest, approvals: [] } } }
-  if (previous === '' || previous === policyDigest) return previous === policyDigest ? draft : { ...draft, state: next }
+  if (previous === policyDigest) return draft
+  const stood = underThisPolicy(draft.state, setting)
+  const next = { ...stood, ladder: { ...stood.ladder, people: { ...ladder.people, policyDigest, approvals: [] } } }
+  if (previous === '') return { ...draft, state: next }
   const lapse = approvals.length === 0 ? '' : `; the approval of stage ${approvals[0]!.stage} lapses`
   const verdict: Verdict = { kind: 'recorded', rule: 'policy-loaded', note: `Policy ${policyDigest} in place of ${previous}${lapse}` }
   const body = JSON.stringify({ policyDigest, previous })
-  return decide(draft, { verdict, next, commandKind: null, key: ladder.lastVerdict, silent: '', wallTimes: {}, body }, setting)
+  // What was taken away in thought is taken away now, unless somebody else's command is in force and adopted at once.
+  const commandKind = !adopts && commands(setting.model) && lowers(next.ladder, setting.model) ? ('override' as const) : null
+  return decide(draft, { verdict, next, commandKind, key: ladder.lastVerdict, silent: '', wallTimes: {}, body }, setting)
+}
+
+/** Its ladder may have other rungs; and what was climbed while an earlier one only observed was climbed in thought. */
+function underThisPolicy(state: JudgeState, { model, nowMs }: Setting): JudgeState {
+  const stood = commands(model) ? grounded(state, model, nowMs) : state
+  return { ...stood, ladder: fitted(stood.ladder, model) }
 }
 
 function sameRollout(command: Command, { model }: Setting): boolean {

@@ -7,7 +7,7 @@ import type { Answer, Quarantined } from './people.ts'
 import type { Missing } from './situation.ts'
 import { candidateOf, type JudgeState, type Ladder } from './state.ts'
 
-/** More than that and the oldest is forgotten. */
+/** More than that and the oldest is forgotten, those that a person asked for last and the candidate's own never. */
 const QUARANTINE_MAX = 64
 
 /** Digest that the plan names; empty: none. */
@@ -66,7 +66,7 @@ export function quarantineAfter(
   const goesBack = after.phase === 'rolled-back' && after.aborted === null && (before.phase !== 'rolled-back' || before.aborted !== null)
   if (!goesBack || quarantinedNow(after, model) !== null) return after
   const entry = { artifact: artifactOf(model), who: told.who, reason: told.why, sinceMs: told.nowMs, asked: false }
-  return { ...after, people: { ...after.people, quarantine: added(after.people.quarantine, entry) } }
+  return { ...after, people: { ...after.people, quarantine: added(after.people.quarantine, entry, model) } }
 }
 
 /** What a decision changes of the list, as JSON for those who read decisions; empty: nothing. */
@@ -82,12 +82,17 @@ function byName(model: ModelLayout): string {
   return `version:${candidateOf(model)}`
 }
 
-export function withEntry(state: JudgeState, entry: Quarantined): JudgeState {
-  return withList(state, added(state.ladder.people.quarantine, entry))
+export function withEntry(state: JudgeState, entry: Quarantined, model: ModelLayout): JudgeState {
+  return withList(state, added(state.ladder.people.quarantine, entry, model))
 }
 
-function added(list: readonly Quarantined[], entry: Quarantined): readonly Quarantined[] {
-  return [...list.filter(({ artifact }) => artifact !== entry.artifact), entry].slice(-QUARANTINE_MAX)
+/** To be forgotten is to be released without a word: so it falls on what is needed least. */
+function added(list: readonly Quarantined[], entry: Quarantined, model: ModelLayout): readonly Quarantined[] {
+  const all = [...list.filter(({ artifact }) => artifact !== entry.artifact), entry]
+  if (all.length <= QUARANTINE_MAX) return all
+  const others = all.filter(({ artifact }) => artifact !== entry.artifact && !isCandidate(artifact, model))
+  const forgotten = others.find(({ asked }) => !asked) ?? others[0]
+  return all.filter((each) => each !== forgotten)
 }
 
 function withList(state: JudgeState, list: readonly Quarantined[]): JudgeState {

@@ -5,6 +5,7 @@ import { QUARANTINED_KEY } from './operator.ts'
 import type { Answer } from './people.ts'
 import { artifactOf, isCandidate, withEntry } from './quarantine.ts'
 import type { Setting } from './situation.ts'
+import { isUnexposed } from './stages.ts'
 import { candidateOf, type JudgeState } from './state.ts'
 
 /** `asker`: in words. */
@@ -14,7 +15,12 @@ export function quarantine(state: JudgeState, request: OperatorRequest, asker: s
   const { phase } = state.ladder
   const stops = isCandidate(artifact, model) && phase !== 'new' && phase !== 'offline' && phase !== 'rolled-back'
   const stopped = stops ? rolledBack(state, model, nowMs) : state
-  const next = withEntry(stopped, { artifact, who: asker, reason: request.reason, sinceMs: nowMs, asked: true })
+  const next = withEntry(stopped, { artifact, who: asker, reason: request.reason, sinceMs: nowMs, asked: true }, model)
   const also = stops ? `, and rolled back ${candidateOf(model)}` : ''
-  return { next, moves: stops, key: stops ? QUARANTINED_KEY : state.ladder.lastVerdict, note: `Quarantined ${artifact}${also}` }
+  return {
+    next,
+    moves: stops && !isUnexposed(phase),
+    key: stops ? QUARANTINED_KEY : state.ladder.lastVerdict,
+    note: `Quarantined ${artifact}${also}`,
+  }
 }

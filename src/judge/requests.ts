@@ -21,7 +21,7 @@ import { failedChecks } from './preflight.ts'
 import { isCandidate, quarantinedNow, quarantineMissing, releasedOther, withoutCandidate } from './quarantine.ts'
 import { quarantine } from './quarantining.ts'
 import { ruleFor, standing } from './rules.ts'
-import { percentWords } from './segments.ts'
+import { percentWords, rungBelow } from './segments.ts'
 import { isCatchingUp, lackingForPerson, type Missing, type Setting, situationOf, unsafeTargetNow } from './situation.ts'
 import { beginningWords, isUnexposed } from './stages.ts'
 import { candidateOf, type JudgeState, type Ladder, obeyed, type Standing } from './state.ts'
@@ -176,11 +176,12 @@ function abort({ state, request, setting, candidate }: Asked): Done {
 }
 
 function throttle({ state, setting, candidate }: Asked): Done {
-  const { phase, rung } = state.ladder
+  const { phase } = state.ladder
   const was = percentWords(state.ladder, setting.model)
   if (phase === 'new' || phase === 'rolled-back' || isUnexposed(phase))
     return nothingDone(state, `Nothing to throttle, ${candidate} has no traffic: asked`)
-  if (rung === 0) return nothingDone(state, `Nothing to throttle, ${candidate} is on its lowest rung, ${was}: asked`)
+  if (rungBelow(state.ladder, setting.model) === null)
+    return nothingDone(state, `Nothing to throttle, ${candidate} is on its lowest rung, ${was}: asked`)
   const next = throttledByPerson(state, setting.model, setting.nowMs)
   const words = `${candidate} from ${was} to ${percentWords(next.ladder, setting.model)}`
   return { next, moves: true, key: keyAfterMove(next.ladder, setting), note: `${did(setting.model, 'Throttled', 'throttle')} ${words}` }
@@ -235,7 +236,7 @@ function unfreeze({ state, setting }: Asked): Done {
 function resume({ state, request, setting, candidate }: Asked): Done | Refused {
   const note = `Resumed ${candidate}`
   if (state.ladder.phase !== 'rolled-back') return { next: resumed(state, setting.model, setting.nowMs), moves: false, key: '', note }
-  const against = quarantinedFirmly(state.ladder, setting) ?? frozenNow(state.ladder, setting)
+  const against = quarantinedFirmly(state.ladder, setting) ?? frozenNow(state.ladder, setting) ?? unchecked(state, setting)
   if (against !== null) return against
   const next = begunAnew(state, request, setting)
   return { next, moves: !isUnexposed(next.ladder.phase), key: '', note }
@@ -275,7 +276,7 @@ function release(asked: Asked): Done | Refused {
   if (ladder.phase !== 'rolled-back') return { rule: 'not-quarantined', why: `${candidate} is not quarantined` }
   if (ladder.aborted !== null)
     return { rule: 'not-quarantined', why: `${first(standing('aborted', ladder.aborted))}; resume begins it anew` }
-  const against = heldNow(ladder) ?? frozenNow(ladder, setting)
+  const against = heldNow(ladder) ?? frozenNow(ladder, setting) ?? unchecked(state, setting)
   if (against !== null) return against
   const next = begunAnew(state, request, setting)
   return { next, moves: !isUnexposed(next.ladder.phase), key: '', note: `Released ${candidate} from quarantine` }
@@ -304,6 +305,11 @@ function notNew(ladder: Ladder, candidate: string, setting: Setting): Refused | 
 function unprepared(state: JudgeState, setting: Setting): Refused | null {
   if (setting.nowMs === 0 || isCatchingUp(state, setting))
     return { rule: 'catching-up', why: 'what is in the topics has not been read yet' }
+  return unchecked(state, setting)
+}
+
+/** Whoever begins anew meets the same pre-flight checks as whoever begins. */
+function unchecked(state: JudgeState, setting: Setting): Refused | null {
   const failed = failedChecks(state, setting)
   return failed.length === 0 ? null : { rule: 'preflight', why: failed.map((each) => each.words).join('; ') }
 }
@@ -312,7 +318,8 @@ function unprepared(state: JudgeState, setting: Setting): Refused | null {
 function releaseSegment({ state, setting, candidate }: Asked, segment: string): Done | Refused {
   const { ladder } = state
   if (!ladder.isolated.includes(segment)) return { rule: 'not-isolated', why: `${candidate} is not kept out of ${segment}` }
-  const against = heldNow(ladder) ?? frozenNow(ladder, setting)
+  const listed = quarantinedNow(ladder, setting.model) === null ? null : quarantinedWords(ladder, setting)
+  const against = listed ?? heldNow(ladder) ?? frozenNow(ladder, setting)
   if (against !== null) return against
   const next = letBackIn(state, segment, setting.model, setting.nowMs)
   return { next, moves: true, key: keyAfterMove(next.ladder, setting), note: `Let ${candidate} into ${segment} again` }

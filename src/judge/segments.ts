@@ -7,6 +7,7 @@ import type { ModelLayout } from '../policy/layout.ts'
 import { dimensionOf, type Judged } from './evidence/population.ts'
 import { restsOf } from './evidence/rests.ts'
 import { present } from './loop.ts'
+import { isUnexposed } from './stages.ts'
 import { candidateOf, type JudgeState, type Ladder, obeyed, weightsFor } from './state.ts'
 
 interface Setting {
@@ -37,6 +38,14 @@ export function exposureOn(rung: number, model: ModelLayout): { readonly weights
   const weights = weightsFor(model, model.plan.ladder[rung]!)
   const segment = cohortOn(rung, model)
   return segment === '' ? { weights, cohort: null } : { weights: weightsFor(model, 0), cohort: { segment, weights } }
+}
+
+/** The rung that a way down leads to: its own one where more is exposed than that says, after a change of policy. Null: it is lowest. */
+export function rungBelow({ rung, weights, cohort }: Pick<Ladder, 'rung' | 'weights' | 'cohort'>, model: ModelLayout): number | null {
+  const here = exposureOn(rung, model)
+  const isWider = cohort === null && here.cohort !== null
+  if (isWider || percentOf({ weights, cohort }, model) > percentOf(here, model) + 1e-9) return rung
+  return rung > 0 ? rung - 1 : null
 }
 
 export function cohortOn(rung: number, { plan }: ModelLayout): string {
@@ -103,9 +112,10 @@ export function noLongerKeptOut(state: JudgeState, setting: Setting): string {
 /** Why a cohort, the one in force or the next one, cannot be tried; empty: there is none, or it can. */
 export function cohortInTheWay(state: JudgeState, setting: Setting): string {
   const { model } = setting
-  const { rung, cohort, isolated } = state.ladder
+  const { phase, rung, cohort, isolated } = state.ladder
   if (!obeyed(model)) return ''
-  for (const segment of [cohort?.segment ?? '', cohortOn(rung + 1, model)]) {
+  // What follows a stage without exposure is the first rung.
+  for (const segment of [cohort?.segment ?? '', cohortOn(isUnexposed(phase) ? 0 : rung + 1, model)]) {
     if (segment === '') continue
     if (isolated.includes(segment)) return `the candidate is kept out of ${segment}, the cohort it is to be tried in`
     const unable = unableGateways(state, dimensionOf(segment), setting)

@@ -2,6 +2,7 @@
 import type { Approval, Verdict } from '../domain.ts'
 import type { ModelLayout } from '../policy/layout.ts'
 import { quarantineAfter } from './quarantine.ts'
+import { percentOf } from './segments.ts'
 import type { Setting } from './situation.ts'
 import { candidateOf, type JudgeState, type Ladder } from './state.ts'
 import { readingWords } from './words.ts'
@@ -22,8 +23,9 @@ export function settled(before: JudgeState, { verdict, next, silent, who }: Sett
 }
 
 /** Those that a raise was taken on, else those that stand after it. */
-export function approvalsTold(before: Ladder, after: Ladder, { kind }: Verdict): readonly Approval[] {
-  const rises = (after.weights[before.candidate] ?? 0) > (before.weights[before.candidate] ?? 0)
+export function approvalsTold(before: Ladder, after: Ladder, { kind }: Verdict, model: ModelLayout): readonly Approval[] {
+  // From a cohort to everybody at the same percent is a rung up as well.
+  const rises = percentOf(after, model) > percentOf(before, model) || after.rung > before.rung
   return rises || kind === 'advance' ? before.people.approvals : after.people.approvals
 }
 

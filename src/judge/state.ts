@@ -312,8 +312,15 @@ export function decodeJudge(text: string, evidence: EvidenceState, chains: Chain
   const part = JSON.parse(text) as LadderPart
   // What an earlier version did not keep begins now.
   const { people }: Partial<Ladder> = part.ladder
-  const ladder = { ...SINCE_VERSION_2, ...EVERYWHERE_ALIKE, ...part.ladder, people: people ?? peopleBefore(part.ladder) }
+  const command = withSegments(part.ladder.command)
+  const ladder = { ...SINCE_VERSION_2, ...EVERYWHERE_ALIKE, ...part.ladder, command, people: people ?? peopleBefore(part.ladder) }
   return { ...part, ladder, arrivals: { ...NO_ARRIVALS, ...part.arrivals }, evidence, chains }
+}
+
+/** Commands of earlier versions are the same for everybody. */
+function withSegments(command: Command | null): Command | null {
+  const { segments = [] }: Partial<Command> = command ?? {}
+  return command === null ? null : { ...command, segments }
 }
 
 /** Earlier versions kept no list: what stands rolled back, and not merely ended, is quarantined by its name. */

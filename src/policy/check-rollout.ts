@@ -38,7 +38,7 @@ function follows(stage: PolicyStage, before: PolicyStage, ranks: readonly number
   if (typeof kind !== 'number' || typeof kindBefore !== 'number') return ranks[index]! > ranks[index - 1]!
   const cohorts = typeof before === 'object' && before.cohort !== undefined
   // After a cohort the same weight may follow for everybody: it is more traffic all the same.
-  return kind > kindBefore || (cohorts && cohortOf(stage) !== cohortOf(before))
+  return kind > kindBefore || (kind === kindBefore && cohorts && cohortOf(stage) !== cohortOf(before))
 }
 
 /** Half of the values at most are kept out, and who lies in both a region and a platform nobody counts. */

@@ -46,7 +46,7 @@ export function segmentModel(plan: PlanChanges = {}, cohorts: readonly string[] 
 }
 
 export class SegmentWorld {
-  readonly model: ModelLayout
+  model: ModelLayout
   readonly decisions: Written[] = []
   readonly commands: Command[] = []
   readonly alerts: Alert[] = []
@@ -60,6 +60,7 @@ export class SegmentWorld {
   traffic: SegmentTraffic
   /** Requests of the candidate by region, since the start. */
   readonly served: Record<Region, number> = {}
+  #digest: string | null = null
   #offset = 0
   #sequence = 0
   #held: Command | null = null
@@ -74,7 +75,8 @@ export class SegmentWorld {
 
   send(event: JudgeEvent): void {
     const now = { judgeTimeMs: this.time.nowMs, wallMs: this.wallMs }
-    const next = step(this.state, event, now, this.model, layoutOf(this.model))
+    const layout = layoutOf(this.model)
+    const next = step(this.state, event, now, this.model, this.#digest === null ? layout : { ...layout, policyDigest: this.#digest })
     this.state = next.state
     for (const effect of next.effects) {
       if (effect.kind !== 'decide') continue
@@ -84,6 +86,13 @@ export class SegmentWorld {
       this.commands.push(effect.command)
       this.#held = effect.command
     }
+  }
+
+  /** Another tenure, perhaps under another policy. */
+  begin(model: ModelLayout, policyDigest: string, epoch: number): void {
+    this.model = model
+    this.#digest = policyDigest
+    this.send({ kind: 'taken-over', epoch, adopted: this.state.ladder.command })
   }
 
   slices(count: number): void {

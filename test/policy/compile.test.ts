@@ -288,3 +288,9 @@ test('what cannot be kept apart is refused: a dimension with one value, a cohort
   const crossed = `${APART}    rollout: { isolate: region, stages: [{ stage: 5, cohort: platform=web }, 100] }\n`
   assert.throws(() => compileText(crossed), /must be of the dimension region/)
 })
+
+test('after a cohort comes the same weight or more, never less: or a throttle would give the cohort more than it has', () => {
+  const stages = (next: number) => `${APART}    rollout: { stages: [{ stage: 50, cohort: region=eu }, ${next}, 100] }\n`
+  assert.throws(() => compileText(stages(5)), /cannot come after 50/)
+  assert.deepEqual(compileText(stages(50)).models[0]!.plan.ladder, [50, 50, 100])
+})
