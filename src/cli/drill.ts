@@ -13,8 +13,9 @@ import { asker, confirm, report } from './asking.ts'
 import { type Connected, type ConnectionOptions, connected, modelNamed, withConnectionOptions } from './connected.ts'
 import { registerSchedule } from './drill-schedule.ts'
 import { printJson, printLine, table, tell } from './output.ts'
+import { type SigningOptions, signerFor } from './sign.ts'
 
-interface Options extends ConnectionOptions {
+interface Options extends ConnectionOptions, SigningOptions {
   readonly scenario: Scenario
   readonly reason: string
   readonly perSecond: number
@@ -36,8 +37,14 @@ export function register(program: Command): void {
     .option('--reason <text>', 'why; written into the audit log', said)
     .option('--external-gateway', 'no gateway of its own: traffic follows what your gateways ack (drills: true)')
     .option('--per-second <number>', 'synthetic requests per second', positiveNumber, 100)
-    .option('--timeout <duration>', 'how long it may take in all, giving back not counted', duration, TIMEOUT_MS)
+    .addOption(
+      new Option('--timeout <duration>', 'how long it may take in all, giving back not counted')
+        .argParser(duration)
+        .default(TIMEOUT_MS, '5m'),
+    )
     .option('--confirm <model>', 'the model again, where nobody can be asked; for kill-judge')
+    .option('--sign-key <file>', "sign with this private key; default: the policy's security.signing")
+    .option('--key-id <id>', 'its id; default: the name of the file')
     .option('--no-input', 'never ask')
     .option('--dry-run', 'say what would be done')
     .option('--json', 'the result as JSON on stdout')
@@ -93,6 +100,7 @@ function settingsOf({ loaded, log }: Connected, options: Options): Omit<DrillOpt
     externalGateway: options.externalGateway === true,
     asker: asker(policy, options),
     reason: options.reason,
+    signer: signerFor(layout, options),
     clock: systemClock,
     random: seededRandom(systemClock.nowMs()),
     tell,

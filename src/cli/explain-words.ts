@@ -53,6 +53,7 @@ export const RULE_WORDS: Readonly<Record<string, string>> = {
   insufficient: 'dwell, rows, or a proof that the candidate is no worse than its margin are still missing',
   steady: 'a guardrail that needs no control speaks after the promotion',
   'steady-over': 'no guardrail without a control speaks any more',
+  approval: "the plan asks for a person's word before this stage is left, and all else holds",
   lift: 'calm for calmAfter: the rung is given back',
   promote: 'every proof asked for holds, dwell and rows are reached, nothing speaks against it',
   start: 'the rollout begins at its first rung',
@@ -97,9 +98,14 @@ export function overrides({ model, verdict, phase }: Decision): readonly string[
   const ask = (command: string, effect: string) => `flyball ${command} ${model} --reason …   ${effect}`
   const back = ask('rollback', 'takes the candidate back now')
   if (verdict.kind === 'rollback' || phase === 'rolled-back')
-    return [ask('rollout resume', 'lets it begin again at its first rung, with evidence anew'), ask('rollout abort', 'ends the rollout')]
+    return [ask('rollout resume', 'lets it begin again at its first stage, with evidence anew'), ask('rollout abort', 'ends the rollout')]
   if (phase === 'promoted') return [back, ask('freeze', 'nothing of the model rises')]
   if (verdict.kind === 'hold' || verdict.kind === 'throttle' || verdict.kind === 'step-down')
-    return [ask('rollout promote', 'one rung up, whatever is missing'), back, ask('rollout hold', 'a person holds it')]
+    return [
+      ...(verdict.rule === 'approval' ? [ask('approve', 'agrees that it leaves this stage')] : []),
+      ask('rollout promote', 'one step up without waiting for the dwell; proofs and rows are asked for all the same'),
+      back,
+      ask('rollout hold', 'a person holds it'),
+    ]
   return [ask('rollout hold', 'a person holds it'), back]
 }

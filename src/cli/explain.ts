@@ -19,7 +19,11 @@ interface Options extends ConnectionOptions {
 export function register(program: Command): void {
   withConnectionOptions(program.command('explain'))
     .description('why a decision was taken: question, rule, evidence, probable cause, changes, other profiles, next steps')
-    .argument('<decision>', 'its id (or the beginning of it), MODEL#NUMBER, or MODEL for the last one', notEmpty)
+    .argument(
+      '<decision>',
+      'its id (or the beginning of it), MODEL#NUMBER, or MODEL for the last one that is no mere note of an ack',
+      notEmpty,
+    )
     .option('--json', 'as JSON on stdout')
     .action((name: string, options: Options) =>
       connected(options, async ({ log, topics, loaded }) => {
@@ -40,12 +44,16 @@ function notEmpty(text: string): string {
 /** Fewer signs would often be the beginning of a mistyped model. */
 const PREFIX_LENGTH_MIN = 6
 
+/** What became of a command, and what was only written down, would hide the decision that people ask about. */
+const NOTES: readonly Verdict['kind'][] = ['acked', 'observed', 'recorded']
+
 /** A model's name wins over an id that begins alike. */
 export function find(decisions: readonly StoredDecision[], name: string): StoredDecision {
   const at = name.lastIndexOf('#')
   const [model, number] = [name.slice(0, at), name.slice(at + 1)]
   const isNumbered = at > 0 && /^\d+$/.test(number)
   const found =
+    decisions.findLast(({ decision }) => decision.model === name && !NOTES.includes(decision.verdict.kind)) ??
     decisions.findLast(({ decision }) => decision.model === name) ??
     decisions.findLast(({ decision }) => isNumbered && decision.model === model && decision.number === Number(number)) ??
     decisions.find(({ decision }) => decision.id === name) ??

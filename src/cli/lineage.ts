@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
 import { type Lineage, lineageOf, modelsWith } from '../audit/lineage.ts'
 import { type VersionRecord, versionRecordOf } from '../audit/version-record.ts'
+import { drilledBy } from '../kit/drill-name.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { partitionOf } from '../kit/hash.ts'
 import { timeText } from '../kit/iso-time.ts'
@@ -71,7 +72,8 @@ async function show({ log, topics }: Connected, version: string, { model: asked,
     decisions: (await readDecisions(log, topics.decisions)).map(({ decision }) => decision),
     requests: await readRequests(log, topics.requests),
   }
-  const models = modelsWith(version, sources).filter((model) => asked === undefined || model === asked)
+  // What a drill's shadow did with a version is a rehearsal: told when it is asked for.
+  const models = modelsWith(version, sources).filter((model) => (asked === undefined ? drilledBy(model) === null : model === asked))
   if (models.length > 1) throw new FlyballError('FLY-LINEAGE-003', { version, models: models.join(', ') })
   const [model] = models
   if (model === undefined) throw new FlyballError('FLY-LINEAGE-001', { version: asked === undefined ? version : `${version} of ${asked}` })

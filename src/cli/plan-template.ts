@@ -53,7 +53,7 @@ function plan(model: string): string {
         - {name: weekend, days: [fri], from: "16:00", to: "00:00"}
         #- {name: closing of the year, begin: "2030-12-20T00:00:00Z", end: "2031-01-02T00:00:00Z"}
       #isolate: region                      # harm in one segment keeps the others going
-      #revertFlag: {flag: new-fraud-model, variant: "off"}   # set by a rollback
+      #revertFlag: {flag: new-fraud-model, variant: "off"}   # named by a rollback, for whoever sets flags
     # How often harm is rehearsed, and how fast the loop has to close.
     drill:
       every: 30d

@@ -28,7 +28,7 @@ export function register(program: Command): void {
     .option(ARTIFACT, "like sha256:9f86d0…, or version:NAME; left out: the candidate's")
     .action((name: string, options: Options) => askFor('quarantine', name, withSubject(options)))
   withAskOptions(quarantine.command('release'))
-    .description('end a quarantine; a rolled-back candidate begins anew at its first rung')
+    .description('end a quarantine; a rolled-back candidate begins anew at its first stage')
     .option(ARTIFACT, "left out: the candidate's")
     .action((name: string, options: Options) => askFor('release', name, withSubject(options)))
 }

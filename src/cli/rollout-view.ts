@@ -70,17 +70,16 @@ export function rolloutView(decisions: readonly Decision[], command: Command | n
 
 /** Decisions before schema 3 name no stage: the weight tells it. */
 function stagesOf(phase: RolloutPhase, percent: number, stage: string, { plan }: ModelLayout): RolloutView['stages'] {
-  const { offline, shadow, rungs, guardMs } = plan.rollout
-  const names = [
-    ...(offline ? ['offline'] : []),
-    ...(shadow === null ? [] : [shadow.name]),
-    ...rungs.map(({ name }) => name),
-    ...(guardMs > 0 ? ['guard'] : []),
-    'promoted',
-  ]
+  const { shadow, rungs } = plan.rollout
   const climbing = stage || rungs.find((rung) => rung.percent === percent)?.name
   const now = phase === 'climbing' ? climbing : phase === 'shadow' ? shadow?.name : phase
-  return names.map((name) => ({ name, isNow: name === now }))
+  return [...stageNames(plan), 'promoted'].map((name) => ({ name, isNow: name === now }))
+}
+
+/** In the order of the plan. */
+export function stageNames({ rollout: { offline, shadow, rungs, guardMs } }: ModelLayout['plan']): readonly string[] {
+  const before = [...(offline ? ['offline'] : []), ...(shadow === null ? [] : [shadow.name])]
+  return [...before, ...rungs.map(({ name }) => name), ...(guardMs > 0 ? ['guard'] : [])]
 }
 
 /** In a cohort's stage everybody else is with the control, and the candidate's weight is the one in its segment. */

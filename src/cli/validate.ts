@@ -5,6 +5,7 @@ import { type LoadedPolicy, loadPolicy } from '../policy/load.ts'
 import { paneBound } from '../policy/pane-size.ts'
 import { policyJsonSchema } from '../policy/schema.ts'
 import { printJson, printLine, table, tell } from './output.ts'
+import { stageNames } from './rollout-view.ts'
 
 export function register(program: Command): void {
   program
@@ -28,12 +29,12 @@ function validateForPeople(loaded: LoadedPolicy, file: string): void {
     model.model,
     `${model.control} → ${model.candidate}`,
     model.mode,
-    model.ladder.join('–'),
+    model.stages.join(' → '),
     String(model.scopes),
     model.guardrails.join(', '),
     `${(model.paneBytesMax / 1_000).toFixed(1)} kB`,
   ])
-  printLine(table(['MODEL', 'VERSIONS', 'MODE', 'LADDER', 'SCOPES', 'GUARDRAILS', 'LARGEST PANE'], rows))
+  printLine(table(['MODEL', 'VERSIONS', 'MODE', 'STAGES', 'SCOPES', 'GUARDRAILS', 'LARGEST PANE'], rows))
 }
 
 /** Faults are data here: they go to stdout too, and the exit code still says that the policy is refused. */
@@ -56,6 +57,7 @@ function summaryOf({ layout }: LoadedPolicy) {
     mode: model.plan.mode,
     weights: model.plan.weights,
     ladder: model.plan.ladder,
+    stages: stageNames(model.plan),
     scopes: model.scopes.length,
     guardrails: [...model.plan.guardrails, ...(model.plan.steady ?? [])].map((guardrail) => guardrail.name),
     paneBytesMax: paneBound(model).bytes,

@@ -9,8 +9,10 @@ import { type Clock, within } from '../kit/clock.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { partitionOf } from '../kit/hash.ts'
 import type { Random } from '../kit/random.ts'
+import type { Signer } from '../kit/signing.ts'
 import { type TopicNames, topicNames } from '../kit/topics.ts'
 import type { DrillPlan, Layout, ModelLayout } from '../policy/layout.ts'
+import { withSignature } from '../shell/signatures.ts'
 import { unitPoint, versionAt } from '../subscriber/route.ts'
 import { createGovernor, type Governor } from '../subscriber/subscriber.ts'
 import { requestRecord } from '../wire/requests.ts'
@@ -35,6 +37,8 @@ export interface DrillOptions {
   readonly externalGateway: boolean
   readonly asker: Pick<OperatorRequest, 'who' | 'knownBy'>
   readonly reason: string
+  /** With what requests are signed; null: not. Where the policy is strict the judge refuses others, a drill's too. */
+  readonly signer: Signer | null
   readonly clock: Clock
   readonly random: Random
   readonly tell: (words: string) => void
@@ -241,12 +245,13 @@ class Drill {
     changes: Partial<Pick<OperatorRequest, 'subject' | 'body'>> = {},
     evenLate = true,
   ): Promise<Decision | null> {
-    const { asker, reason, clock } = this.#options
+    const { asker, reason, clock, signer, layout } = this.#options
     const { writer, topics, requestPartitions, follower } = this.#stage
     const standing = { ifSequence: null, expiresAtMs: null, untilMs: null, subject: null, body: '' }
     const id = randomUUID()
     const request = { id, model, verb, ...asker, reason: `${this.#run}: ${reason}`, atMs: clock.nowMs(), ...standing, ...changes }
-    await writer.send(topics.requests, partitionOf(Buffer.from(model), requestPartitions), [requestRecord(request)])
+    const record = withSignature(signer, topics.requests, layout.environment, requestRecord(request))
+    await writer.send(topics.requests, partitionOf(Buffer.from(model), requestPartitions), [record])
     const answer = await this.#find(() => follower.decisions.find(({ what }) => what.requestId === id), ANSWER_MS, evenLate)
     return answer?.what ?? null
   }

@@ -6,6 +6,7 @@
  * A phase is part of a rule: what a rule does not list it does not touch.
  */
 import type { HoldReason, Reading, Verdict } from '../domain.ts'
+import { drilledBy } from '../kit/drill-name.ts'
 import { isoTime } from '../kit/iso-time.ts'
 import { approvalMissing } from './approvals.ts'
 import { windowMissing } from './freeze-windows.ts'
@@ -307,7 +308,9 @@ function mayBegin({ catchingUp, ladder, window }: Situation): boolean {
 function startAwaited(situation: Situation): readonly Missing[] {
   const { model, ladder } = situation
   if (model.plan.rollout.start === 'automatic' || ladder.humanHold !== null || ladder.frozen !== null) return []
-  return [{ kind: 'start', words: `a person starts it: flyball rollout start ${model.name}` }]
+  const drilled = model.shadow ? drilledBy(model.name) : null
+  const words = drilled === null ? `a person starts it: flyball rollout start ${model.name}` : `a drill begins it: flyball drill ${drilled}`
+  return [{ kind: 'start', words }]
 }
 
 /** The last rung is watched from when its split was seen. */

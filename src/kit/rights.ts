@@ -23,7 +23,7 @@ export const ROLE_WORDS: Readonly<Record<Role, string>> = {
   daemon: 'flyball run',
   gateway: 'obeys commands: the subscriber SDK',
   producer: 'writes predictions and outcomes: your services',
-  operator: 'flyball status, explain, rollout, rollback, throttle, freeze, quarantine',
+  operator: 'flyball status, explain, rollout, rollback, throttle, freeze, quarantine, approve, mode',
   'break-glass': 'flyball rollback --break-glass: fences the judge; for emergencies',
   watch: 'flyball watch --panes',
   auditor: 'flyball audit, changelog, lineage: reads what was decided, commanded, alerted and published; writes nothing',

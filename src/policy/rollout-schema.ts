@@ -23,6 +23,7 @@ const stage = z.union([
   }),
 ])
 
+const moment = z.iso.datetime({ offset: true, error: 'must be a time with its zone, such as 2030-12-20T00:00:00Z' })
 const clock = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time of day, hh:mm')
 const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
 const freezeWindow = z.union([
@@ -32,7 +33,7 @@ const freezeWindow = z.union([
     from: clock.default('00:00').describe('UTC.'),
     to: clock.default('00:00').describe('UTC; at or before `from`: on the next day.'),
   }),
-  z.strictObject({ name: words, begin: z.iso.datetime({ offset: true }), end: z.iso.datetime({ offset: true }) }),
+  z.strictObject({ name: words, begin: moment, end: moment }),
 ])
 
 export const PREFLIGHT_CHECKS = ['gateways', 'control-warm', 'outcomes', 'baseline'] as const
@@ -44,7 +45,10 @@ export const rolloutSchema = z.strictObject({
   expectedBenefit: words.optional(),
   successCriteria: list,
   exitConditions: list.describe('When the rollout is given up, in words for people.'),
-  runbook: z.url().optional().describe('What to do, for whoever is woken. Named in alerts and by `explain`.'),
+  runbook: z
+    .url('must be a URL, such as https://example.com/runbook')
+    .optional()
+    .describe('What to do, for whoever is woken. Named in alerts and by `explain`.'),
   start: z.enum(['automatic', 'request']).default('automatic').describe('request: it begins when `flyball rollout start` asks.'),
   stages: z.array(stage).min(1).max(50).optional().describe('In order; the last one is 100. Replaces ladder.steps.'),
   guard: duration.prefault('24h').describe('How long the last stage is watched before the rollout counts as promoted.'),
@@ -60,7 +64,9 @@ export const rolloutSchema = z.strictObject({
   revertFlag: z
     .strictObject({ flag: words, variant: words })
     .optional()
-    .describe('A feature flag that a rollback sets to this variant: named in the command and in the alert.'),
+    .describe(
+      'A feature flag that is to go back to this variant on a rollback. Flyball names it in the command and the alert, and does not set it.',
+    ),
   isolate: z
     .string()
     .min(1)

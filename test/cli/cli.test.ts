@@ -179,7 +179,7 @@ test('the rollout that init writes out as a comment is one that validates when i
 
 test('profiles prints the named sets of defaults, for people and as JSON', () => {
   inFolder((folder) => {
-    assert.match(flyball(['profiles'], folder).stdout, /^standard +1 % → 5 % → 25 % → 50 % → 100 % +120 s +500 +1 *$/m)
+    assert.match(flyball(['profiles'], folder).stdout, /^standard +1 % → 5 % → 25 % → 50 % → 100 % +2m +500 +1 *$/m)
     const { profiles } = JSON.parse(flyball(['profiles', '--json'], folder).stdout)
     assert.deepEqual(profiles.rapid, { steps: [5, 25, 100], dwellMs: 30_000, minimumRows: 200, riskFactor: 2 })
   })

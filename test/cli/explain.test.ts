@@ -24,6 +24,16 @@ test('a model wins over an id that begins alike, and an id may be cut to six sig
   for (const name of ['ad', 'ad123', 'fraud#', 'fraud#9', '']) assert.throws(() => meant(name), /FLY-CLI-004/)
 })
 
+test('a model means its last decision proper: what became of the command, and what was only written down, does not hide it', () => {
+  const noted = (['acked', 'observed', 'recorded'] as const).map((kind, index) => {
+    const { decision: last, ...place } = stored(`note-${kind}`, 'fraud', 3 + index)
+    return { ...place, decision: { ...last, verdict: { kind, rule: 'quorum', note: '' } } }
+  })
+  assert.equal(find([...decisions, ...noted], 'fraud').decision.number, 2)
+  assert.equal(find(noted, 'fraud').decision.number, 5, 'with nothing else the last note is better than nothing')
+  assert.equal(find([...decisions, ...noted], 'fraud#4').decision.number, 4)
+})
+
 test('a time that no calendar has is shown as a number, and no text of a record begins a line or has a colour', () => {
   const forged = { ...decision, judgeTimeMs: 9e15, summary: 'calm\nbroken', cause: '\u001b[31mred', factors: [] }
   const lines = explanation({ decision: forged, partition: 0, offset: 0, hash: '' })
