@@ -41,7 +41,7 @@ function plan(model: string): string {
       stages:
         #- offline                          # waits for a passed gate of the candidate's artifact
         - shadow                            # judged without exposure
-        #- {stage: 5, cohort: region=EU}    # one segment first
+        #- {stage: 1, cohort: region=EU}    # one segment first
         - 1
         - {stage: 5, dwell: 10m, minimumRows: 2000}
         - {stage: 25, approval: true}       # a person agrees before it goes on
