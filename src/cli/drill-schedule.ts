@@ -1,6 +1,7 @@
 /** `flyball drill schedule`: when each model was last drilled, and whether that is recent enough for its policy. */
 import type { Command } from 'commander'
 import type { Decision } from '../domain.ts'
+import { DRILL_RULE } from '../judge/drills.ts'
 import { systemClock } from '../kit/clock.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { timeText } from '../kit/iso-time.ts'
@@ -49,7 +50,7 @@ export function scheduleOf(models: readonly ModelLayout[], decisions: readonly D
   return models.flatMap(({ name, plan }) => {
     if (plan.drill === undefined) return []
     const { everyMs } = plan.drill
-    const drills = decisions.filter(({ model, verdict }) => model === name && verdict.kind === 'recorded' && verdict.rule === 'drill')
+    const drills = decisions.filter(({ model, verdict }) => model === name && verdict.kind === 'recorded' && verdict.rule === DRILL_RULE)
     const results = drills.map(resultOf)
     const passedAtMs = results.findLast(({ passed }) => passed)?.atMs ?? null
     const last = new Map(results.map(({ scenario, passed }) => [scenario, passed]))

@@ -1,6 +1,7 @@
 /** `flyball explain DECISION`: one decision with all that it stands on, in plain words first and in numbers after. */
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Decision, NonInferiority, Reading, Verdict } from '../domain.ts'
+import { strongestFirst } from '../judge/evidence/strongest.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { timeText } from '../kit/iso-time.ts'
 import { ALL_SCOPE, type ModelLayout } from '../policy/layout.ts'
@@ -136,10 +137,6 @@ function leadingOf({ verdict, readings, factors }: Decision): Reading | null {
   const fired = 'evidence' in verdict ? verdict.evidence : []
   const moved = readings.find(({ guardrail, scope }) => guardrail === factors[0]?.guardrail && scope === factors[0].scope)
   return fired[0] ?? moved ?? strongestFirst(readings)[0] ?? null
-}
-
-function strongestFirst(readings: readonly Reading[]): readonly Reading[] {
-  return [...readings].sort((one, other) => other.logEvidence - other.logLimit - (one.logEvidence - one.logLimit))
 }
 
 const POINTS_MAX = 40

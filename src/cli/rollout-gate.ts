@@ -1,6 +1,6 @@
 /** `flyball rollout gate MODEL --passed|--failed`: records what an offline validation said of an artifact, for people and pipelines. */
 import type { Command } from 'commander'
-import type { ModelLayout } from '../policy/layout.ts'
+import { artifactOf } from '../policy/layout.ts'
 import { type AskOptions, ask, confirm, report, withAskOptions } from './asking.ts'
 import { type Connected, connected, modelNamed } from './connected.ts'
 
@@ -27,15 +27,11 @@ export function registerGate(command: Command): void {
 async function gate(connection: Connected, name: string, options: Options): Promise<void> {
   const model = modelNamed(connection.loaded, name)
   const passed = options.passed === true
-  const digest = artifactOf(model, options)
+  // Null: the policy names none either, and the judge says so.
+  const digest = options.artifact ?? (artifactOf(model) || null)
   const effect = `record a ${passed ? 'passed' : 'failed'} gate of ${digest ?? 'the candidate'}`
   if (options.dryRun) return report(options, { done: false, effect }, `Would ${effect}.`)
   await confirm(name, effect, options)
   const about = { subject: digest, body: JSON.stringify({ passed, report: options.report }) }
   return ask(connection, model, 'gate', effect, options, about)
-}
-
-/** Null: the policy names none either, and the judge says so. */
-function artifactOf(model: ModelLayout, { artifact }: Options): string | null {
-  return artifact ?? model.plan.rollout.artifacts[model.versions[model.candidate]!] ?? null
 }

@@ -95,9 +95,7 @@ function modeNow(last: Decision | null, { plan }: ModelLayout): string {
 
 /** What a raise was taken on does not stand after it. */
 function standingApprovals(last: Decision | null): readonly Approval[] {
-  if (last === null) return []
-  const rises = (last.weightsAfter[last.candidate] ?? 0) > (last.weightsBefore[last.candidate] ?? 0)
-  return rises || last.verdict.kind === 'advance' ? [] : last.approvals
+  return last === null ? [] : last.approvals.filter(({ stage }) => stage === last.stage)
 }
 
 /** The decision that put the candidate into quarantine, where it is; null: it is not quarantined. */

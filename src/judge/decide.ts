@@ -1,13 +1,13 @@
 /** From a verdict to what is written: the decision record, the command when one is due, the alerts, and the state after all of it. */
 import { createHash } from 'node:crypto'
 import type { Alert, Command, Decision, StreamTimeMs, Verdict } from '../domain.ts'
-import type { ModelLayout } from '../policy/layout.ts'
+import { artifactOf, type ModelLayout } from '../policy/layout.ts'
 import type { FlyballEvent } from '../telemetry/events.ts'
 import { alertsOf } from './alerts.ts'
 import { causeOf, readings } from './evidence/evidence.ts'
-import { changesBefore, factorsFor } from './factors.ts'
+import { changesBefore, factorsFor, factWords } from './factors.ts'
 import { issuedLoop } from './loop.ts'
-import { digestOf, quarantineTold } from './quarantine.ts'
+import { quarantineTold } from './quarantine.ts'
 import { segmentsOf } from './segments.ts'
 import { approvalsTold, revertWords, settled } from './settle.ts'
 import type { Setting } from './situation.ts'
@@ -115,7 +115,7 @@ function decisionOf(before: JudgeState, after: JudgeState, finding: Finding, { m
     control: after.ladder.control,
     candidate: after.ladder.candidate,
     stage: stageName(after.ladder, model),
-    artifact: digestOf(model),
+    artifact: artifactOf(model),
     approvals: approvalsTold(before.ladder, after.ladder, verdict, model),
     segmentsAfter: segmentsOf(after.ladder, model),
     factors,
@@ -126,9 +126,7 @@ function decisionOf(before: JudgeState, after: JudgeState, finding: Finding, { m
 
 function causeWords(state: JudgeState, verdict: Verdict, model: ModelLayout, silent: string): string {
   if (verdict.kind !== 'rollback' && verdict.kind !== 'throttle' && verdict.kind !== 'isolate') return ''
-  if (verdict.rule === 'contract') return `upstream: what ${candidateOf(model)} is given, or what it logs, is not what the policy requires`
-  if (verdict.rule === 'not-kept-out') return silent
-  if (verdict.evidence.length === 0) return `${candidateOf(model)} stopped answering, or its predictions stopped being written: ${silent}`
+  if (verdict.evidence.length === 0) return factWords(verdict.rule, silent, model)
   return causeOf(state.evidence, model, verdict.evidence)?.words ?? ''
 }
 

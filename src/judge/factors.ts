@@ -24,13 +24,24 @@ const HOLDS_EXPLAINED: readonly string[] = ['signal', 'blind', 'insufficient']
 function harmFactors(state: JudgeState, model: ModelLayout, verdict: Extract<Verdict, { evidence: unknown }>, fact: string) {
   if (verdict.rule === 'contract') return contractFactors(state, model, fact)
   if (verdict.evidence.length > 0) return factorsOf(state.evidence, model, verdict.evidence)
-  const words = `${candidateOf(model)} stopped answering, or its predictions stopped being written: ${fact}`
-  return [plainFactor('candidate', words, verdict.rule), ...environmentOf(state.evidence, model)]
+  return [plainFactor('candidate', factWords(verdict.rule, fact, model), verdict.rule), ...environmentOf(state.evidence, model)]
+}
+
+/** What a verdict that stands on a fact, and has no readings, says of its cause. */
+export function factWords(rule: string, fact: string, model: ModelLayout): string {
+  switch (rule) {
+    case 'contract':
+      return `upstream: what ${candidateOf(model)} is given, or what it logs, is not what the policy requires`
+    case 'candidate-silent':
+      return `${candidateOf(model)} stopped answering, or its predictions stopped being written: ${fact}`
+    default:
+      return fact
+  }
 }
 
 function contractFactors(state: JudgeState, model: ModelLayout, fact: string): readonly Factor[] {
   const features = brokenFeatures(state.contract ?? {}, model)
-  const words = `upstream: what ${candidateOf(model)} is given, or what it logs, is not what the policy requires: ${fact}`
+  const words = `${factWords('contract', fact, model)}: ${fact}`
   return features.map((feature) => ({ ...plainFactor('upstream', words, 'contract'), feature }))
 }
 

@@ -4,18 +4,13 @@
  */
 import type { OperatorRequest } from '../domain.ts'
 import { timeText } from '../kit/iso-time.ts'
-import type { ModelLayout } from '../policy/layout.ts'
+import { artifactOf, type ModelLayout } from '../policy/layout.ts'
 import type { Missing } from './setting.ts'
 import { candidateOf, type GateResult, type Ladder } from './state.ts'
 
 const GATES_REMEMBERED = 32
 const REPORT_CHARACTERS_MAX = 500
 const BODY_CHARACTERS_MAX = 50_000
-
-/** Digest of the candidate's artifact; empty: the policy names none. */
-export function artifactOf(model: ModelLayout): string {
-  return model.plan.rollout.artifacts[candidateOf(model)] ?? ''
-}
 
 /** What a request wants recorded; a text says why it cannot be. */
 export function gateOf(request: OperatorRequest, who: string, model: ModelLayout): GateResult | string {

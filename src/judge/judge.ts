@@ -255,7 +255,7 @@ function follow(draft: Draft, rule: Rule, situation: Situation, setting: Setting
   const verdict = rule.verdict(situation)
   const lowers = rule.name === NO_SAFE_TARGET
   const next = lowers ? loweredToFirst(draft.state, setting.model, setting.nowMs) : moved(draft.state, move, setting.model, setting.nowMs)
-  const commandKind = commandKindOf(move, draft.state.ladder, next.ladder)
+  const commandKind = commandKindOf(move, draft.state.ladder, next.ladder, setting.model)
   const key = move === 'rollback' ? QUARANTINED_KEY : commandKind !== null && obeyed(setting.model) ? NOT_IN_FORCE_KEY : ''
   const wallTimes = { detected: setting.wallMs, ...(commandKind === null ? {} : { commanded: setting.wallMs }) }
   const aside = rule.name === 'harm' && setting.model.plan.rollout.isolate !== '' ? situation.located.why : ''

@@ -28,8 +28,8 @@ export function moveOf(kind: Verdict['kind']): Move | null {
 }
 
 /** Null where the candidate had nothing and gets nothing: what answers nobody is moved without a command. */
-export function commandKindOf(move: Move, before: Ladder, after: Ladder): Command['kind'] | null {
-  const isExposed = [before, after].some(({ weights, cohort, candidate }) => ((cohort?.weights ?? weights)[candidate] ?? 0) > 0)
+export function commandKindOf(move: Move, before: Ladder, after: Ladder, model: ModelLayout): Command['kind'] | null {
+  const isExposed = [before, after].some((ladder) => percentOf(ladder, model) > 0)
   return move === 'advance' || !isExposed ? null : move
 }
 

@@ -2,7 +2,7 @@
  * Quarantine: what was rolled back gets no exposure again until a person says so. It goes by the artifact's digest, and so holds under
  * another version name and in the next rollout too; without a digest it goes by the version's name. The list is the model's own.
  */
-import type { ModelLayout } from '../policy/layout.ts'
+import { artifactOf, type ModelLayout } from '../policy/layout.ts'
 import type { Answer, Quarantined } from './people.ts'
 import type { Missing } from './situation.ts'
 import { candidateOf, type JudgeState, type Ladder } from './state.ts'
@@ -10,19 +10,14 @@ import { candidateOf, type JudgeState, type Ladder } from './state.ts'
 /** More than that and the oldest is forgotten, those that a person asked for last and the candidate's own never. */
 const QUARANTINE_MAX = 64
 
-/** Digest that the plan names; empty: none. */
-export function digestOf(model: ModelLayout): string {
-  return model.plan.rollout.artifacts[candidateOf(model)] ?? ''
-}
-
 /** Under what name the candidate is put on the list. */
-export function artifactOf(model: ModelLayout): string {
-  return digestOf(model) || byName(model)
+export function nameOnList(model: ModelLayout): string {
+  return artifactOf(model) || byName(model)
 }
 
 /** Whether it is the candidate that bears this name. */
 export function isCandidate(artifact: string, model: ModelLayout): boolean {
-  return artifact === byName(model) || (artifact !== '' && artifact === digestOf(model))
+  return artifact === byName(model) || (artifact !== '' && artifact === artifactOf(model))
 }
 
 /** The candidate's entry on the list, whether it stands there by its digest or by its name. */
@@ -65,7 +60,7 @@ export function quarantineAfter(
 ): Ladder {
   const goesBack = after.phase === 'rolled-back' && after.aborted === null && (before.phase !== 'rolled-back' || before.aborted !== null)
   if (!goesBack || quarantinedNow(after, model) !== null) return after
-  const entry = { artifact: artifactOf(model), who: told.who, reason: told.why, sinceMs: told.nowMs, asked: false }
+  const entry = { artifact: nameOnList(model), who: told.who, reason: told.why, sinceMs: told.nowMs, asked: false }
   return { ...after, people: { ...after.people, quarantine: added(after.people.quarantine, entry, model) } }
 }
 

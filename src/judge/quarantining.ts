@@ -3,7 +3,7 @@ import type { OperatorRequest } from '../domain.ts'
 import { rolledBack } from './move.ts'
 import { QUARANTINED_KEY } from './operator.ts'
 import type { Answer } from './people.ts'
-import { artifactOf, isCandidate, withEntry } from './quarantine.ts'
+import { isCandidate, nameOnList, withEntry } from './quarantine.ts'
 import type { Setting } from './situation.ts'
 import { isUnexposed } from './stages.ts'
 import { candidateOf, type JudgeState } from './state.ts'
@@ -11,7 +11,7 @@ import { candidateOf, type JudgeState } from './state.ts'
 /** `asker`: in words. */
 export function quarantine(state: JudgeState, request: OperatorRequest, asker: string, setting: Setting): Answer<JudgeState> {
   const { model, nowMs } = setting
-  const artifact = request.subject ?? artifactOf(model)
+  const artifact = request.subject ?? nameOnList(model)
   const { phase } = state.ladder
   const stops = isCandidate(artifact, model) && phase !== 'new' && phase !== 'offline' && phase !== 'rolled-back'
   const stopped = stops ? rolledBack(state, model, nowMs) : state

@@ -200,7 +200,11 @@ function freeze({ state, request, setting }: Asked): Done {
   return { next, moves: false, key, note: `Froze ${setting.model.name}${untilWords(request)}` }
 }
 
-// ── what is only written down ──────────────────────────────────────────────────────────────────────────────────────────────
+function nothingDone(state: JudgeState, note: string): Done {
+  return { next: state, moves: false, key: state.ladder.lastVerdict, note }
+}
+
+// ── what is remembered, and moves nothing by itself ──────────────────────────────────────────────────────────────────────
 
 function recordDrill({ state, request, setting }: Asked): Done | Refused {
   const { model, wallMs } = setting
@@ -211,12 +215,6 @@ function recordDrill({ state, request, setting }: Asked): Done | Refused {
   const note = `Drill of ${model.name}, scenario ${result.scenario}: ${result.passed ? 'passed' : 'failed'}. Recorded`
   return { next, moves: false, key: state.ladder.lastVerdict, note, body: request.body }
 }
-
-function nothingDone(state: JudgeState, note: string): Done {
-  return { next: state, moves: false, key: state.ladder.lastVerdict, note }
-}
-
-// ── what is remembered, and moves nothing by itself ──────────────────────────────────────────────────────────────────────
 
 function gate({ state, request, setting }: Asked): Done | Refused {
   const found = gateOf(request, askerOf(request), setting.model)
@@ -245,12 +243,13 @@ function resume({ state, request, setting, candidate }: Asked): Done | Refused {
 /** What a rollback laid on this rollout ends with it; what a person asked for, or another rollout left, takes a release. */
 function quarantinedFirmly(ladder: Ladder, { model }: Setting): Refused | null {
   const entry = quarantinedNow(ladder, model)
-  if (entry === null || (!entry.asked && ladder.aborted === null)) return null
-  return quarantinedWords(ladder, { model })
+  return entry?.asked || ladder.aborted !== null ? listedNow(ladder, { model }) : null
 }
 
-function quarantinedWords(ladder: Ladder, { model }: Pick<Setting, 'model'>): Refused {
-  return { rule: 'quarantined', why: first(quarantineMissing(ladder, model)) }
+/** On the list, for whatever reason. */
+function listedNow(ladder: Ladder, { model }: Pick<Setting, 'model'>): Refused | null {
+  const missing = quarantineMissing(ladder, model)
+  return missing.length === 0 ? null : { rule: 'quarantined', why: first(missing) }
 }
 
 /** From the first stage, on the word of whoever asks: he answers for it, and does not approve it himself. */
@@ -285,9 +284,12 @@ function release(asked: Asked): Done | Refused {
 /** The rollout begins now, where the plan waits for a person, or where it would have begun by itself. */
 function start({ state, request, setting, candidate }: Asked): Done | Refused {
   const { ladder } = state
-  const listed = quarantinedNow(ladder, setting.model) === null ? null : quarantinedWords(ladder, setting)
   const against =
-    notNew(ladder, candidate, setting) ?? listed ?? heldNow(ladder) ?? frozenNow(ladder, setting) ?? unprepared(state, setting)
+    notNew(ladder, candidate, setting) ??
+    listedNow(ladder, setting) ??
+    heldNow(ladder) ??
+    frozenNow(ladder, setting) ??
+    unprepared(state, setting)
   if (against !== null) return against
   const begun = moved(state, 'start', setting.model, setting.nowMs)
   const next = { ...begun, ladder: askedBy(begun.ladder, request) }
@@ -318,8 +320,7 @@ function unchecked(state: JudgeState, setting: Setting): Refused | null {
 function releaseSegment({ state, setting, candidate }: Asked, segment: string): Done | Refused {
   const { ladder } = state
   if (!ladder.isolated.includes(segment)) return { rule: 'not-isolated', why: `${candidate} is not kept out of ${segment}` }
-  const listed = quarantinedNow(ladder, setting.model) === null ? null : quarantinedWords(ladder, setting)
-  const against = listed ?? heldNow(ladder) ?? frozenNow(ladder, setting)
+  const against = listedNow(ladder, setting) ?? heldNow(ladder) ?? frozenNow(ladder, setting)
   if (against !== null) return against
   const next = letBackIn(state, segment, setting.model, setting.nowMs)
   return { next, moves: true, key: keyAfterMove(next.ladder, setting), note: `Let ${candidate} into ${segment} again` }

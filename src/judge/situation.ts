@@ -62,10 +62,11 @@ function partsOf(state: JudgeState, setting: Setting) {
   const { model } = setting
   const next = nextPercent(state.ladder, model)
   const asked = once(() => (next === null ? [] : proofs(state.evidence, model, next, requirementsOf(state.ladder, model).minimumRows)))
+  const found = once(() => harms(state.evidence, model))
   return {
     asked,
-    harms: once(() => harms(state.evidence, model)),
-    located: once((): Located => locatedHarm(state, setting)),
+    harms: found,
+    located: once((): Located => locatedHarm(state, setting, found())),
     silent: once(() => silentWords(state, setting)),
     blind: once(() => blindness(state, setting)),
     unsafeTarget: once(() => unsafeTargetNow(state, setting)),
@@ -138,10 +139,10 @@ export function situationOf(state: JudgeState, setting: Setting): Situation {
   }
 }
 
-function locatedHarm(state: JudgeState, setting: Setting): Located {
+function locatedHarm(state: JudgeState, setting: Setting, { rollback }: Harms): Located {
   const { model } = setting
   const why = cannotKeepOut(state, model.plan.rollout.isolate, setting)
-  return why === '' ? locate(state.evidence, model, harms(state.evidence, model).rollback) : { segment: '', evidence: [], why }
+  return why === '' ? locate(state.evidence, model, rollback) : { segment: '', evidence: [], why }
 }
 
 function once<T>(work: () => T): () => T {

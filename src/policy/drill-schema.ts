@@ -1,8 +1,6 @@
 /** The policy's `drill`: how often harm is rehearsed on a shadow of the model, and how fast the loop has to close. */
 import { z } from 'zod'
-import { DURATION, durationMs } from './units.ts'
-
-const duration = z.string().regex(DURATION, 'must be a duration such as 250ms, 30s, 5m or 6h').transform(durationMs)
+import { duration } from './values.ts'
 
 export const drillSchema = z.strictObject({
   every: duration

@@ -132,6 +132,11 @@ export interface ModelLayout {
   readonly plan: Plan
 }
 
+/** Digest of the candidate's artifact; empty: the plan names none. */
+export function artifactOf({ plan, versions, candidate }: ModelLayout): string {
+  return plan.rollout.artifacts[versions[candidate]!] ?? ''
+}
+
 export interface Scope {
   readonly name: string
   /** -1 for `__all__`. */

@@ -8,10 +8,9 @@
 import { z } from 'zod'
 import { drillSchema } from './drill-schema.ts'
 import { rolloutSchema } from './rollout-schema.ts'
-import { DOTTED_PATH, DURATION, durationMs } from './units.ts'
+import { DOTTED_PATH } from './units.ts'
+import { count, duration } from './values.ts'
 
-const duration = z.string().regex(DURATION, 'must be a duration such as 250ms, 30s, 5m or 6h').transform(durationMs)
-const count = z.int().min(1)
 const share = z.number().min(0).max(1)
 const label = z.union([z.string().min(1), z.number(), z.boolean()])
 const topicName = z.string().regex(/^[A-Za-z0-9._-]{1,249}$/, 'must be a Kafka topic name: letters, digits, ".", "_", "-", at most 249')

@@ -2,9 +2,8 @@
 import type { FreezeWindow, RolloutPlan, Stage } from './layout.ts'
 import type { PolicyModel } from './policy.ts'
 import { PROFILES } from './profiles.ts'
-import { type PolicyRollout, type PolicyStage, rolloutSchema } from './rollout-schema.ts'
+import { DAYS, type PolicyRollout, type PolicyStage, rolloutSchema } from './rollout-schema.ts'
 
-const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
 const DAY_MINUTES = 24 * 60
 
 interface Defaults {
@@ -52,13 +51,13 @@ function wordsOf(rollout: Partial<PolicyRollout>) {
 
 function stageOf(written: PolicyStage, defaults: Defaults): Stage {
   const told = typeof written === 'object' ? written : { stage: written, approval: false }
-  const weight = typeof told.stage === 'number'
   const cohort = told.cohort ?? ''
-  const name = typeof told.stage === 'number' ? `${told.stage} %${cohort === '' ? '' : ` of ${cohort}`}` : told.stage
+  const whom = cohort === '' ? '' : ` of ${cohort}`
+  const [kind, percent] = typeof told.stage === 'number' ? (['weight', told.stage] as const) : ([told.stage, 0] as const)
   return {
-    name,
-    kind: typeof told.stage === 'number' ? 'weight' : told.stage,
-    percent: weight ? (told.stage as number) : 0,
+    name: kind === 'weight' ? `${percent} %${whom}` : kind,
+    kind,
+    percent,
     cohort,
     dwellMs: told.dwell ?? defaults.dwellMs,
     minimumRows: told.minimumRows ?? defaults.minimumRows,

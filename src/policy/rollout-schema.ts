@@ -3,10 +3,8 @@
  * `check-rollout.ts`, what they become in `rollout-plan.ts`.
  */
 import { z } from 'zod'
-import { DURATION, durationMs } from './units.ts'
+import { count, duration } from './values.ts'
 
-const duration = z.string().regex(DURATION, 'must be a duration such as 250ms, 30s, 5m or 6h').transform(durationMs)
-const count = z.int().min(1)
 const words = z.string().min(1).max(2_000)
 const list = z.array(words).max(50).default([])
 const digest = z.string().regex(/^[A-Za-z0-9._+-]{1,40}:[A-Za-z0-9._=+/-]{1,200}$/, 'must be algorithm:digest, such as sha256:9f86d0…')
@@ -25,7 +23,8 @@ const stage = z.union([
 
 const moment = z.iso.datetime({ offset: true, error: 'must be a time with its zone, such as 2030-12-20T00:00:00Z' })
 const clock = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time of day, hh:mm')
-const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
+/** As a week begins for freeze windows. */
+export const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
 const freezeWindow = z.union([
   z.strictObject({
     name: words,

@@ -5,15 +5,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startDaemon } from '../../src/daemon.ts'
-import type { EventLog, Writer } from '../../src/kafka/contract.ts'
+import type { EventLog } from '../../src/kafka/contract.ts'
 import { systemClock } from '../../src/kit/clock.ts'
-import { partitionOf } from '../../src/kit/hash.ts'
-import { type Random, seededRandom } from '../../src/kit/random.ts'
+import { seededRandom } from '../../src/kit/random.ts'
 import { parsePolicy } from '../../src/policy/load.ts'
 import { readDecisions } from '../../src/shell/topic-reads.ts'
 import { createGovernor, type Governor } from '../../src/subscriber/subscriber.ts'
 import { pause } from '../simulation/flyball-process.ts'
 import { withBroker } from './broker.ts'
+import { type Served, SteadyTraffic } from './steady-traffic.ts'
 
 const broker = withBroker()
 const REGIONS = ['eu', 'us', 'asia']
@@ -22,7 +22,6 @@ const SEED = 11
 const ERRORS = 0.02
 const HARM = 0.3
 const BATCH = 60
-const BATCH_MS = 100
 
 const policyText = (prefix: string, predictions: string) => `
 version: 1
@@ -42,52 +41,17 @@ models:
     rollout: { isolate: region, preflight: [], guard: 1s }
 `
 
-/** Who asks, what answered, and whether it failed: one prediction a request. */
-class Traffic {
-  /** Requests that the candidate answered, by region. */
-  readonly served: Record<string, number> = {}
-  readonly #random: Random = seededRandom(SEED)
-  readonly #governor: Governor
-  readonly #writer: Writer
-  readonly #topic: string
-  #requests = 0
-  #stopped = false
-  #running: Promise<void> = Promise.resolve()
-
-  constructor(governor: Governor, writer: Writer, topic: string) {
-    this.#governor = governor
-    this.#writer = writer
-    this.#topic = topic
-  }
-
-  start(): void {
-    this.#running = this.#run()
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true
-    await this.#running
-  }
-
-  async #run(): Promise<void> {
-    while (!this.#stopped) {
-      const records = Array.from({ length: BATCH }, () => this.#request())
-      for (let partition = 0; partition < PARTITIONS; partition++) {
-        const mine = records.filter(({ key }) => partitionOf(Buffer.from(key), PARTITIONS) === partition)
-        if (mine.length > 0) await this.#writer.send(this.#topic, partition, mine)
-      }
-      await pause(BATCH_MS)
-    }
-  }
-
-  #request(): { readonly key: string; readonly value: Buffer } {
-    const id = `r${this.#requests++}`
-    const region = REGIONS[Math.floor(this.#random() * REGIONS.length)]!
-    const version = this.#governor.route('fraud', id, { region })
-    if (version === 'v2') this.served[region] = (this.served[region] ?? 0) + 1
-    const error = this.#random() < ERRORS + (version === 'v2' && region === 'eu' ? HARM : 0)
+/** Who asks, what answered, and whether it failed: one prediction a request. `served`: those that the candidate answered, by region. */
+function serving(governor: Governor, served: Record<string, number>): (number: number) => readonly Served[] {
+  const random = seededRandom(SEED)
+  return (number) => {
+    const id = `r${number}`
+    const region = REGIONS[Math.floor(random() * REGIONS.length)]!
+    const version = governor.route('fraud', id, { region })
+    if (version === 'v2') served[region] = (served[region] ?? 0) + 1
+    const error = random() < ERRORS + (version === 'v2' && region === 'eu' ? HARM : 0)
     const prediction = { id, ts: Date.now(), model: 'fraud', version, error, segments: { region } }
-    return { key: id, value: Buffer.from(JSON.stringify(prediction)) }
+    return [{ key: id, value: Buffer.from(JSON.stringify(prediction)) }]
   }
 }
 
@@ -111,8 +75,8 @@ test('a candidate bad in one region leaves it, and is promoted to the whole of t
     models: { fraud: { control: 'v1', dimensions: ['region'] } },
   })
   await governor.ready()
-  const traffic = new Traffic(governor, await log.writer(), predictions)
-  traffic.start()
+  const served: Record<string, number> = {}
+  const traffic = new SteadyTraffic(await log.writer(), predictions, PARTITIONS, { batch: BATCH, serve: serving(governor, served) })
   const told = async () => (await readDecisions(log, `${prefix}decisions`)).map(({ decision }) => decision)
   const until = async (what: string, met: () => boolean) => {
     for (let turn = 0; !met(); turn++) {
@@ -128,23 +92,22 @@ test('a candidate bad in one region leaves it, and is promoted to the whole of t
     ['isolate', 'throttle', [{ segment: 'region=eu', weights: { v1: 100, v2: 0 } }]],
   )
   assert.ok(weights['v2']! > 0, 'the others keep their share')
-  const atIsolation = { ...traffic.served }
+  const atIsolation = { ...served }
 
   await until('100 % for everybody else', () => governor.state('fraud').weights['v2'] === 100)
-  const atFull = { ...traffic.served }
-  await until('requests at 100 %', () => (traffic.served['us'] ?? 0) > (atFull['us'] ?? 0) + 500)
+  const atFull = { ...served }
+  await until('requests at 100 %', () => (served['us'] ?? 0) > (atFull['us'] ?? 0) + 500)
   await traffic.stop()
 
   const { routed, routedBySegment } = governor.state('fraud')
   assert.deepEqual(Object.keys(routedBySegment), ['region=eu'])
   assert.equal(routedBySegment['region=eu']!['v2'] ?? 0, 0, 'by the gateway: nobody in the region met the candidate')
   assert.ok(routedBySegment['region=eu']!['v1']! > 1000)
-  assert.equal(traffic.served['eu'], atIsolation['eu'], 'and by what came of the requests')
-  for (const region of ['us', 'asia'])
-    assert.ok(traffic.served[region]! > atIsolation[region]! + 500, `${region} is served by the candidate`)
+  assert.equal(served['eu'], atIsolation['eu'], 'and by what came of the requests')
+  for (const region of ['us', 'asia']) assert.ok(served[region]! > atIsolation[region]! + 500, `${region} is served by the candidate`)
   assert.equal(
     routed['v2'],
-    REGIONS.reduce((sum, region) => sum + (traffic.served[region] ?? 0), 0),
+    REGIONS.reduce((sum, region) => sum + (served[region] ?? 0), 0),
   )
 
   const decisions = await told()
@@ -154,7 +117,7 @@ test('a candidate bad in one region leaves it, and is promoted to the whole of t
   const isolation = decisions.find(({ verdict }) => verdict.kind === 'isolate')!
   assert.match(isolation.summary, /^Kept v2 out of region=eu, at (20|60|100) % without region=eu: error-rate in region=eu/)
   assert.deepEqual(isolation.segmentsAfter, [{ segment: 'region=eu', weights: { v1: 100, v2: 0 } }])
-  t.diagnostic(`${JSON.stringify(routed)} in all, ${JSON.stringify(routedBySegment)}; by region ${JSON.stringify(traffic.served)}`)
+  t.diagnostic(`${JSON.stringify(routed)} in all, ${JSON.stringify(routedBySegment)}; by region ${JSON.stringify(served)}`)
   await governor.stop()
   await daemon.stop()
 })

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
 import { startDaemon } from '../../src/daemon.ts'
 import type { Decision, OperatorRequest } from '../../src/domain.ts'
-import type { EventLog, Writer } from '../../src/kafka/contract.ts'
+import type { EventLog } from '../../src/kafka/contract.ts'
 import { systemClock } from '../../src/kit/clock.ts'
 import { partitionOf } from '../../src/kit/hash.ts'
 import { seededRandom } from '../../src/kit/random.ts'
@@ -21,13 +21,13 @@ import { requestRecord } from '../../src/wire/requests.ts'
 import { requestOf } from '../judge/world.ts'
 import { pause, runFlyballCommand } from '../simulation/flyball-process.ts'
 import { withBroker } from './broker.ts'
+import { type Served, SteadyTraffic } from './steady-traffic.ts'
 
 const broker = withBroker()
 const folder = mkdtempSync(join(tmpdir(), 'flyball-rollout-'))
 after(() => rmSync(folder, { recursive: true }))
 
 const BATCH = 150
-const BATCH_MS = 100
 const ERRORS = 0.02
 const ARTIFACT = 'sha256:9f86d081884c7d65'
 
@@ -55,33 +55,13 @@ models:
 `
 
 /** Every request is answered by whom the gateway says; while the candidate has none of them it answers copies, and nobody reads that. */
-class Traffic {
-  readonly #random = seededRandom(3)
-  #requests = 0
-  #stopped = false
-  #running: Promise<void> = Promise.resolve()
-
-  start(governor: Governor, writer: Writer, topic: string): void {
-    this.#running = this.#run(governor, writer, topic)
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true
-    await this.#running
-  }
-
-  async #run(governor: Governor, writer: Writer, topic: string): Promise<void> {
-    while (!this.#stopped) {
-      await writer.send(topic, 0, Array.from({ length: BATCH }, () => this.#request(governor)).flat())
-      await pause(BATCH_MS)
-    }
-  }
-
-  #request(governor: Governor) {
-    const id = `r${this.#requests++}`
-    const versions = (governor.state('fraud').weights['v2'] ?? 0) > 0 ? [governor.route('fraud', id)] : [governor.route('fraud', id), 'v2']
-    return versions.map((version) => {
-      const prediction = { id, ts: Date.now(), model: 'fraud', version, error: this.#random() < ERRORS }
+function serving(governor: Governor): (number: number) => readonly Served[] {
+  const random = seededRandom(3)
+  return (number) => {
+    const id = `r${number}`
+    const isMirrored = (governor.state('fraud').weights['v2'] ?? 0) === 0
+    return [governor.route('fraud', id), ...(isMirrored ? ['v2'] : [])].map((version) => {
+      const prediction = { id, ts: Date.now(), model: 'fraud', version, error: random() < ERRORS }
       return { key: id, value: Buffer.from(JSON.stringify(prediction)) }
     })
   }
@@ -110,8 +90,7 @@ async function scene(t: TestContext): Promise<Scene> {
   const options = { prefix, gateway: 'gateway-1', presenceMs: 1_000, models: { fraud: { control: 'v1' } } }
   const governor = createGovernor({ log: await broker.connect(), ...options })
   await governor.ready()
-  const traffic = new Traffic()
-  traffic.start(governor, await log.writer(), predictions)
+  const traffic = new SteadyTraffic(await log.writer(), predictions, 1, { batch: BATCH, serve: serving(governor) })
   t.after(async () => {
     await traffic.stop()
     await governor.stop()

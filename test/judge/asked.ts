@@ -4,6 +4,9 @@ import type { OperatorRequest } from '../../src/domain.ts'
 import type { RolloutPlan, Stage } from '../../src/policy/layout.ts'
 import { guardrail, modelLayout, type PlanChanges, requestOf, rolloutOf, type World, type Written } from './world.ts'
 
+/** Verbs that take exposure away, or keep it from rising. */
+export const REDUCTIONS: ReadonlySet<OperatorRequest['verb']> = new Set(['rollback', 'throttle', 'abort', 'hold', 'freeze', 'quarantine'])
+
 export function ask(world: World, verb: OperatorRequest['verb'], changes: Partial<OperatorRequest> = {}): Written {
   const id = changes.id ?? `${verb}-${world.decisions.length}`
   world.send({ kind: 'request', request: requestOf(verb, { ...changes, id }) })

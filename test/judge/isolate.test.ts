@@ -99,6 +99,9 @@ test('a gateway of before that joins later ends it: the candidate must not come 
   assert.equal(rollback.verdict.rule, 'not-kept-out')
   assert.match(rollback.summary, /gateway-2 cannot route by region, and sends it region=eu too/)
   assert.equal(rollback.cause, rollback.summary.slice(rollback.summary.indexOf(': ') + 2))
+  const [named] = rollback.factors
+  assert.equal(named!.guardrail, 'not-kept-out')
+  assert.match(named!.words, /^gateway-2 cannot route by region/, 'what was found, not that the candidate stopped answering')
 })
 
 test('a person lets a region back in, unless the model is frozen; what it shows then counts anew', () => {

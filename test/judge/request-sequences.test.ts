@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import type { OperatorRequest } from '../../src/domain.ts'
 import { decodeEvidence, encodeEvidence } from '../../src/judge/evidence/evidence.ts'
 import { decodeJudge, encodeJudge, type JudgeState } from '../../src/judge/state.ts'
+import { REDUCTIONS } from './asked.ts'
 import { guardrail, modelLayout, requestOf, rolloutOf, SLICE_MS, World, type Written } from './world.ts'
 
 type Verb = OperatorRequest['verb']
@@ -27,7 +28,6 @@ const VERBS: readonly Verb[] = [
   'mode',
   'key',
 ]
-const REDUCTIONS: ReadonlySet<Verb> = new Set(['rollback', 'throttle', 'abort', 'hold', 'freeze', 'quarantine'])
 const LATE: ReadonlySet<string> = new Set(['expired', 'if-sequence'])
 
 interface Asking {

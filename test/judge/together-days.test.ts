@@ -7,6 +7,7 @@ import { decodeEvidence, encodeEvidence } from '../../src/judge/evidence/evidenc
 import { decodeJudge, encodeJudge } from '../../src/judge/state.ts'
 import type { ModelLayout } from '../../src/policy/layout.ts'
 import { segmentOf, segmentsProblem, weightsProblem } from '../../src/subscriber/route.ts'
+import { REDUCTIONS } from './asked.ts'
 import { REGIONS, SegmentWorld, segmentModel } from './segment-world.ts'
 import { guardrail, type PlanChanges, requestOf, rolloutOf, SLICE_MS, type Written } from './world.ts'
 
@@ -24,7 +25,6 @@ const VERBS = [
   'approve',
   'quarantine',
 ] as const
-const REDUCTIONS: readonly string[] = ['rollback', 'throttle', 'abort', 'hold', 'freeze', 'quarantine']
 const LOWERING: readonly string[] = ['rollback', 'throttle', 'step-down', 'isolate']
 const SHADOW = { name: 'shadow', kind: 'shadow', percent: 0, cohort: '', dwellMs: SLICE_MS, minimumRows: 0, approval: false } as const
 const SCOPES = ['__all__', ...REGIONS.map((region) => `region=${region}`), 'region=__other__']
@@ -120,7 +120,7 @@ class Day {
     const answers = world.decisions.filter(({ requestId }) => requestId === id)
     assert.equal(answers.length, 1)
     const [answer] = answers
-    if (!REDUCTIONS.includes(verb)) return
+    if (!REDUCTIONS.has(verb)) return
     this.reductions++
     assert.notEqual(answer!.verdict.kind, 'refused', answer!.summary)
     const command = world.commands.find(({ decisionId }) => decisionId === answer!.id)

@@ -1,5 +1,6 @@
 /** A connection to a log that a test can spoil: partitions that get stuck, a process that dies with everything half done. */
 import type { EventLog, Reader, Source, Transaction, Transactor, Writer } from '../../src/kafka/contract.ts'
+import { sourceAs } from './source-as.ts'
 
 export interface Faults {
   /** `topic/partition`: its broker holds records and does not hand them over. */
@@ -52,19 +53,8 @@ function faultyReader(reader: Reader, faults: Faults): Reader {
 
 function faultySource(source: Source, faults: Faults): Source {
   const isStuck = () => faults.dead || faults.stuck.has(`${source.topic}/${source.partition}`)
-  return {
-    topic: source.topic,
-    partition: source.partition,
-    get next() {
-      return source.next
-    },
-    get end() {
-      return source.end
-    },
-    get caughtUp() {
-      return !isStuck() && source.caughtUp
-    },
+  return sourceAs(source, {
+    caughtUp: () => !isStuck() && source.caughtUp,
     take: () => (isStuck() ? null : source.take()),
-    close: () => source.close(),
-  }
+  })
 }

@@ -8,6 +8,7 @@ import type { EventLog, Source } from '../../src/kafka/contract.ts'
 import { checkpointPartition, claim } from '../../src/shell/checkpoint-store.ts'
 import { decodeCheckpoint } from '../../src/wire/checkpoints.ts'
 import { panesIn, recordsIn } from './fill.ts'
+import { sourceAs } from './source-as.ts'
 import { MODEL, Stage } from './stage.ts'
 
 const POLICY = `
@@ -107,21 +108,7 @@ async function exposureRuns({ log, topics }: Stage): Promise<{ from: number; to:
 
 /** Whoever follows the claims hears of nothing new for a while. */
 function withCheckpoints(log: EventLog, checkpoints: string, claims: { readonly heard: boolean }): EventLog {
-  const muted = (source: Source): Source => ({
-    topic: source.topic,
-    partition: source.partition,
-    get next() {
-      return source.next
-    },
-    get end() {
-      return source.end
-    },
-    get caughtUp() {
-      return source.caughtUp
-    },
-    take: () => (claims.heard ? source.take() : null),
-    close: () => source.close(),
-  })
+  const muted = (source: Source): Source => sourceAs(source, { take: () => (claims.heard ? source.take() : null) })
   return {
     name: log.name,
     admin: log.admin,

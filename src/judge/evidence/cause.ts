@@ -9,6 +9,7 @@ import { eventNames, featureName, isFewerHarm, isTwoSided, scopesOf } from './ev
 import { evidenceIn, scoreEffectNow, seriesIn } from './readings.ts'
 import { logEvidenceOfEvent, logEvidenceOfShape } from './series.ts'
 import type { EventEvidence, EventSeries, EvidenceState, ScoreSeries, Series, ShapeEvidence, ShapeSeries } from './state.ts'
+import { strongestFirst } from './strongest.ts'
 import { biasInWords, brief, percent, shapeInWords } from './words.ts'
 
 /** A segment is named when it carries at least this share of the excess. */
@@ -46,7 +47,7 @@ export function causeBehind(state: EvidenceState, model: ModelLayout, fired: rea
 
 /** Broken input that fired, or that would have fired were it asked to act; else drift that fired; else the strongest. */
 function firstCause(state: EvidenceState, model: ModelLayout, fired: readonly Reading[]): Spoken | undefined {
-  const ordered = [...fired].sort((one, other) => other.logEvidence - other.logLimit - (one.logEvidence - one.logLimit))
+  const ordered = strongestFirst(fired)
   const spoken = ordered.flatMap((reading): Spoken[] => {
     const guardrail = model.plan.guardrails.find((each) => each.name === reading.guardrail)
     return guardrail ? [{ guardrail, scope: reading.scope }] : []

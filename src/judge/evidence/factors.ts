@@ -11,6 +11,7 @@ import { evidenceIn, seriesIn } from './readings.ts'
 import { logEvidenceOfEvent } from './series.ts'
 import type { EventEvidence, EventSeries, EvidenceState, Series } from './state.ts'
 import { isSteadyReading, movedTogether, steadyCause } from './steady/readings.ts'
+import { strongestFirst } from './strongest.ts'
 import { percent } from './words.ts'
 
 const FACTORS_MAX = 8
@@ -173,10 +174,6 @@ function steadyFactors(state: EvidenceState, model: ModelLayout, fired: readonly
 
 function headOf(kind: Factor['kind'], { guardrail, scope, logEvidence }: Reading): Omit<Factor, 'words' | 'feature'> {
   return { kind, guardrail, scope, share: Number.NaN, logEvidence }
-}
-
-function strongestFirst(fired: readonly Reading[]): readonly Reading[] {
-  return [...fired].sort((one, other) => other.logEvidence - other.logLimit - (one.logEvidence - one.logLimit))
 }
 
 function guardrailOf(reading: Reading, model: ModelLayout): Guardrail | undefined {

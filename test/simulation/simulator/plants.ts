@@ -9,6 +9,7 @@ import type { TopicNames } from '../../../src/kit/topics.ts'
 import type { Layout } from '../../../src/policy/layout.ts'
 import { decodeRequest, encodeRequest } from '../../../src/wire/requests.ts'
 import { versionOf } from '../../../src/wire/versions.ts'
+import { sourceAs } from '../source-as.ts'
 
 export interface Plant {
   /** What is broken, in words. */
@@ -199,24 +200,12 @@ function mappedReader(reader: Reader, topic: string, change: RecordChange): Read
 }
 
 function mappedSource(source: Source, change: RecordChange): Source {
-  return {
-    topic: source.topic,
-    partition: source.partition,
-    get next() {
-      return source.next
-    },
-    get end() {
-      return source.end
-    },
-    get caughtUp() {
-      return source.caughtUp
-    },
+  return sourceAs(source, {
     take: (): RecordBatch | null => {
       const batch = source.take()
       return batch === null ? null : toBatch(batch.topic, batch.partition, recordsOf(batch).map(change))
     },
-    close: () => source.close(),
-  }
+  })
 }
 
 function renamedRequests(): RecordChange {

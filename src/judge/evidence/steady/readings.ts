@@ -5,6 +5,7 @@ import type { Reading } from '../../../domain.ts'
 import { ALL_SCOPE, type ModelLayout, type SteadyGuardrail } from '../../../policy/layout.ts'
 import { featureName } from '../events.ts'
 import { CANDIDATE, CONTROL } from '../state.ts'
+import { strongestFirst } from '../strongest.ts'
 import type { Alarm, CeilingWatch, DriftWatch, SteadyState, VolumeWatch, Watch } from './state.ts'
 import { driftBlocks, driftInWords, furthestFeature, logExcess, logLimitOf, namesOf, rateInWords, shareNow, steadyOf } from './steady.ts'
 
@@ -108,7 +109,7 @@ export function movedTogether(state: SteadyState, guardrail: string): boolean {
 
 /** The probable cause behind alarms of these guardrails, strongest first. */
 export function steadyCause(state: SteadyState, model: ModelLayout, fired: readonly Reading[]) {
-  const [first] = [...fired].sort((one, other) => other.logEvidence - other.logLimit - (one.logEvidence - one.logLimit))
+  const [first] = strongestFirst(fired)
   const guardrail = steadyOf(model).find((each) => each.name === first?.guardrail)
   const watch = guardrail && state.watches[guardrail.name]
   if (!first || !guardrail || !watch) return null
