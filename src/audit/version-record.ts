@@ -5,9 +5,10 @@
  */
 import { z } from 'zod'
 import { FlyballError } from '../kit/errors.ts'
+import { ARTIFACT_WORDS, DIGEST } from '../kit/subject.ts'
 
 const text = z.string().min(1).max(500)
-const digest = z.string().regex(/^[A-Za-z0-9._+-]{1,40}:[A-Za-z0-9._=+/-]{1,200}$/, 'must be algorithm:digest, such as sha256:9f86d0…')
+const digest = z.string().regex(DIGEST, ARTIFACT_WORDS)
 
 const dataset = z.strictObject({
   namespace: text.describe('Where it lives, as OpenLineage names it: s3://bucket, postgres://host:port, …'),

@@ -18,10 +18,10 @@ import { withSignature } from '../shell/signatures.ts'
 import { readDecisionsFrom, type StoredDecision } from '../shell/topic-reads.ts'
 import { requestRecord } from '../wire/requests.ts'
 import { duration, wholeNumber } from './arguments.ts'
-import { type Connected, type ConnectionOptions, connected, modelNamed, withConnectionOptions } from './connected.ts'
+import { type Connected, type ConnectionOptions, modelNamed, withConnectionOptions } from './connected.ts'
 import { effectOf } from './effects.ts'
 import { printJson, printLine, tell } from './output.ts'
-import { type SigningOptions, signerFor } from './sign.ts'
+import { connectedToAsk, type SigningOptions, signerFor } from './sign.ts'
 
 export type Verb = OperatorRequest['verb']
 
@@ -76,7 +76,7 @@ export function asking(command: Command, verb: Verb): Command {
 }
 
 export async function askFor(verb: Verb, name: string, options: AskOptions): Promise<void> {
-  await connected(options, async (connection) => {
+  await connectedToAsk(options, async (connection) => {
     const model = modelNamed(connection.loaded, name)
     const effect = await effectOf(verb, connection, model, options.segment ?? options.subject)
     if (options.dryRun) return report(options, { done: false, effect }, `Would ${effect}.`)

@@ -45,8 +45,14 @@ export async function openLog(
   return connectKafka({ ...connection, ...(onClientLog ? { onClientLog } : {}) })
 }
 
-export async function connected<T>(options: ConnectionOptions, work: (connection: Connected) => Promise<T>): Promise<T> {
+/** `ready`: what can be found wrong without a broker, is. */
+export async function connected<T>(
+  options: ConnectionOptions,
+  work: (connection: Connected) => Promise<T>,
+  ready: (loaded: LoadedPolicy) => void = () => {},
+): Promise<T> {
   const loaded = loadedPolicy(options)
+  ready(loaded)
   const log = await openLog(loaded, options)
   try {
     return await work({ loaded, log, topics: topicNames(loaded.policy.kafka.prefix) })

@@ -10,10 +10,10 @@ import { seededRandom } from '../kit/random.ts'
 import type { DrillPlan, ModelLayout } from '../policy/layout.ts'
 import { duration, positiveNumber } from './arguments.ts'
 import { asker, confirm, report } from './asking.ts'
-import { type Connected, type ConnectionOptions, connected, modelNamed, withConnectionOptions } from './connected.ts'
+import { type Connected, type ConnectionOptions, modelNamed, withConnectionOptions } from './connected.ts'
 import { registerSchedule } from './drill-schedule.ts'
 import { printJson, printLine, table, tell } from './output.ts'
-import { type SigningOptions, signerFor } from './sign.ts'
+import { connectedToAsk, type SigningOptions, signerFor } from './sign.ts'
 
 interface Options extends ConnectionOptions, SigningOptions {
   readonly scenario: Scenario
@@ -50,7 +50,7 @@ export function register(program: Command): void {
     .option('--json', 'the result as JSON on stdout')
     .action((name: string, given: Partial<Options>, command: Command) => {
       const options = demanded(given, command)
-      return connected(options, (connection) => drillCommand(connection, name, options))
+      return connectedToAsk(options, (connection) => drillCommand(connection, name, options))
     })
   registerSchedule(drill)
 }

@@ -1,11 +1,13 @@
 /** What a request would do, in words that follow "would": for `--dry-run`, for the confirmation, and beside the answer. */
-import type { OperatorRequest } from '../domain.ts'
+import type { Decision, OperatorRequest } from '../domain.ts'
+import { apartIn, exposureOn, percentOf, percentWords, rungBelow, rungReached } from '../judge/segments.ts'
 import { beginningWords } from '../judge/stages.ts'
+import { candidateOf, type Ladder, weightsFor } from '../judge/state.ts'
 import { isSegment } from '../kit/subject.ts'
 import type { ModelLayout } from '../policy/layout.ts'
-import { readDecisions } from '../shell/topic-reads.ts'
+import { newestDecisions } from '../shell/newest-decisions.ts'
 import type { Connected } from './connected.ts'
-import { percentAfter } from './rollout-view.ts'
+import { phaseAfter } from './rollout-view.ts'
 
 type Verb = OperatorRequest['verb']
 
@@ -15,11 +17,9 @@ export async function effectOf(verb: Verb, { log, topics }: Connected, model: Mo
   if (verb === 'approve' || verb === 'quarantine' || verb === 'mode' || (verb === 'release' && subject !== undefined))
     return wordEffect(verb, model, subject)
   if (verb !== 'promote' && verb !== 'throttle') return lastingEffect(verb, model)
-  const candidate = model.versions[model.candidate]!
-  const decisions = (await readDecisions(log, topics.decisions)).filter(({ decision }) => decision.model === model.name)
-  const last = decisions.at(-1)?.decision
-  const percent = last === undefined ? 0 : percentAfter(last, candidate)
-  return verb === 'promote' ? promotion(model, candidate, percent) : throttling(model, candidate, percent)
+  const newest = await newestDecisions(log, topics.decisions, model.name, () => true)
+  const stands = standsAfter(newest.at(-1), model)
+  return verb === 'promote' ? promotion(model, stands) : throttling(model, stands)
 }
 
 function wordEffect(
@@ -66,14 +66,36 @@ function lastingEffect(verb: Exclude<Verb, 'promote' | 'throttle'>, model: Model
   }
 }
 
-function promotion(model: ModelLayout, candidate: string, percent: number): string {
-  const next = model.plan.ladder.find((rung) => rung > percent)
-  if (next === undefined) return `ask for a promotion of ${candidate}, which is on the highest rung already`
-  return `promote ${candidate} from ${percent} % to ${next} % now, if nothing but the dwell stands in the way`
+type Stands = Pick<Ladder, 'phase' | 'rung' | 'weights' | 'cohort' | 'isolated'>
+
+/** Where the last decision left the rollout: whether its throttle is still to be lifted only the judge knows. */
+function standsAfter(last: Decision | undefined, model: ModelLayout): Stands {
+  const candidate = candidateOf(model)
+  if (last === undefined || last.weightsAfter[candidate] === undefined)
+    return { phase: 'new', rung: 0, weights: weightsFor(model, 0), cohort: null, isolated: [] }
+  const weights = last.weightsAfter
+  const apart = apartIn({ segments: last.segmentsAfter, candidate })
+  const named = model.plan.rollout.rungs.findIndex(({ name }) => name === last.stage)
+  const percent = percentOf({ weights, cohort: apart.cohort }, model)
+  const rung = named >= 0 ? named : rungReached(percent, apart.cohort?.segment ?? '', model)
+  return { phase: phaseAfter(last, candidate), rung, weights, ...apart }
 }
 
-function throttling(model: ModelLayout, candidate: string, percent: number): string {
-  const lower = model.plan.ladder.findLast((rung) => rung < percent)
-  if (lower === undefined) return `leave ${candidate} at ${percent} %: there is no lower rung`
-  return `throttle ${candidate} from ${percent} % to ${lower} %`
+function promotion(model: ModelLayout, stands: Stands): string {
+  const candidate = candidateOf(model)
+  const { phase, rung, isolated } = stands
+  if (phase === 'new' || phase === 'offline' || phase === 'rolled-back')
+    return `ask for a promotion of ${candidate}, whose rollout is ${phase}: there is no step to be taken yet`
+  const next = phase === 'shadow' ? 0 : rung + 1
+  if (phase === 'guard' || phase === 'promoted' || next >= model.plan.ladder.length)
+    return `ask for a promotion of ${candidate}, which is on the highest rung already`
+  const to = percentWords({ ...exposureOn(next, model), isolated }, model)
+  return `promote ${candidate} from ${percentWords(stands, model)} to ${to} now, if nothing but the dwell stands in the way`
+}
+
+function throttling(model: ModelLayout, stands: Stands): string {
+  const candidate = candidateOf(model)
+  const lower = rungBelow(stands, model)
+  if (lower === null) return `leave ${candidate} at ${percentWords(stands, model)}: there is no lower rung`
+  return `throttle ${candidate} from ${percentWords(stands, model)} to ${percentWords({ ...lower, isolated: stands.isolated }, model)}`
 }

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { isoTime } from '../kit/iso-time.ts'
 import { readDecisions } from '../shell/topic-reads.ts'
+import { artifact } from './arguments.ts'
 import { type AskOptions, askFor, withAskOptions } from './asking.ts'
 import { type ConnectionOptions, connected, withConnectionOptions } from './connected.ts'
 import { printJson, printLine, table } from './output.ts'
@@ -25,11 +26,11 @@ export function register(program: Command): void {
     .action(list)
   withAskOptions(quarantine.command('add'))
     .description('keep an artifact from all exposure of a model; what it has is rolled back')
-    .option(ARTIFACT, "like sha256:9f86d0…, or version:NAME; left out: the candidate's")
+    .option(ARTIFACT, "like sha256:9f86d0…, or version:NAME; left out: the candidate's", artifact)
     .action((name: string, options: Options) => askFor('quarantine', name, withSubject(options)))
   withAskOptions(quarantine.command('release'))
     .description('end a quarantine; a rolled-back candidate begins anew at its first stage')
-    .option(ARTIFACT, "left out: the candidate's")
+    .option(ARTIFACT, "left out: the candidate's", artifact)
     .action((name: string, options: Options) => askFor('release', name, withSubject(options)))
 }
 

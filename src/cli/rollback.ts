@@ -4,9 +4,9 @@ import { systemClock } from '../kit/clock.ts'
 import type { ModelLayout } from '../policy/layout.ts'
 import { breakGlass } from '../shell/break-glass.ts'
 import { type AskOptions, ask, asker, confirm, report, withAskOptions } from './asking.ts'
-import { type Connected, connected, modelNamed } from './connected.ts'
+import { type Connected, modelNamed } from './connected.ts'
 import { effectOf } from './effects.ts'
-import { signerFor } from './sign.ts'
+import { connectedToAsk, signerFor } from './sign.ts'
 
 interface Options extends AskOptions {
   readonly breakGlass?: true
@@ -16,7 +16,7 @@ export function register(program: Command): void {
   withAskOptions(program.command('rollback'))
     .description('send all traffic of a model back to its control version')
     .option('--break-glass', 'fence the judge and write the command directly')
-    .action((name: string, options: Options) => connected(options, (connection) => rollback(connection, name, options)))
+    .action((name: string, options: Options) => connectedToAsk(options, (connection) => rollback(connection, name, options)))
 }
 
 async function rollback(connection: Connected, name: string, options: Options): Promise<void> {

@@ -1,8 +1,10 @@
 /** `flyball rollout gate MODEL --passed|--failed`: records what an offline validation said of an artifact, for people and pipelines. */
 import type { Command } from 'commander'
 import { artifactOf } from '../policy/layout.ts'
+import { digest } from './arguments.ts'
 import { type AskOptions, ask, confirm, report, withAskOptions } from './asking.ts'
-import { type Connected, connected, modelNamed } from './connected.ts'
+import { type Connected, modelNamed } from './connected.ts'
+import { connectedToAsk } from './sign.ts'
 
 interface Options extends AskOptions {
   readonly artifact?: string
@@ -14,13 +16,13 @@ interface Options extends AskOptions {
 export function registerGate(command: Command): void {
   withAskOptions(command)
     .description('record that an artifact has passed, or failed, its offline validation')
-    .option('--artifact <digest>', "algorithm:digest of the artifact; left out: the candidate's, as the policy names it")
+    .option('--artifact <digest>', "algorithm:digest of the artifact; left out: the candidate's, as the policy names it", digest)
     .option('--passed', 'it may be shown traffic')
     .option('--failed', 'it may not')
     .requiredOption('--report <text>', 'what was found, or where that is to be read')
     .action((name: string, options: Options) => {
       if ((options.passed === true) === (options.failed === true)) command.error('error: say either --passed or --failed')
-      return connected(options, (connection) => gate(connection, name, options))
+      return connectedToAsk(options, (connection) => gate(connection, name, options))
     })
 }
 

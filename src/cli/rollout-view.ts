@@ -43,11 +43,16 @@ type Kind = Decision['verdict']['kind']
 const BESIDE: ReadonlySet<Kind> = new Set(['acked', 'observed', 'not-effective', 'refused', 'recorded'])
 const LOOP: ReadonlySet<Kind> = new Set(['acked', 'observed', 'not-effective'])
 
-/** `decisions`: of the model, in their order. */
+/** What a rollout waits for stands in it: a view needs nothing older. */
+export function tellsWhy({ verdict }: Decision): boolean {
+  return !BESIDE.has(verdict.kind)
+}
+
+/** `decisions`: of the model, in their order; those since the last that tells why suffice. */
 export function rolloutView(decisions: readonly Decision[], command: Command | null, model: ModelLayout): RolloutView {
   const [control, candidate] = [model.versions[model.control]!, model.versions[model.candidate]!]
   const last = decisions.at(-1) ?? null
-  const verdict = decisions.findLast((decision) => !BESIDE.has(decision.verdict.kind))?.verdict
+  const verdict = decisions.findLast(tellsWhy)?.verdict
   const phase = last === null ? 'new' : phaseAfter(last, candidate)
   const percent = last === null ? 0 : percentAfter(last, candidate)
   return {
@@ -128,7 +133,7 @@ function isAborted({ restraints }: Decision): boolean {
 }
 
 /** Decisions of schema 1 do not say the phase: a candidate at nothing after any decision had been rolled back, for only then is it told. */
-function phaseAfter({ phase, weightsAfter }: Decision, candidate: string): RolloutPhase {
+export function phaseAfter({ phase, weightsAfter }: Decision, candidate: string): RolloutPhase {
   const percent = weightsAfter[candidate]
   // The policy names another candidate than the one decided on: a rollout that has not begun.
   if (percent === undefined) return 'new'

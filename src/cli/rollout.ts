@@ -1,12 +1,14 @@
 /** `flyball rollout start|gate|hold|resume|promote|abort|release|status MODEL`: what people do with a rollout, and where it stands. */
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { isoTime } from '../kit/iso-time.ts'
-import { readCommands, readDecisions } from '../shell/topic-reads.ts'
+import { newestDecisions } from '../shell/newest-decisions.ts'
+import { readCommands } from '../shell/topic-reads.ts'
+import { segment } from './arguments.ts'
 import { asking, withUntil } from './asking.ts'
 import { type Connected, type ConnectionOptions, connected, modelNamed, withConnectionOptions } from './connected.ts'
 import { printJson, printLine, table, weightsText } from './output.ts'
 import { registerGate } from './rollout-gate.ts'
-import { historyOf, type RolloutView, rolloutView } from './rollout-view.ts'
+import { historyOf, type RolloutView, rolloutView, tellsWhy } from './rollout-view.ts'
 
 interface Options extends ConnectionOptions {
   readonly history?: true
@@ -40,9 +42,8 @@ export function register(program: Command): void {
 async function status({ loaded, log, topics }: Connected, name: string, options: Options): Promise<void> {
   const model = modelNamed(loaded, name)
   const commands = await readCommands(log, topics.control)
-  const decisions = (await readDecisions(log, topics.decisions))
-    .map(({ decision }) => decision)
-    .filter((decision) => decision.model === name)
+  // The whole of the log is read for the history alone.
+  const decisions = await newestDecisions(log, topics.decisions, name, options.history ? () => false : tellsWhy)
   const view = rolloutView(decisions, commands.get(name) ?? null, model)
   const history = options.history ? historyOf(decisions) : null
   if (options.json) return printJson({ ...view, ...(history === null ? {} : { history }) })
@@ -77,9 +78,4 @@ function linesOf(view: RolloutView): readonly string[] {
     ...view.waitsFor.map((words) => `waits for  ${words}`),
     `last       ${last === null ? 'nothing decided yet' : `#${last.number} ${last.summary}`}`,
   ]
-}
-
-function segment(text: string): string {
-  if (!/^[^=]+=./.test(text)) throw new InvalidArgumentError('must be dimension=value, such as region=eu.')
-  return text
 }

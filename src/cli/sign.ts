@@ -6,6 +6,7 @@ import type { Command } from 'commander'
 import { FlyballError } from '../kit/errors.ts'
 import { isKeyId, type Signer, signerOf } from '../kit/signing.ts'
 import type { Layout } from '../policy/layout.ts'
+import { type Connected, type ConnectionOptions, connected } from './connected.ts'
 import { printJson, printLine } from './output.ts'
 
 export interface SigningOptions {
@@ -43,6 +44,13 @@ function write(file: string, text: string, mode: number): void {
   } catch (error) {
     throw new FlyballError('FLY-CLI-002', { file, problem: (error as Error).message }, { cause: error })
   }
+}
+
+/** As `connected`, for commands that ask: of a key that cannot sign people are told before a broker is looked for. */
+export function connectedToAsk<T>(options: ConnectionOptions & SigningOptions, work: (connection: Connected) => Promise<T>): Promise<T> {
+  return connected(options, work, ({ layout }) => {
+    if (options.signKey !== undefined) signerFor(layout, options)
+  })
 }
 
 /** A key given on the command line, else the policy's; null: nothing is signed. */

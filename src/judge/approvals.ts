@@ -25,6 +25,22 @@ function stageToLeave({ phase, rung }: Ladder, { plan }: ModelLayout): Stage | n
   return plan.rollout.rungs[rung]!
 }
 
+/**
+ * The same where a person asks to leave the stage: with four eyes his own approval does not let him, for then nobody else has looked.
+ * `asker`: in words, as approvals name people.
+ */
+export function approvalMissingFor(asker: string, ladder: Ladder, model: ModelLayout): Refusal | null {
+  const missing = approvalMissing(ladder, model)
+  if (missing.length > 0) return { rule: 'approval', why: missing[0]!.words }
+  const stage = stageToLeave(ladder, model)
+  if (stage === null || !stage.approval || !model.plan.rollout.fourEyes) return null
+  if (ladder.people.approvals.some(({ who }) => !samePerson(who, asker))) return null
+  return {
+    rule: 'four-eyes',
+    why: `${asker} alone has approved stage ${stage.name}, and the plan wants another to ask for what follows it`,
+  }
+}
+
 /** Whoever asks for the exposure that a rollout gets may not approve it, where the plan wants four eyes. */
 export function askedBy(ladder: Ladder, { who }: Pick<OperatorRequest, 'who'>): Ladder {
   return { ...ladder, people: { ...ladder.people, requestedBy: who } }
@@ -34,7 +50,7 @@ export function askedBy(ladder: Ladder, { who }: Pick<OperatorRequest, 'who'>): 
 export function approve(state: JudgeState, request: OperatorRequest, asker: string, setting: Setting): Answer<JudgeState> | Refusal {
   const { ladder } = state
   const stage = stageToLeave(ladder, setting.model)
-  const against = notForThisStage(stage, request, ladder) ?? ownRequest(request, ladder, setting) ?? notNow(state, setting)
+  const against = notForThisStage(stage, request, ladder) ?? ownRequest(request, asker, ladder, setting) ?? notNow(state, setting)
   if (against !== null) return against
   const name = stage!.name
   const key = ladder.lastVerdict
@@ -53,9 +69,17 @@ function notForThisStage(stage: Stage | null, { subject }: OperatorRequest, ladd
   return stage.approval ? null : { rule: 'not-asked', why: `the plan asks for no approval of stage ${stage.name}` }
 }
 
-function ownRequest({ who }: OperatorRequest, { people }: Ladder, { model }: Setting): Refusal | null {
-  if (!model.plan.rollout.fourEyes || people.requestedBy === '' || !samePerson(who, people.requestedBy)) return null
-  return { rule: 'four-eyes', why: `${who} asked for this rollout, and the plan wants another to approve it` }
+/** A rollout that began by itself was asked for by whoever wrote its plan: the owner that the plan names. */
+function ownRequest({ who }: OperatorRequest, asker: string, { people }: Ladder, { model }: Setting): Refusal | null {
+  const { fourEyes, owner } = model.plan.rollout
+  if (!fourEyes) return null
+  const { requestedBy, raisedBy = '' } = people
+  if (requestedBy !== '' && samePerson(who, requestedBy))
+    return { rule: 'four-eyes', why: `${asker} asked for this rollout, and the plan wants another to approve it` }
+  if (requestedBy === '' && owner !== '' && samePerson(who, owner))
+    return { rule: 'four-eyes', why: `${asker} owns this rollout, which began by itself, and the plan wants another to approve it` }
+  if (raisedBy === '' || !samePerson(who, raisedBy)) return null
+  return { rule: 'four-eyes', why: `${asker} has raised the exposure of this stage, and the plan wants another to approve it` }
 }
 
 /** What an approval would fall by is there already: it was agreed to by somebody who had not seen it yet. */
@@ -64,13 +88,13 @@ function notNow(state: JudgeState, setting: Setting): Refusal | null {
   return closed === null ? null : { rule: 'gate-closed', why: `first must be gone: ${closed}` }
 }
 
-/** Harm, a signal, blindness or a wrong split, in words: an approval stands only while there is none. Null: every gate is open. */
-function closedGate({ broken, silent, harms, blind, assignment, coverage }: Situation): string | null {
+/** Harm, a signal, blindness, a wrong split or a gate not passed, in words: an approval stands only while there is none. Null: every gate is open. */
+function closedGate({ broken, silent, harms, blind, assignment, coverage, gate }: Situation): string | null {
   const facts = [broken, silent].filter((words) => words !== '')
   const readings = [...harms.rollback, ...harms.throttle, ...harms.hold].map(({ guardrail }) => `${guardrail} speaks against the candidate`)
   // A backlog after a restart is of no version's doing, and holds by itself.
   const inputs = [...blind, ...assignment, ...coverage].filter(({ kind }) => kind !== 'catching-up').map(({ words }) => words)
-  return facts[0] ?? readings[0] ?? inputs[0] ?? null
+  return facts[0] ?? readings[0] ?? inputs[0] ?? gate[0]?.words ?? null
 }
 
 /** Approvals fall when a gate closes after them, and a decision says so. */

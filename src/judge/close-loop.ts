@@ -75,8 +75,10 @@ export function learnFrom(draft: Draft, ack: Ack, setting: Setting): Draft {
   if (ladder.command === null) return { ...draft, state: next }
   const note = `Gateway ${ack.gateway} holds command ${ack.epoch}/${ack.sequence}: issued again above it`
   const verdict: Verdict = { kind: 'adopt', rule: 'gateway-ahead', note }
-  const finding = { verdict, next, commandKind: ladder.command.kind, key: ladder.lastVerdict, silent: '', wallTimes: {} }
-  return decide(draft, finding, setting)
+  const { kind: commandKind, rule } = ladder.command
+  // It stays what it was: an isolation is no throttle. But what we say is not to look like what a person said by break-glass.
+  const commandRule = commandKind === 'override' ? verdict.rule : rule
+  return decide(draft, { verdict, next, commandKind, commandRule, key: ladder.lastVerdict, silent: '', wallTimes: {} }, setting)
 }
 
 function say(draft: Draft, loop: Loop, verdict: Verdict, wallTimes: Readonly<Record<string, number>>, setting: Setting): Draft {

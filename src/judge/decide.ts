@@ -38,6 +38,8 @@ export interface Finding {
   readonly next: JudgeState
   /** Null: nothing is commanded. */
   readonly commandKind: Command['kind'] | null
+  /** Of a command that is only said again: what it was issued by. Left out: the verdict's. */
+  readonly commandRule?: string
   /** What stands in `lastVerdict` afterwards. */
   readonly key: string
   /** Words when the candidate is silent, or lacks what the policy requires: a rollback on a fact has no readings. */
@@ -63,7 +65,7 @@ export function decide(draft: Draft, finding: Finding, setting: Setting): Draft 
   const next = settled(before, finding, setting)
   const numbered = withNumbers(next, number, issues, setting.nowMs)
   const decision = decisionOf(before, numbered, finding, setting)
-  const command = issues ? commandOf(numbered.ladder, finding.commandKind, decision, setting) : null
+  const command = issues ? commandOf(numbered.ladder, finding, decision, setting) : null
   const commanded = command === null ? numbered : issued(numbered, command, setting)
   const { alerts, open } = alertsOf(decision, before.ladder, commanded, model)
   const state = { ...commanded, ladder: { ...commanded.ladder, open, lastVerdict: finding.key } }
@@ -130,7 +132,8 @@ function causeWords(state: JudgeState, verdict: Verdict, model: ModelLayout, sil
   return causeOf(state.evidence, model, verdict.evidence)?.words ?? ''
 }
 
-function commandOf(ladder: Ladder, kind: Command['kind'] | null, decision: Written, { model, layout, nowMs }: Setting): Command {
+function commandOf(ladder: Ladder, { commandKind: kind, commandRule }: Finding, decision: Written, setting: Setting): Command {
+  const { model, layout, nowMs } = setting
   if (kind === null) throw new Error('a command needs a kind')
   const { plan } = model
   return {
@@ -148,7 +151,7 @@ function commandOf(ladder: Ladder, kind: Command['kind'] | null, decision: Writt
     leaseMs: plan.leaseMs,
     onSilence: plan.onSilence,
     policyDigest: layout.policyDigest,
-    rule: decision.verdict.rule,
+    rule: commandRule ?? decision.verdict.rule,
     reason: decision.summary,
     decisionId: decision.id,
   }

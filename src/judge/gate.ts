@@ -4,6 +4,7 @@
  */
 import type { OperatorRequest } from '../domain.ts'
 import { timeText } from '../kit/iso-time.ts'
+import { ARTIFACT_WORDS, isDigest } from '../kit/subject.ts'
 import { artifactOf, type ModelLayout } from '../policy/layout.ts'
 import type { Missing } from './setting.ts'
 import { candidateOf, type GateResult, type Ladder } from './state.ts'
@@ -16,6 +17,7 @@ const BODY_CHARACTERS_MAX = 50_000
 export function gateOf(request: OperatorRequest, who: string, model: ModelLayout): GateResult | string {
   const digest = request.subject ?? artifactOf(model)
   if (digest === '') return `it names no artifact, and the policy has none for ${candidateOf(model)}`
+  if (!isDigest(digest)) return `${digest} names no artifact: it ${ARTIFACT_WORDS}`
   if (request.body.length > BODY_CHARACTERS_MAX) return `its body is longer than ${BODY_CHARACTERS_MAX} characters`
   const said = saidIn(request.body)
   if (said === null) return 'its body is no gate: {"passed": true or false, "report": "…"}'

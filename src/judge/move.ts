@@ -5,7 +5,7 @@ import { arrivalsForgotten } from './arrivals.ts'
 import { resetEvidence, startStage } from './evidence/evidence.ts'
 import { populationBetween, populationNow } from './evidence/population.ts'
 import { evidenceWithAgain, evidenceWithout, withNarrowedStrata } from './evidence/rests.ts'
-import { apartIn, cohortOn, exposureOn, judgedBy, percentOf, rungBelow } from './segments.ts'
+import { apartIn, cohortOn, exposureOn, exposureWithin, judgedBy, percentOf, rungBelow, rungReached } from './segments.ts'
 import { firstStage, isUnexposed, phaseAt } from './stages.ts'
 import { type JudgeState, type Ladder, obeyed, type Phase, weightsFor } from './state.ts'
 
@@ -46,9 +46,9 @@ export function moved(state: JudgeState, move: Move, model: ModelLayout, nowMs: 
       if (old.phase === 'guard') return { ...state, ladder: { ...old, phase: 'promoted' } }
       return stage(state, unexposed(old, 'shadow', model), model, nowMs)
     case 'throttle': {
-      const rung = rungBelow(old, model) ?? 0
-      const throttledRungs = old.throttledRungs + old.rung - rung
-      return stage(anewThrottle(state, model), { ...onRung(old, rung, model), throttledRungs, calmSinceMs: nowMs }, model, nowMs)
+      const lower = oneDown(old, model)
+      const throttledRungs = old.throttledRungs + old.rung - lower.rung
+      return stage(anewThrottle(state, model), { ...lower, throttledRungs, calmSinceMs: nowMs }, model, nowMs)
     }
     case 'lift': {
       const lifted = { throttledRungs: old.throttledRungs - 1, liftsUsed: old.liftsUsed + 1, calmSinceMs: nowMs }
@@ -56,7 +56,7 @@ export function moved(state: JudgeState, move: Move, model: ModelLayout, nowMs: 
     }
     case 'step-down':
       // Blindness is counted anew: one rung for each maxBlind.
-      return stage(state, { ...onRung(old, rungBelow(old, model) ?? 0, model), blindSinceMs: nowMs }, model, nowMs)
+      return stage(state, { ...oneDown(old, model), blindSinceMs: nowMs }, model, nowMs)
     case 'rollback':
       return rolledBack(state, model, nowMs)
   }
@@ -85,14 +85,15 @@ export function letBackIn(state: JudgeState, segment: string, model: ModelLayout
 
 /** In place of a rollback that has no safe target: the lowest rung. No lift gives it back, and what was found stays found. */
 export function loweredToFirst(state: JudgeState, model: ModelLayout, nowMs: StreamTimeMs): JudgeState {
-  return stage(state, { ...onRung(state.ladder, 0, model), throttledRungs: 0, calmSinceMs: nowMs }, model, nowMs)
+  const lowest = lowered(state.ladder, { rung: 0, ...exposureWithin(state.ladder, 0, model) }, model)
+  return stage(state, { ...lowest, throttledRungs: 0, calmSinceMs: nowMs }, model, nowMs)
 }
 
 /** A person takes a rung away, and it is not given back by a lift: it is earned again, or waits for a person where lifts are used up. */
 export function throttledByPerson(state: JudgeState, model: ModelLayout, nowMs: StreamTimeMs): JudgeState {
   const old = state.ladder
   const throttledRungs = old.liftsUsed >= model.plan.maxLifts ? old.throttledRungs : 0
-  return stage(state, { ...onRung(old, rungBelow(old, model) ?? 0, model), throttledRungs, calmSinceMs: nowMs }, model, nowMs)
+  return stage(state, { ...oneDown(old, model), throttledRungs, calmSinceMs: nowMs }, model, nowMs)
 }
 
 /** A person lets the rollout go on: from its first stage with evidence anew when it had been rolled back, else from where it is. */
@@ -133,15 +134,19 @@ export function fitted(ladder: Ladder, model: ModelLayout): Ladder {
   return { ...ladder, rung, throttledRungs: Math.min(ladder.throttledRungs, plan.ladder.length - 1 - rung) }
 }
 
-function rungReached(percent: number, cohort: string, model: ModelLayout): number {
-  const { ladder } = model.plan
-  const reached = ladder.findLastIndex((weight, rung) => weight <= percent + 1e-9 && (cohort === '' || cohortOn(rung, model) === cohort))
-  return Math.max(0, reached)
-}
-
 function onRung(old: Ladder, rung: number, model: ModelLayout): Ladder {
   const percent = model.plan.ladder[rung]!
   return { ...old, rung, ...exposureOn(rung, model), phase: phaseAt(percent, model) }
+}
+
+/** Less than now; where there is nothing less, as it is. */
+function oneDown(old: Ladder, model: ModelLayout): Ladder {
+  const below = rungBelow(old, model)
+  return below === null ? old : lowered(old, below, model)
+}
+
+function lowered(old: Ladder, lower: Pick<Ladder, 'rung' | 'weights' | 'cohort'>, model: ModelLayout): Ladder {
+  return { ...old, ...lower, phase: phaseAt(percentOf(lower, model), model) }
 }
 
 function beginning(old: Ladder, model: ModelLayout): Ladder {

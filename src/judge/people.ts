@@ -23,6 +23,8 @@ export interface Observing {
 export interface People {
   /** Who asked for the exposure that this rollout has; empty: nobody, it began by itself. */
   readonly requestedBy: string
+  /** Who last raised exposure within the present stage; absent: nobody. */
+  readonly raisedBy?: string
   /** Of the present stage. */
   readonly approvals: readonly Approval[]
   /** Of the model, whichever rollout it is. The oldest first. */
@@ -55,9 +57,11 @@ export function samePerson(one: string, other: string): boolean {
   return plainName(one) === plainName(other)
 }
 
+/** Without what says how it is known. */
 function plainName(who: string): string {
   return who
     .trim()
+    .replace(/ \((OS user|Kafka principal)\)$/, '')
     .replace(/^User:/i, '')
     .toLowerCase()
 }

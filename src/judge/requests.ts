@@ -8,11 +8,11 @@
 import type { OperatorRequest, Verdict } from '../domain.ts'
 import { isoTime } from '../kit/iso-time.ts'
 import { isSegment } from '../kit/subject.ts'
-import { approvalMissing, approve, askedBy } from './approvals.ts'
+import { approvalMissingFor, approve, askedBy } from './approvals.ts'
 import { type Draft, decide, type Finding } from './decide.ts'
 import { drillOf, withDrill } from './drills.ts'
 import { openWindow, windowMissing } from './freeze-windows.ts'
-import { gateOf, gateWords, withGate } from './gate.ts'
+import { gateMissing, gateOf, gateWords, withGate } from './gate.ts'
 import { governed, setMode, writtenModel } from './mode.ts'
 import { letBackIn, moved, resumed, rolledBack, throttledByPerson } from './move.ts'
 import { NOT_IN_FORCE_KEY, QUARANTINED_KEY } from './operator.ts'
@@ -21,13 +21,13 @@ import { failedChecks } from './preflight.ts'
 import { isCandidate, quarantinedNow, quarantineMissing, releasedOther, withoutCandidate } from './quarantine.ts'
 import { quarantine } from './quarantining.ts'
 import { ruleFor, standing } from './rules.ts'
+import { isSeen, withSeen } from './seen.ts'
 import { percentWords, rungBelow } from './segments.ts'
 import { isCatchingUp, lackingForPerson, type Missing, type Setting, situationOf, unsafeTargetNow } from './situation.ts'
 import { beginningWords, isUnexposed } from './stages.ts'
 import { candidateOf, type JudgeState, type Ladder, obeyed, type Standing } from './state.ts'
 import { did } from './words.ts'
 
-const REQUESTS_REMEMBERED = 256
 const HELD_KEY = 'hold:human:person'
 const FROZEN_KEY = 'hold:frozen:person'
 const ABORTED_KEY = 'hold:aborted:person'
@@ -79,8 +79,8 @@ const VERBS: Readonly<Record<OperatorRequest['verb'], (asked: Asked) => Done | R
 
 export function requested(draft: Draft, request: OperatorRequest, setting: Setting, untrusted = ''): Draft {
   const { ladder } = draft.state
-  if (ladder.requestsSeen.includes(request.id)) return draft
-  const requestsSeen = [...ladder.requestsSeen, request.id].slice(-REQUESTS_REMEMBERED)
+  if (isSeen(ladder.requestsSeen, request)) return draft
+  const requestsSeen = withSeen(ladder.requestsSeen, request, setting.wallMs)
   const state = { ...draft.state, ladder: { ...ladder, requestsSeen } }
   const asked: Asked = { state, request, setting, candidate: candidateOf(setting.model) }
   const unproven: Refused | null = untrusted === '' ? null : { rule: 'signature', why: untrusted }
@@ -102,7 +102,8 @@ function done(draft: Draft, { request, setting }: Asked, { next, moves, key, not
 }
 
 function refused(draft: Draft, { state, request, setting, candidate }: Asked, { rule, why }: Refused): Draft {
-  const note = `Refused to ${request.verb} ${candidate}: ${why}. Asked by ${askerOf(request)}: ${request.reason}`
+  const what = refusedWords(request, candidate, setting.model.name)
+  const note = `Refused to ${what}: ${why}. Asked by ${askerOf(request)}: ${request.reason}`
   const verdict: Verdict = { kind: 'refused', rule, note }
   const finding = {
     verdict,
@@ -262,7 +263,8 @@ function begunAnew(state: JudgeState, request: OperatorRequest, { model, nowMs }
 function release(asked: Asked): Done | Refused {
   const { state, request, setting, candidate } = asked
   const { ladder } = state
-  if (request.subject !== null && isSegment(request.subject)) return releaseSegment(asked, request.subject)
+  if (request.subject !== null && (isSegment(request.subject) || ladder.isolated.includes(request.subject)))
+    return releaseSegment(asked, request.subject)
   const listed = quarantinedNow(ladder, setting.model)
   const other = releasedOther(state, request.subject, setting.model)
   if (other !== null) return other
@@ -316,13 +318,17 @@ function unchecked(state: JudgeState, setting: Setting): Refused | null {
   return failed.length === 0 ? null : { rule: 'preflight', why: failed.map((each) => each.words).join('; ') }
 }
 
-/** The candidate serves a segment again that it was kept out of. What was found there is forgotten: a person has looked at it. */
-function releaseSegment({ state, setting, candidate }: Asked, segment: string): Done | Refused {
+/**
+ * The candidate serves a segment again that it was kept out of. What was found there is forgotten: a person has looked at it. Who approved
+ * the stage agreed to less, and whoever raises it does not approve it.
+ */
+function releaseSegment({ state, request, setting, candidate }: Asked, segment: string): Done | Refused {
   const { ladder } = state
   if (!ladder.isolated.includes(segment)) return { rule: 'not-isolated', why: `${candidate} is not kept out of ${segment}` }
-  const against = listedNow(ladder, setting) ?? heldNow(ladder) ?? frozenNow(ladder, setting)
+  const against = listedNow(ladder, setting) ?? heldNow(ladder) ?? frozenNow(ladder, setting) ?? ungated(ladder, setting)
   if (against !== null) return against
-  const next = letBackIn(state, segment, setting.model, setting.nowMs)
+  const raised = { ...state, ladder: { ...ladder, people: { ...ladder.people, approvals: [], raisedBy: request.who } } }
+  const next = letBackIn(raised, segment, setting.model, setting.nowMs)
   return { next, moves: true, key: keyAfterMove(next.ladder, setting), note: `Let ${candidate} into ${segment} again` }
 }
 
@@ -330,12 +336,12 @@ function releaseSegment({ state, setting, candidate }: Asked, segment: string): 
  * One rung up now, for a person need not wait for the dwell. Everything else that a promotion rests on is asked for as ever: rows and
  * proofs are the evidence, which nobody's word replaces, and no rule may speak against it.
  */
-function promote({ state, setting, candidate }: Asked): Done | Refused {
+function promote({ state, request, setting, candidate }: Asked): Done | Refused {
   const against =
     notClimbing(state.ladder, candidate, setting) ??
     ruledOut(state, setting) ??
     unproven(state, setting, candidate) ??
-    unapproved(state.ladder, setting)
+    approvalMissingFor(askerOf(request), state.ladder, setting.model)
   if (against !== null) return against
   const next = moved(state, 'promote', setting.model, setting.nowMs)
   const words = `${candidate} from ${percentWords(state.ladder, setting.model)} to ${percentWords(next.ladder, setting.model)}`
@@ -389,9 +395,10 @@ function frozenNow({ frozen }: Ladder, { model, wallMs }: Setting): Refused | nu
   return missing.length === 0 ? null : { rule: 'frozen', why: first(missing) }
 }
 
-function unapproved(ladder: Ladder, { model }: Setting): Refused | null {
-  const missing = approvalMissing(ladder, model)
-  return missing.length === 0 ? null : { rule: 'approval', why: first(missing) }
+/** Of the plan's offline validation: not passed, taken back, or of another artifact. */
+function ungated(ladder: Ladder, { model }: Setting): Refused | null {
+  const missing = gateMissing(ladder, model)
+  return missing.length === 0 ? null : { rule: 'gate', why: first(missing) }
 }
 
 // ── what is only written down ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -408,6 +415,30 @@ function inThought({ ladder }: JudgeState, { model }: Setting): string {
 }
 
 // ── words ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** "promote v2", "set the mode of flights": what was asked for, as an infinitive. */
+function refusedWords({ verb, subject }: OperatorRequest, candidate: string, model: string): string {
+  switch (verb) {
+    case 'rollback':
+      return `roll back ${candidate}`
+    case 'release':
+      return `release ${subject ?? candidate}`
+    case 'quarantine':
+      return `quarantine ${subject ?? candidate}`
+    case 'freeze':
+    case 'unfreeze':
+      return `${verb} ${model}`
+    case 'mode':
+      return `set the mode of ${model}`
+    case 'gate':
+    case 'drill':
+      return `record a ${verb} of ${verb === 'gate' ? (subject ?? candidate) : model}`
+    case 'key':
+      return 'record a change of a key'
+    default:
+      return `${verb} ${candidate}`
+  }
+}
 
 function first(missing: readonly Missing[]): string {
   return missing[0]?.words ?? ''

@@ -12,7 +12,7 @@ import { approvalMissing } from './approvals.ts'
 import { windowMissing } from './freeze-windows.ts'
 import { BEGUN, CLIMBING, EXPOSED, JUDGED, RISING, WATCHED } from './phases.ts'
 import { quarantineMissing } from './quarantine.ts'
-import { isThrottle } from './segments.ts'
+import { isThrottle, rungBelow } from './segments.ts'
 import type { Missing, Situation } from './situation.ts'
 import { beginningWords } from './stages.ts'
 import type { Ladder, Phase, Standing } from './state.ts'
@@ -37,7 +37,7 @@ export const RULES: readonly Rule[] = [
     name: NO_SAFE_TARGET,
     phases: EXPOSED,
     kind: 'throttle',
-    matches: (situation) => situation.ladder.rung > 0 && rollbackDue(situation) && situation.unsafeTarget !== '',
+    matches: (situation) => hasLower(situation) && rollbackDue(situation) && situation.unsafeTarget !== '',
     verdict: ({ harms }) => ({ kind: 'throttle', rule: NO_SAFE_TARGET, evidence: harms.rollback }),
     ground: () => 'target',
   },
@@ -45,7 +45,7 @@ export const RULES: readonly Rule[] = [
     name: NO_SAFE_TARGET,
     phases: EXPOSED,
     kind: 'hold',
-    matches: (situation) => situation.ladder.rung === 0 && rollbackDue(situation) && situation.unsafeTarget !== '',
+    matches: (situation) => !hasLower(situation) && rollbackDue(situation) && situation.unsafeTarget !== '',
     verdict: ({ unsafeTarget }) => hold('signal', NO_SAFE_TARGET, [{ kind: 'target', words: `not rolled back, ${unsafeTarget}` }]),
     ground: () => 'target',
   },
@@ -93,7 +93,7 @@ export const RULES: readonly Rule[] = [
     name: 'throttle',
     phases: EXPOSED,
     kind: 'throttle',
-    matches: ({ harms, ladder }) => harms.throttle.length > 0 && ladder.rung > 0 && !throttlePending(ladder),
+    matches: (situation) => situation.harms.throttle.length > 0 && hasLower(situation) && !throttlePending(situation.ladder),
     verdict: ({ harms }) => ({ kind: 'throttle', rule: 'throttle', evidence: harms.throttle }),
     ground: ({ harms }) => harms.throttle[0]!.guardrail,
   },
@@ -101,7 +101,7 @@ export const RULES: readonly Rule[] = [
     name: 'blind-too-long',
     phases: CLIMBING,
     kind: 'step-down',
-    matches: ({ blindForMs, ladder, model }) => blindForMs > model.plan.maxBlindMs && ladder.rung > 0,
+    matches: (situation) => situation.blindForMs > situation.model.plan.maxBlindMs && hasLower(situation),
     verdict: ({ ladder }) => ({ kind: 'step-down', rule: 'blind-too-long', sinceMs: ladder.blindSinceMs }),
     ground: () => 'blind',
   },
@@ -151,8 +151,8 @@ export const RULES: readonly Rule[] = [
   holdRule('not-in-force', 'insufficient', WATCHED, ({ notInForce }) => notInForce),
   holdRule('calming', 'signal', CLIMBING, calming),
   holdRule('lifts-used-up', 'flapping', CLIMBING, liftsUsedUp),
-  // Also after the shadow: whoever takes a gate back keeps the candidate from its first user.
-  holdRule('gate', 'insufficient', ['offline', 'shadow'], ({ gate }) => gate),
+  // On every way up: whoever takes a gate back, or serves another artifact, stops the rollout where it is, and takes nothing away by it.
+  holdRule('gate', 'insufficient', BEGUN, ({ gate }) => gate),
   holdRule('guarding', 'insufficient', ['guard'], guarding),
   holdRule(
     'insufficient',
@@ -324,8 +324,13 @@ function throttlePending({ command, loop }: Ladder): boolean {
   return isThrottle(command) && loop !== null && loop.ackedAtMs === 0
 }
 
-function throttledAtLowest({ harms, ladder }: Situation): readonly Missing[] {
-  return ladder.rung > 0 ? [] : harms.throttle.map((reading) => open(reading.guardrail, reading.scope))
+function throttledAtLowest(situation: Situation): readonly Missing[] {
+  return hasLower(situation) ? [] : situation.harms.throttle.map((reading) => open(reading.guardrail, reading.scope))
+}
+
+/** By what is exposed, and not by the rung: under another ladder it may be more than its rung says. */
+function hasLower({ ladder, model }: Situation): boolean {
+  return rungBelow(ladder, model) !== null
 }
 
 function calming({ ladder, calmForMs, model }: Situation): readonly Missing[] {

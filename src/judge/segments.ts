@@ -2,7 +2,7 @@
  * Exposure that is not the same for everybody: segments that the candidate is kept out of, and a cohort that it is tried in alone.
  * Both travel as `segments` of a command, complete in every one of them, so only gateways that say so can be counted on to obey.
  */
-import type { Command, Pane, SegmentWeights, Weights } from '../domain.ts'
+import type { Command, Pane, SegmentWeights } from '../domain.ts'
 import type { ModelLayout } from '../policy/layout.ts'
 import { dimensionOf, type Judged } from './evidence/population.ts'
 import { restsOf } from './evidence/rests.ts'
@@ -14,6 +14,8 @@ interface Setting {
   readonly wallMs: number
   readonly model: ModelLayout
 }
+
+type Exposure = Pick<Ladder, 'weights' | 'cohort'>
 
 /** As a command says them: the first that a request lies in counts, so what is kept out comes first. */
 export function segmentsOf({ isolated, cohort }: Pick<Ladder, 'isolated' | 'cohort'>, model: ModelLayout): readonly SegmentWeights[] {
@@ -34,18 +36,46 @@ export function percentWords(ladder: Pick<Ladder, 'weights' | 'cohort' | 'isolat
 }
 
 /** What a rung commands. In a cohort's, everybody else stays with the control. */
-export function exposureOn(rung: number, model: ModelLayout): { readonly weights: Weights; readonly cohort: SegmentWeights | null } {
+export function exposureOn(rung: number, model: ModelLayout): Exposure {
   const weights = weightsFor(model, model.plan.ladder[rung]!)
   const segment = cohortOn(rung, model)
   return segment === '' ? { weights, cohort: null } : { weights: weightsFor(model, 0), cohort: { segment, weights } }
 }
 
-/** The rung that a way down leads to: its own one where more is exposed than that says, after a change of policy. Null: it is lowest. */
-export function rungBelow({ rung, weights, cohort }: Pick<Ladder, 'rung' | 'weights' | 'cohort'>, model: ModelLayout): number | null {
-  const here = exposureOn(rung, model)
-  const isWider = cohort === null && here.cohort !== null
-  if (isWider || percentOf({ weights, cohort }, model) > percentOf(here, model) + 1e-9) return rung
-  return rung > 0 ? rung - 1 : null
+/**
+ * Where a way down leads: to the nearest rung with less than what is exposed, which is its own one where more is exposed than that says,
+ * after a change of policy. Null: there is none.
+ */
+export function rungBelow(ladder: Exposure & Pick<Ladder, 'rung'>, model: ModelLayout): (Exposure & Pick<Ladder, 'rung'>) | null {
+  for (let rung = ladder.rung; rung >= 0; rung--) {
+    const lower = exposureWithin(ladder, rung, model)
+    if (isLess(lower, ladder, model)) return { rung, ...lower }
+  }
+  return null
+}
+
+/**
+ * What a rung commands of those who meet the candidate now, and no more percent of them than now. For a way down raises nobody: where the
+ * rung is another cohort's, or everybody's, a cohort stays among itself.
+ */
+export function exposureWithin(present: Exposure, rung: number, model: ModelLayout): Exposure {
+  const there = exposureOn(rung, model)
+  const weights = weightsFor(model, Math.min(percentOf(present, model), percentOf(there, model)))
+  const segment = (present.cohort ?? there.cohort)?.segment
+  return segment === undefined ? { weights, cohort: null } : { weights: weightsFor(model, 0), cohort: { segment, weights } }
+}
+
+/** At the same percent a cohort is less than everybody. */
+function isLess(lower: Exposure, present: Exposure, model: ModelLayout): boolean {
+  const [less, more] = [percentOf(lower, model), percentOf(present, model)]
+  return less < more - 1e-9 || (less > 0 && present.cohort === null && lower.cohort !== null)
+}
+
+/** The highest rung whose exposure lies within this one. */
+export function rungReached(percent: number, cohort: string, model: ModelLayout): number {
+  const { ladder } = model.plan
+  const reached = ladder.findLastIndex((weight, rung) => weight <= percent + 1e-9 && (cohort === '' || cohortOn(rung, model) === cohort))
+  return Math.max(0, reached)
 }
 
 export function cohortOn(rung: number, { plan }: ModelLayout): string {
@@ -53,7 +83,7 @@ export function cohortOn(rung: number, { plan }: ModelLayout): string {
 }
 
 /** What a command found on the control topic says of segments. */
-export function apartIn({ segments, candidate }: Command): Pick<Ladder, 'isolated' | 'cohort'> {
+export function apartIn({ segments, candidate }: Pick<Command, 'segments' | 'candidate'>): Pick<Ladder, 'isolated' | 'cohort'> {
   const share = ({ weights }: SegmentWeights) => weights[candidate] ?? 0
   const isolated = segments.filter((each) => share(each) === 0).map(({ segment }) => segment)
   return { isolated, cohort: segments.find((each) => share(each) > 0) ?? null }

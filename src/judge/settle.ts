@@ -14,12 +14,15 @@ interface Settling {
   readonly who?: string
 }
 
-/** Approvals end with their stage, what is rolled back is quarantined, and the policy is the one judged under. */
+/** Approvals, and who raised what, end with their stage, what is rolled back is quarantined, and the policy is the one judged under. */
 export function settled(before: JudgeState, { verdict, next, silent, who }: Settling, { model, layout, nowMs }: Setting): JudgeState {
   const told = { who: who ?? `rule ${verdict.rule}`, why: whyOf(verdict, silent), nowMs }
   const ladder = quarantineAfter(before.ladder, next.ladder, model, told)
-  const approvals = sameStage(before.ladder, ladder) ? ladder.people.approvals : []
-  return { ...next, ladder: { ...ladder, people: { ...ladder.people, approvals, policyDigest: layout.policyDigest } } }
+  const { raisedBy = '', ...people } = ladder.people
+  const stays = sameStage(before.ladder, ladder)
+  const approvals = stays ? people.approvals : []
+  const raised = stays && raisedBy !== '' ? { raisedBy } : {}
+  return { ...next, ladder: { ...ladder, people: { ...people, ...raised, approvals, policyDigest: layout.policyDigest } } }
 }
 
 /** Those that a raise was taken on, else those that stand after it. */

@@ -56,8 +56,11 @@ export function nextPercent({ phase, rung, throttledRungs }: Ladder, { plan }: M
   return phase === 'climbing' && throttledRungs === 0 ? (plan.ladder[rung + 1] ?? null) : null
 }
 
-/** "in its stage shadow", "at 5 %": where a rollout begins. */
+/** "in its stage shadow", "at 5 %", "at 5 % of region=eu": where a rollout begins. */
 export function beginningWords(model: ModelLayout): string {
   const first = firstStage(model)
-  return first === 'climbing' ? `at ${model.plan.ladder[0]} %` : `in its stage ${first}, without exposure`
+  if (first !== 'climbing') return `in its stage ${first}, without exposure`
+  const { ladder, rollout } = model.plan
+  const cohort = rollout.rungs[0]?.cohort ?? ''
+  return `at ${ladder[0]} %${cohort === '' ? '' : ` of ${cohort}`}`
 }

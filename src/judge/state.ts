@@ -9,6 +9,7 @@ import type { ContractTally } from './contract.ts'
 import { type ChainsState, emptyChains } from './evidence/chains.ts'
 import { type EvidenceState, emptyEvidence } from './evidence/evidence.ts'
 import { NO_PEOPLE, type People } from './people.ts'
+import { type SeenRequest, seenOf } from './seen.ts'
 
 /** `new`: not begun. `promoted` and `rolled-back` are final until a person says otherwise. */
 export type Phase = RolloutPhase
@@ -152,7 +153,7 @@ export interface Ladder {
   readonly lastVerdict: string
   /** Incidents that fire, by id. */
   readonly open: Readonly<Record<string, Alert>>
-  readonly requestsSeen: readonly string[]
+  readonly requestsSeen: readonly SeenRequest[]
   readonly panes: number
   readonly rows: number
   readonly judgedAtMs: StreamTimeMs
@@ -260,7 +261,7 @@ export function renewedFor(state: JudgeState, model: ModelLayout): JudgeState {
     // Alerts are of a version: of the new one it has not been said yet.
     drills: { ...old.drills, overdue: false },
     // Who asked and who agreed is of the rollout that is over.
-    people: { ...old.people, requestedBy: '', approvals: [] },
+    people: { ...old.people, requestedBy: '', raisedBy: '', approvals: [] },
   }
   const { contract: _ofBefore, controlHealth: _ofControl, ...rest } = state
   return { ...rest, evidence: emptyEvidence(model), ladder: { ...emptyLadder(model), ...kept }, arrivals: NO_ARRIVALS }
@@ -309,12 +310,16 @@ export function encodeJudge(state: JudgeState): string {
 
 /** The state that `encodeJudge` wrote, with the evidence and chains that were stored beside it. */
 export function decodeJudge(text: string, evidence: EvidenceState, chains: ChainsState): JudgeState {
-  const part = JSON.parse(text) as LadderPart
+  const part = withSeen(JSON.parse(text) as LadderPart)
   // What an earlier version did not keep begins now.
   const { people }: Partial<Ladder> = part.ladder
   const command = withSegments(part.ladder.command)
   const ladder = { ...SINCE_VERSION_2, ...EVERYWHERE_ALIKE, ...part.ladder, command, people: people ?? peopleBefore(part.ladder) }
   return { ...part, ladder, arrivals: { ...NO_ARRIVALS, ...part.arrivals }, evidence, chains }
+}
+
+function withSeen(part: LadderPart): LadderPart {
+  return { ...part, ladder: { ...part.ladder, requestsSeen: seenOf(part.ladder.requestsSeen) } }
 }
 
 /** Commands of earlier versions are the same for everybody. */

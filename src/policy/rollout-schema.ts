@@ -3,11 +3,12 @@
  * `check-rollout.ts`, what they become in `rollout-plan.ts`.
  */
 import { z } from 'zod'
+import { ARTIFACT_WORDS, DIGEST } from '../kit/subject.ts'
 import { count, duration } from './values.ts'
 
 const words = z.string().min(1).max(2_000)
 const list = z.array(words).max(50).default([])
-const digest = z.string().regex(/^[A-Za-z0-9._+-]{1,40}:[A-Za-z0-9._=+/-]{1,200}$/, 'must be algorithm:digest, such as sha256:9f86d0…')
+const digest = z.string().regex(DIGEST, ARTIFACT_WORDS)
 
 const stageKind = z.union([z.enum(['offline', 'shadow']), z.number().gt(0).max(100)])
 const stage = z.union([

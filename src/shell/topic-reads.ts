@@ -38,17 +38,29 @@ export async function readDecisionsFrom(
 ): Promise<{ readonly decisions: readonly StoredDecision[]; readonly next: number }> {
   const bounds = (await log.admin.offsets(topic)).find((one) => one.partition === partition)
   if (bounds === undefined) throw new FlyballError('FLY-KAFKA-005', { topic, partition })
+  const decisions = await readDecisionsBetween(log, topic, partition, Math.max(from, bounds.start), bounds.end)
+  return { decisions, next: Math.max(from, bounds.end) }
+}
+
+/** Those at the offsets [from, to) of one partition. */
+export async function readDecisionsBetween(
+  log: EventLog,
+  topic: string,
+  partition: number,
+  from: number,
+  to: number,
+): Promise<readonly StoredDecision[]> {
   const decisions: StoredDecision[] = []
   const reader = log.reader()
   try {
-    await reader.readRange(topic, partition, Math.max(from, bounds.start), bounds.end, (record) => {
+    await reader.readRange(topic, partition, from, to, (record) => {
       const stored = record.value === null || isInternalKey(record.key) ? null : storedDecision(record, partition, record.value)
       if (stored !== null) decisions.push(stored)
     })
   } finally {
     await reader.close()
   }
-  return { decisions, next: Math.max(from, bounds.end) }
+  return decisions
 }
 
 function storedDecision(record: LogRecord, partition: number, value: Buffer): StoredDecision | null {

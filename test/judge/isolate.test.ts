@@ -4,9 +4,10 @@ import { test } from 'node:test'
 import type { Pane } from '../../src/domain.ts'
 import { decodeEvidence, encodeEvidence, readings } from '../../src/judge/evidence/evidence.ts'
 import { populationNow, seenPane } from '../../src/judge/evidence/population.ts'
+import { isThrottle } from '../../src/judge/segments.ts'
 import { decodeJudge, emptyJudge, encodeJudge, type JudgeState, renewedFor } from '../../src/judge/state.ts'
 import { SegmentWorld, segmentModel } from './segment-world.ts'
-import { requestOf } from './world.ts'
+import { BEGIN_MS, requestOf } from './world.ts'
 
 const APART = [{ segment: 'region=eu', weights: { v1: 100, v2: 0 } }]
 
@@ -244,4 +245,24 @@ test('a gateway that lets the candidate answer where it is kept out makes the co
     world.decisions.some(({ verdict }) => verdict.kind === 'not-effective'),
     world.decisions.map(({ summary }) => summary).join('\n'),
   )
+})
+
+test('an isolation that is said again above a gateway that is ahead stays one, and is taken for no throttle', () => {
+  const world = new SegmentWorld(segmentModel({ dwellMs: 10_000_000 }), { harm: { eu: 0.15 } }, 3)
+  world.slices(30)
+  assert.equal(world.commands.at(-1)!.rule, 'isolate')
+  const { epoch, sequence } = world.state.ladder
+  const said = { commandId: '', atMs: world.wallMs, leaseExpired: false, routed: {}, countersSinceMs: BEGIN_MS, features: ['segments'] }
+  world.send({
+    kind: 'ack',
+    ack: { model: 'flights', gateway: 'gateway-1', kind: 'stale', epoch: epoch + 5, sequence: sequence + 9, ...said },
+  })
+  assert.deepEqual([world.last().verdict.kind, world.last().verdict.rule], ['adopt', 'gateway-ahead'])
+  const again = world.commands.at(-1)!
+  assert.deepEqual(
+    [again.kind, again.rule, again.epoch, again.sequence, again.segments],
+    ['throttle', 'isolate', epoch + 5, sequence + 10, APART],
+  )
+  assert.equal(isThrottle(again), false)
+  assert.deepEqual([world.state.ladder.throttledRungs, world.state.ladder.liftsUsed], [0, 0])
 })

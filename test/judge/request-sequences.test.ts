@@ -156,11 +156,10 @@ class Promises {
       assert.ok(wallMs >= this.#frozenUntilMs, `raised under a freeze: ${decision.summary}`)
       assert.ok(wallMs >= this.#heldUntilMs, `raised under a hold: ${decision.summary}`)
       const { offline } = this.#world.model.plan.rollout
-      const isFirst = (decision.weightsBefore['v2'] ?? 0) === 0
-      assert.ok(!offline || !isFirst || this.#passed === true, `exposed without a gate: ${decision.summary}`)
+      assert.ok(!offline || this.#passed === true, `raised without a gate: ${decision.summary}`)
       assert.ok(!this.#rolledBack || request?.verb === 'resume' || request?.verb === 'release', `raised in quarantine: ${decision.summary}`)
       assert.ok(!this.#quarantined, `raised what a person has quarantined: ${decision.summary}`)
-      if (decision.weightsBefore['v2'] === APPROVED_PERCENT) this.#approved(decision)
+      if (decision.weightsBefore['v2'] === APPROVED_PERCENT) this.#approved(decision, request)
     }
     if (request !== undefined && !isDone && REDUCTIONS.has(request.verb)) assert.ok(LATE.has(decision.verdict.rule), decision.summary)
     if (decision.phase === 'offline' || decision.phase === 'shadow') assert.equal(decision.weightsAfter['v2'], 0, decision.summary)
@@ -168,8 +167,13 @@ class Promises {
   }
 
   /** Out of a stage that asks for it: agreed to, and not by whoever asked for the rollout. */
-  #approved({ approvals, summary }: Written): void {
+  #approved({ approvals, summary }: Written, request: OperatorRequest | undefined): void {
     this.approvals++
+    if (request?.verb === 'promote')
+      assert.ok(
+        approvals.some(({ who }) => who !== request.who),
+        `approved and promoted by one person: ${summary}`,
+      )
     assert.ok(approvals.length > 0, `raised without the approval asked for: ${summary}`)
     assert.ok(
       approvals.every(({ who, stage }) => who !== this.#requester && stage === `${APPROVED_PERCENT} %`),

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import type { OperatorRequest, RolloutPhase } from '../../src/domain.ts'
 import { decodeEvidence, encodeEvidence } from '../../src/judge/evidence/evidence.ts'
 import { decodeJudge, encodeJudge } from '../../src/judge/state.ts'
-import { guardrail, modelLayout, requestOf, SLICE_MS, World, type Written } from './world.ts'
+import { guardrail, modelLayout, requestOf, rolloutOf, SLICE_MS, World, type Written } from './world.ts'
 
 type Verb = OperatorRequest['verb']
 
@@ -352,4 +352,35 @@ test('a refusal ends no incident', () => {
   assert.ok(firing.length > 0)
   ask(world, 'promote')
   assert.deepEqual(Object.keys(world.state.ladder.open), firing)
+})
+
+test('a refusal says what was asked for as a sentence would, and not by the word of the command line', () => {
+  const world = new World(modelLayout({ mode: 'observe' }))
+  world.slices(2)
+  const late = { expiresAtMs: world.wallMs - 1 }
+  const cases: readonly (readonly [OperatorRequest['verb'], Partial<OperatorRequest>, string])[] = [
+    ['rollback', late, 'roll back v2'],
+    ['throttle', late, 'throttle v2'],
+    ['freeze', late, 'freeze flights'],
+    ['unfreeze', late, 'unfreeze flights'],
+    ['quarantine', { ...late, subject: 'sha256:1' }, 'quarantine sha256:1'],
+    ['release', { subject: 'region=eu' }, 'release region=eu'],
+    ['release', { subject: 'sha256:1' }, 'release sha256:1'],
+    ['mode', { subject: 'enforce' }, 'set the mode of flights'],
+    ['gate', { subject: 'not a digest', body: '{"passed":true}' }, 'record a gate of not a digest'],
+    ['drill', {}, 'record a drill of flights'],
+    ['key', late, 'record a change of a key'],
+  ]
+  for (const [verb, changes, words] of cases) {
+    const answer = ask(world, verb, { ...changes, id: words })
+    assert.equal(answer.verdict.kind, 'refused', words)
+    assert.ok(answer.summary.startsWith(`Refused to ${words}: `), answer.summary)
+  }
+})
+
+test('a rollout that begins in a cohort says whose percent it is', () => {
+  const rungs = rolloutOf({}).rungs.map((rung, index) => (index === 0 ? { ...rung, cohort: 'region=eu' } : rung))
+  const world = new World(modelLayout({ rollout: { start: 'request', rungs } }))
+  world.slices(3)
+  assert.equal(ask(world, 'start').summary, 'Started v2 at 5 % of region=eu, by ada: a drill')
 })

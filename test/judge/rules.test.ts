@@ -287,6 +287,48 @@ const TABLE: readonly Row[] = [
     verdict: 'hold:insufficient',
   },
   {
+    says: 'a gate taken back, or another artifact, raises nothing while it climbs',
+    given: situation({ gate: missing, lacking: missing }),
+    rule: 'gate',
+    verdict: 'hold:insufficient',
+  },
+  {
+    says: 'nor does a throttle lift then',
+    given: situation({ gate: missing, calmForMs: 1e9 }, { throttledRungs: 1 }),
+    rule: 'gate',
+    verdict: 'hold:insufficient',
+  },
+  {
+    says: 'nor does a guard end, and nothing is taken away by it',
+    given: situation({ gate: missing, model: GUARDED }, { phase: 'guard', rung: 3, stageSinceMs: -1e9 }),
+    rule: 'gate',
+    verdict: 'hold:insufficient',
+  },
+  {
+    says: 'between two rungs of another ladder a throttle leads to the lower one, though that is the first',
+    given: situation(throttleOnly, { rung: 0, weights: { v1: 85, v2: 15 } }),
+    rule: 'throttle',
+    verdict: 'throttle',
+  },
+  {
+    says: 'and so does long blindness',
+    given: situation({ blind: missing, blindForMs: model.plan.maxBlindMs + 1 }, { rung: 0, weights: { v1: 85, v2: 15 } }),
+    rule: 'blind-too-long',
+    verdict: 'step-down',
+  },
+  {
+    says: 'and harm without a safe target',
+    given: situation({ ...EVERYTHING, ...SICK }, { rung: 0, weights: { v1: 85, v2: 15 } }),
+    rule: 'no-safe-target',
+    verdict: 'throttle',
+  },
+  {
+    says: 'with less than the first rung commands there is nothing lower',
+    given: situation(throttleOnly, { rung: 0, weights: { v1: 98, v2: 2 } }),
+    rule: 'throttle-at-lowest',
+    verdict: 'hold:signal',
+  },
+  {
     says: 'a passed gate leads into the shadow',
     given: situation({ model: modelLayout({ rollout: { shadow: SHADOW } }) }, { phase: 'offline', rung: 0 }),
     rule: 'offline',

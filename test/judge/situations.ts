@@ -2,18 +2,25 @@
 import type { Alert, Reading } from '../../src/domain.ts'
 import { NO_PEOPLE } from '../../src/judge/people.ts'
 import type { Situation } from '../../src/judge/situation.ts'
-import type { Ladder } from '../../src/judge/state.ts'
+import { type Ladder, weightsFor } from '../../src/judge/state.ts'
 import { modelLayout } from './world.ts'
 
 export const model = modelLayout()
 
+/** What its phase and rung command. */
+function weightsOn({ phase, rung }: Pick<Ladder, 'phase' | 'rung'>): Ladder['weights'] {
+  const isExposed = phase === 'climbing' || phase === 'guard' || phase === 'promoted'
+  return weightsFor(model, isExposed ? model.plan.ladder[rung]! : 0)
+}
+
 export function ladder(changes: Partial<Ladder> = {}): Ladder {
+  const stands = { phase: 'climbing', rung: 1, ...changes } as const
   return {
     control: 'v1',
     candidate: 'v2',
     phase: 'climbing',
     rung: 1,
-    weights: { v1: 75, v2: 25 },
+    weights: weightsOn(stands),
     isolated: [],
     cohort: null,
     command: null,

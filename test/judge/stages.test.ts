@@ -393,6 +393,7 @@ test('a judge state of before there were stages goes on where it stands', () => 
   later.at.push(...structuredClone(world.at))
   later.state = decodeJudge(JSON.stringify({ ...stored, sources }), world.state.evidence, world.state.chains)
   assert.deepEqual([phase(later), later.state.ladder.gates], ['climbing', []])
+  gate(later, true)
   later.slices(60)
   assert.deepEqual([later.moves(), phase(later)], [['promote', 'advance'], 'promoted'])
 })

@@ -62,14 +62,14 @@ test('strict: unsigned, altered, foreign and outdated requests are refused by a 
   await life.stop()
   const answers = decisions.flatMap(({ requestId, verdict, summary }) => (requestId === null ? [] : [[requestId, verdict.kind, summary]]))
   assert.deepEqual(answers, [
-    ['unsigned', 'refused', 'Refused to freeze v2: it is not signed. Asked by root (OS user): a drill'],
-    ['stranger', 'refused', 'Refused to freeze v2: it is signed by a key that is not trusted. Asked by root (OS user): a drill'],
+    ['unsigned', 'refused', `Refused to freeze ${MODEL}: it is not signed. Asked by root (OS user): a drill`],
+    ['stranger', 'refused', `Refused to freeze ${MODEL}: it is signed by a key that is not trusted. Asked by root (OS user): a drill`],
     [
       'elsewhere',
       'refused',
-      'Refused to freeze v2: its signature is not that of key ops-1 over this record. Asked by root (OS user): a drill',
+      `Refused to freeze ${MODEL}: its signature is not that of key ops-1 over this record. Asked by root (OS user): a drill`,
     ],
-    ['outdated', 'refused', 'Refused to freeze v2: the time of key ops-2 is over. Asked by root (OS user): a drill'],
+    ['outdated', 'refused', `Refused to freeze ${MODEL}: the time of key ops-2 is over. Asked by root (OS user): a drill`],
     ['good', 'override', `Froze ${MODEL} by key ops-1: a drill`],
   ])
 })
