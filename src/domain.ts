@@ -106,9 +106,9 @@ export interface PredictionBatch {
   /** NaN: missing. */
   readonly score: Float64Array
   readonly latencyMs: Float64Array
-  /** Per numeric feature slot: value, NaN when not usable. */
+  /** Per slot of a numeric feature or a resource: value, NaN when not usable. */
   readonly numbers: readonly Float64Array[]
-  /** Per numeric feature slot: a FieldState. */
+  /** Likewise: a FieldState. */
   readonly numberStates: readonly Uint8Array[]
   /** Per categorical feature slot: index into its `values`, or a negative FieldState (-1 missing, -2 wrong type, -4 unseen). */
   readonly symbols: readonly Int32Array[]

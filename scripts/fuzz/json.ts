@@ -58,7 +58,7 @@ const OTHERS = [
   `${'['.repeat(70)}${']'.repeat(70)}`,
 ]
 const KEYS = [
-  ...'"id" "ts" "model" "segment" "score" "decision" "error" "features" "meta" "deep" "rev" "f1" "f8" "c1" "\\u0069d" "__proto__" "constructor" "ID" "" "é" "größe" "extra" "extra\\n" id "unit" "i "features.f1" "f" "f11" "scor\\u0065"'.split(
+  ...'"id" "ts" "model" "segment" "score" "decision" "error" "features" "meta" "deep" "rev" "usage" "gpuMs" "f1" "f8" "c1" "\\u0069d" "__proto__" "constructor" "ID" "" "é" "größe" "extra" "extra\\n" id "unit" "i "features.f1" "f" "f11" "scor\\u0065"'.split(
     ' ',
   ),
   '"id "',
@@ -91,6 +91,7 @@ class Maker extends Chance {
       ['"latencyMs"', this.number(50, 2)],
       ['"error"', this.pick(['true', 'false', 'false', '0', '1'])],
       ['"meta"', [['"deep"', [['"rev"', '"r7"']]]]],
+      ['"usage"', [['"gpuMs"', this.number(500, 2)]]],
       ['"features"', features],
     ]
   }
@@ -165,6 +166,7 @@ const INPUTS: readonly InputLayout[] = [
     numbers: [
       { name: 'deep', path: at('meta.deep') },
       { name: 'score', path: at('score') },
+      { name: 'gpuMs', path: at('usage.gpuMs'), resource: true },
     ],
     symbols: [{ name: 'rev', path: at('meta.deep.rev'), values: ['r7', '7', 'true', 'é'] }],
     dimensions: [{ name: 'c1', path: at('features.c1', { default: 'cat3' }), values: ['cat1', 'cat3', '__other__'] }],

@@ -35,7 +35,9 @@ export class FeatureSamples {
   /** `mapped`: names under inputs.predictions.features with their paths, as `name=path`. */
   constructor(layout: Layout, mapped: readonly string[]) {
     this.layout = layout
-    const declared = [...layout.predictions.numbers, ...layout.predictions.symbols].map(({ name, path }) => [name, path.path] as const)
+    const declared = [...layout.predictions.numbers.filter(isFeature), ...layout.predictions.symbols].map(
+      ({ name, path }) => [name, path.path] as const,
+    )
     const named = mapped.map((each) => [each.slice(0, each.indexOf('=')), each.slice(each.indexOf('=') + 1).split('.')] as const)
     this.mapped = new Map([...named, ...declared])
   }
@@ -43,7 +45,9 @@ export class FeatureSamples {
   add(batch: PredictionBatch, row: number, value: Buffer): void {
     const model = batch.model[row]!
     if (this.layout.predictions.format !== 'json') {
-      for (const [slot, { name }] of this.layout.predictions.numbers.entries()) this.put(model, name, batch.numbers[slot]![row]!)
+      for (const [slot, number] of this.layout.predictions.numbers.entries()) {
+        if (isFeature(number)) this.put(model, number.name, batch.numbers[slot]![row]!)
+      }
       return
     }
     const record: unknown = JSON.parse(value.toString('utf8'))
@@ -79,6 +83,11 @@ export class FeatureSamples {
       if (place < SAMPLE) sample.numbers[place] = value
     }
   }
+}
+
+/** What requests use has bounds, and is no input. */
+function isFeature({ resource }: Layout['predictions']['numbers'][number]): boolean {
+  return resource === undefined
 }
 
 function countLabel(sample: Sample, label: string): void {

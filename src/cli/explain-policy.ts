@@ -14,8 +14,9 @@ export interface PolicyText {
 /** Null: the policy has no such guardrail. */
 export function guardrailText(file: string, model: ModelLayout, written: PolicyModel, guardrail: string): PolicyText | null {
   const names = (written.guardrails ?? []).map((entry) => entry.name ?? entry.kind)
-  // Where a model has several outcomes a name holds the outcome: `wrong-outcome:late`.
-  const index = names.findIndex((name, at) => name === guardrail || `${name}:${written.guardrails?.[at]?.outcome}` === guardrail)
+  // Where a model has several outcomes, or resources, a name holds its own: `wrong-outcome:late`, `resource:gpuMs`.
+  const of = (at: number) => written.guardrails?.[at]?.outcome ?? written.guardrails?.[at]?.resource
+  const index = names.findIndex((name, at) => name === guardrail || `${name}:${of(at)}` === guardrail)
   return (index < 0 ? null : linesOf(file, ['models', model.name, 'guardrails', index])) ?? settingsOf(model, guardrail)
 }
 
@@ -34,7 +35,8 @@ function settingsOf({ plan }: ModelLayout, name: string): PolicyText | null {
   const guardrail = plan.guardrails.find((each) => each.name === name)
   if (guardrail === undefined) return null
   const { kind, action, margin, promotes, promotionMargin, scopes } = guardrail
-  const promotion = promotes ? `asked for by promotions with a margin of ${brief(promotionMargin)}` : 'not asked for by promotions'
-  const words = `kind ${kind}, class ${guardrail.class}, action ${action}, margin ${brief(margin)}, ${promotion}, judged in ${scopes.length} scopes`
+  const told = (each: number) => (guardrail.marginIsShare ? `${brief(100 * each)} % of the control's mean` : brief(each))
+  const promotion = promotes ? `asked for by promotions with a margin of ${told(promotionMargin)}` : 'not asked for by promotions'
+  const words = `kind ${kind}, class ${guardrail.class}, action ${action}, margin ${told(margin)}, ${promotion}, judged in ${scopes.length} scopes`
   return { line: 0, lines: [words] }
 }

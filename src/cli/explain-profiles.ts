@@ -8,7 +8,7 @@ import { ALL_SCOPE } from '../policy/layout.ts'
 import type { PolicyModel } from '../policy/policy.ts'
 import { PROFILES, type Profile, type ProfileName } from '../policy/profiles.ts'
 import { durationText } from '../policy/units.ts'
-import { brief } from './explain-words.ts'
+import { brief, isOfSilence } from './explain-words.ts'
 
 export interface OtherProfile {
   readonly profile: string
@@ -89,7 +89,8 @@ function proofWords(profile: Profile, decision: Decision, written: PolicyModel):
   const next = nextPercent(profile, decision, written)
   if (next === null) return []
   const taken = { weight: (weightsAfter[candidate] ?? 0) / 100, riskFactor: PROFILES[written.ladder.profile].riskFactor }
-  return verdict.proofs.map((proof) => proofUnder(proof, taken, { weight: next / 100, riskFactor: profile.riskFactor }))
+  const other = { weight: next / 100, riskFactor: profile.riskFactor }
+  return verdict.proofs.map((proof) => proofUnder(proof, isOfSilence(proof, decision.readings), taken, other))
 }
 
 interface Step {
@@ -98,9 +99,9 @@ interface Step {
 }
 
 /** Upper end and margin stay; what a step may put at risk, and its size, are the profile's. */
-function proofUnder({ guardrail, upperEnd, allowed }: NonInferiority, taken: Step, other: Step): string {
-  // Proofs of silence hold evidence against a limit above 1: no profile moves that.
-  if (allowed > 1 || taken.weight <= 0) return `proof ${guardrail}: the same`
+function proofUnder({ guardrail, upperEnd, allowed }: NonInferiority, isSilence: boolean, taken: Step, other: Step): string {
+  // No profile moves the limit of a signal.
+  if (isSilence || taken.weight <= 0) return `proof ${guardrail}: the same`
   const perMargin = ({ weight, riskFactor }: Step) =>
     promotionProof({ nextWeight: weight, intervalHigh: 0, margin: 1, riskFactor }).allowed / weight
   const allowedThere = (allowed / perMargin(taken)) * perMargin(other)

@@ -1,5 +1,5 @@
 /** Plain words for what a decision holds: the question it answers, the rule that answered, evidence over time, what to do. */
-import type { Decision, Factor, Verdict } from '../domain.ts'
+import type { Decision, Factor, NonInferiority, Reading, Verdict } from '../domain.ts'
 import type { RolloutPlan } from '../policy/layout.ts'
 
 /** The three questions of the judge, and those that people ask. */
@@ -57,6 +57,15 @@ export const RULE_WORDS: Readonly<Record<string, string>> = {
   lift: 'calm for calmAfter: the rung is given back',
   promote: 'every proof asked for holds, dwell and rows are reached, nothing speaks against it',
   start: 'the rollout begins at its first rung',
+}
+
+/**
+ * Whether a proof is of silence: guardrails without an interval prove that nothing is near a signal, which is a quarter of the evidence at
+ * which one of their readings acts. What stands there is evidence then, and no harm.
+ */
+export function isOfSilence({ guardrail, allowed }: NonInferiority, readings: readonly Reading[]): boolean {
+  const limits = readings.filter((reading) => reading.guardrail === guardrail).map(({ logLimit }) => logLimit - Math.log(4))
+  return limits.length === 0 ? allowed > 1 : limits.some((limit) => Math.abs(limit - Math.log(allowed)) < 1e-9)
 }
 
 export function brief(value: number): string {

@@ -10,7 +10,7 @@ import { readDecisions, type StoredDecision } from '../shell/topic-reads.ts'
 import { type ConnectionOptions, connected, withConnectionOptions } from './connected.ts'
 import { guardrailText, type PolicyText } from './explain-policy.ts'
 import { type OtherProfile, otherProfiles } from './explain-profiles.ts'
-import { brief, nextSteps, overrides, questionOf, RULE_WORDS, sparkline } from './explain-words.ts'
+import { brief, isOfSilence, nextSteps, overrides, questionOf, RULE_WORDS, sparkline } from './explain-words.ts'
 import { cell, oneLine, printJson, printLine, table, weightsText } from './output.ts'
 
 interface Options extends ConnectionOptions {
@@ -213,7 +213,7 @@ export function explanation(stored: StoredDecision, surroundings: Surroundings =
     '',
     ...recordLines(stored),
     ...ruleLines(told),
-    ...reasons(decision.verdict),
+    ...reasons(decision),
     ...leadingLines(told),
     ...section('segments', told.segments.slice(0, LISTED_MAX).map(segmentLine)),
     ...section('features', told.features.slice(0, LISTED_MAX).map(featureLine)),
@@ -271,18 +271,18 @@ function ruleLines({ rule, leading }: Explained): readonly string[] {
   return [...words, `guardrail  ${leading.guardrail}, ${where} ${first}${changed}`, ...section('', others)]
 }
 
-function reasons(verdict: Verdict): readonly string[] {
+function reasons({ verdict, readings }: Decision): readonly string[] {
   if (verdict.kind === 'hold') return verdict.missing.map((missing) => `missing    ${missing}`)
   if (verdict.kind !== 'promote' && verdict.kind !== 'advance') return []
-  return verdict.proofs.map((proof) => `proof      ${proof.guardrail}: ${proofWords(proof)}, ${proof.rows} rows`)
+  return verdict.proofs.map((proof) => `proof      ${proof.guardrail}: ${proofWords(proof, readings)}, ${proof.rows} rows`)
 }
 
-/** Guardrails without an interval prove their silence: what stands there is evidence, which may exceed 1, and no share. */
-function proofWords({ upperEnd, allowed }: NonInferiority): string {
-  const isEvidence = allowed > 1
-  return isEvidence
-    ? `no signal: evidence ${brief(upperEnd)}, a signal from ${brief(allowed)}`
-    : `harm at most ${brief(upperEnd)}, allowed ${brief(allowed)}`
+function proofWords(proof: NonInferiority, readings: readonly Reading[]): string {
+  const { upperEnd, allowed } = proof
+  if (isOfSilence(proof, readings)) return `no signal: evidence ${brief(upperEnd)}, a signal from ${brief(allowed)}`
+  const { unit = '' } = readings.find(({ guardrail }) => guardrail === proof.guardrail) ?? {}
+  const inUnit = (value: number) => (unit === '' || unit.startsWith('share') ? brief(value) : `${brief(value)} ${unit}`)
+  return `harm at most ${inUnit(upperEnd)}, allowed ${inUnit(allowed)}`
 }
 
 const POINTS_LISTED = 5

@@ -34,6 +34,7 @@ inputs:
     features:
       amount: features.amount
       country: features.country
+    # resources: {gpuMs: usage.gpu_ms}           # what a request uses; left out: resources.gpuMs
   outcomes:
     topic: outcomes
     fields:
@@ -54,6 +55,8 @@ models:
     features:
       amount: {low: 0, high: 1000, bins: 20}     # or {edges: [0, 10, 100, 1000]}
       country: {values: [DE, FR, GB, US]}        # others are unseen
+    # resources:
+    #   gpuMs: {bounds: {low: 0, high: 500}}     # judged by mean and tail, which hold unless told otherwise
     outcomes:
       chargeback:
         horizon: 10m            # how long a prediction waits for its outcome
@@ -64,6 +67,8 @@ models:
       - {kind: error-rate, marginPoints: 0.5}
       - {kind: latency, marginPoints: 2}         # of requests beyond the control's quantiles; or thresholdsMs: [250]
       - {kind: wrong-outcome, marginPoints: 2}
+      # - {kind: resource, resource: gpuMs, marginPercent: 10}
+      # - {kind: resource-tail, resource: gpuMs, marginPoints: 2}
       - {kind: log-score, margin: 0.02}
       - {kind: feature-drift}
       - {kind: missing}

@@ -51,7 +51,11 @@ export function placesOf(asked: Asked, random: Random, shadow: ModelLayout, layo
     place(fields.latency, scaled(latencyOf(shadow, asked.harm, random), fields.latency)),
     truth(fields.error, failed),
     ...segments(layout.predictions, shadow, random),
-    ...shadow.exposureBlocks.map((block) => feature(block, layout.predictions, asked.harm, random)),
+    ...shadow.exposureBlocks.map((block) =>
+      block.kind === 'tail'
+        ? resource(block, layout.predictions, shadow.plan, random)
+        : feature(block, layout.predictions, asked.harm, random),
+    ),
   ]
   return found.filter((each) => each !== null)
 }
@@ -90,10 +94,24 @@ function latencyOf({ exposureBlocks, plan }: ModelLayout, harm: Scenario | null,
   const block = exposureBlocks.find(({ kind }) => kind === 'latency')
   if (block === undefined) return 1
   const lastMs = block.firstMs * 2 ** ((block.bins - 1) / block.perOctave)
-  const limits = plan.guardrails.flatMap(({ thresholdsMs }) => thresholdsMs)
+  const limits = limitsOn(block, plan)
   const highestMs = Math.min(Math.sqrt(block.firstMs * lastMs), ...limits.map((limit) => limit / 2))
   const healthyMs = highestMs * 2 ** (-OCTAVES * random())
   return harm === 'slow' ? Math.max(SLOWER * healthyMs, ...limits.map((limit) => 2 * limit)) : healthyMs
+}
+
+/** Of the guardrails and ceilings that read the block. */
+function limitsOn(block: Block, { guardrails, steady = [] }: ModelLayout['plan']): readonly number[] {
+  const counted = [...guardrails, ...steady.flatMap(({ counts }) => counts ?? [])]
+  return counted.filter(({ blocks }) => blocks.includes(block.id)).flatMap(({ thresholdsMs }) => thresholdsMs)
+}
+
+/** Of a tail: nothing is said of its resource but what the bins hold. */
+function resource(block: Block, { numbers }: InputLayout, plan: ModelLayout['plan'], random: Random): Placed | null {
+  const { path } = numbers[block.slot]!
+  const highest = block.firstMs * 2 ** ((block.bins - 1) / block.perOctave)
+  const healthy = Math.min(highest / SLOWER, ...limitsOn(block, plan).map((limit) => limit / 2)) * 2 ** (-OCTAVES * random())
+  return place(path, scaled(healthy, path))
 }
 
 function segments(input: InputLayout, shadow: ModelLayout, random: Random): (Placed | null)[] {

@@ -57,9 +57,13 @@ export function fillerOf(block: Block): Filler {
     }
     case 'value': {
       const { bounds } = block
-      if (bounds === undefined) return (table, targets, columns) => fillValue(block, table, targets, columns)
+      if (bounds === undefined) return (table, targets, columns) => fillValue(block, table, targets, valuesOf(block, columns))
       const runs = new ValueRuns()
-      return (table, targets, columns) => fillBoundedValue(block, bounds, runs, table, targets, columns)
+      return (table, targets, columns) => fillBoundedValue(block, bounds, runs, table, targets, valuesOf(block, columns))
+    }
+    case 'tail': {
+      const bins = new LatencyBins(block)
+      return (table, targets, columns) => fillTail(block, bins, table, targets, columns)
     }
     case 'unit-buckets': // in a table of their own
       return () => {}
@@ -234,7 +238,12 @@ function boundedValues({ lambdas }: Block, value: number, values: Float64Array, 
   for (let j = 0; j < lambdas.length; j++) values[at + 2 + j] = Math.exp(lambdas[j]! * value)
 }
 
-function fillValue(block: Block, table: CellTable, targets: RowTargets, { value }: ValueColumns): void {
+/** Of an outcome, or of a resource. */
+export function valuesOf({ slot }: Block, { value, numbers }: Pick<ValueColumns, 'value' | 'numbers'>): Float64Array {
+  return slot < 0 ? value : numbers[slot]!
+}
+
+function fillValue(block: Block, table: CellTable, targets: RowTargets, value: Float64Array): void {
   const { rows, slots, values, count } = targets
   for (let k = 0; k < count; k++) {
     const told = value[rows[k]!]!
@@ -250,7 +259,7 @@ function fillBoundedValue(
   runs: ValueRuns,
   table: CellTable,
   targets: RowTargets,
-  { value }: ValueColumns,
+  value: Float64Array,
 ): void {
   const { rows, slots, count } = targets
   const dense = 4 + block.lambdas.length
@@ -268,6 +277,19 @@ function fillBoundedValue(
   for (let k = 0; k < count; k++) {
     const told = value[rows[k]!]!
     slots[k] = told < bounds.low || told > bounds.high ? 1 : -1
+  }
+  countSlots(block, table, targets)
+}
+
+/** A request that failed owes no resources; what it tells counts. */
+function fillTail(block: Block, bins: LatencyBins, table: CellTable, targets: RowTargets, columns: ValueColumns): void {
+  const { rows, slots, count } = targets
+  const used = valuesOf(block, columns)
+  for (let k = 0; k < count; k++) {
+    const row = rows[k]!
+    const value = used[row]!
+    if (!Number.isNaN(value)) slots[k] = bins.of(value)
+    else slots[k] = columns.error[row] === 1 ? -1 : block.bins
   }
   countSlots(block, table, targets)
 }

@@ -8,7 +8,7 @@ import { FIELD_MISSING, FIELD_OK, FIELD_UNSEEN, type PaneCell } from '../domain.
 import { UNIT_BUCKETS, unitBucket } from '../kit/hash.ts'
 import { ALL_SCOPE, type Block, type ModelLayout } from '../policy/layout.ts'
 import { FeatureBins, LatencyBins, scoreBin } from './bins.ts'
-import type { ValueColumns } from './fill.ts'
+import { type ValueColumns, valuesOf } from './fill.ts'
 
 /** Writes the judged value of each row; NaN: the row has none, and is left out. A column at a time: most of a model are features. */
 type Reader = (rows: Int32Array, count: number, columns: ValueColumns, values: Float64Array) => void
@@ -126,6 +126,8 @@ function readerOf(block: Block, beside: readonly Block[]): Reader {
     case 'log-score':
     case 'brier':
       return (rows, count, columns, values) => readProbability(block, rows, count, columns, values)
+    case 'tail':
+      return tailReader(block)
     case 'value':
       return (rows, count, columns, values) => readValue(block, rows, count, columns, values)
     default:
@@ -146,6 +148,17 @@ function latencyReader(block: Block): Reader {
       const row = rows[k]!
       if (error[row] === 1) values[k] = last
       else values[k] = Number.isNaN(latencyMs[row]!) ? Number.NaN : bins.of(latencyMs[row]!)
+    }
+  }
+}
+
+function tailReader(block: Block): Reader {
+  const bins = new LatencyBins(block)
+  return (rows, count, columns, values) => {
+    const used = valuesOf(block, columns)
+    for (let k = 0; k < count; k++) {
+      const value = used[rows[k]!]!
+      values[k] = Number.isNaN(value) ? Number.NaN : bins.of(value)
     }
   }
 }
@@ -241,7 +254,9 @@ function readProbability(block: Block, rows: Int32Array, count: number, { label,
 }
 
 /** Within its bounds, where the policy gives some. */
-function readValue({ bounds }: Block, rows: Int32Array, count: number, { value }: ValueColumns, values: Float64Array): void {
+function readValue(block: Block, rows: Int32Array, count: number, columns: ValueColumns, values: Float64Array): void {
+  const { bounds } = block
+  const value = valuesOf(block, columns)
   if (bounds === undefined) for (let k = 0; k < count; k++) values[k] = value[rows[k]!]!
   else for (let k = 0; k < count; k++) values[k] = Math.min(bounds.high, Math.max(bounds.low, value[rows[k]!]!))
 }

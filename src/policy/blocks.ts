@@ -5,9 +5,10 @@
 import { DEFAULT_LAMBDAS } from '../../detectors/bounded-mean.ts'
 import { digestOf } from './canonical.ts'
 import { pairId } from './guardrails.ts'
-import { slotIndex } from './inputs.ts'
+import { numberIndex, slotIndex } from './inputs.ts'
 import { type Block, type HorizonLayout, type InputLayout, PAIR_GROUPS, type PairSide } from './layout.ts'
-import type { PolicyFeature, PolicyModel, PolicyOutcome } from './policy.ts'
+import type { PolicyFeature, PolicyModel, PolicyOutcome, PolicyResource } from './policy.ts'
+import { tailBins } from './resources.ts'
 import { UNIT_SLOTS } from './unit-blocks.ts'
 
 export interface Inputs {
@@ -52,12 +53,23 @@ function exposureDrafts(model: PolicyModel, input: InputLayout): Draft[] {
   if (error !== null) drafts.push({ id: 'errors', kind: 'errors', meaning: error })
   if (latency !== null) drafts.push({ id: 'latency', kind: 'latency', ...model.latency, meaning: [latency, error] })
   if (score !== null) drafts.push({ id: 'score', kind: 'score', bins: model.score.bins, meaning: score })
+  for (const [name, resource] of Object.entries(model.resources ?? {})) drafts.push(...resourceDrafts(name, resource, input))
   for (const [name, feature] of Object.entries(model.features)) drafts.push(featureDraft(name, feature, input))
   for (const pair of model.pairs) drafts.push(pairDraft(pair, model, input))
   const { staleAfter: staleAfterMs } = model
   const asksForStale = model.guardrails?.some((guardrail) => guardrail.kind === 'stale') ?? false
   if (asksForStale && time !== null) drafts.push({ id: 'stale', kind: 'stale', staleAfterMs, meaning: time })
   return [...drafts, { id: 'duplicate', kind: 'duplicate', meaning: input.fields.id }]
+}
+
+/** What a request uses on average is a value, more of it is worse; how often it uses very much is counted in bins, as latency is. */
+function resourceDrafts(name: string, { bounds }: PolicyResource, input: InputLayout): Draft[] {
+  const slot = numberIndex(input.numbers, name, true)
+  const { path: meaning } = input.numbers[slot]!
+  return [
+    { id: `resource:${name}`, kind: 'value', slot, bounds: { ...bounds, worse: 'higher' }, lambdas: DEFAULT_LAMBDAS, meaning },
+    { id: `tail:${name}`, kind: 'tail', slot, ...tailBins(bounds), meaning },
+  ]
 }
 
 function pairDraft(pair: readonly string[], model: PolicyModel, input: InputLayout): Draft {
@@ -82,7 +94,7 @@ function featureDraft(name: string, feature: PolicyFeature, input: InputLayout):
     const slot = slotIndex(input.symbols, { name, values: feature.values.map(String) })
     return { id, kind: 'category', slot, meaning: [input.symbols[slot]!.path, input.symbols[slot]!.values] }
   }
-  const slot = input.numbers.findIndex((column) => column.name === name)
+  const slot = numberIndex(input.numbers, name)
   return { id, kind: 'feature', slot, edges: edgesOf(feature), meaning: input.numbers[slot]!.path }
 }
 
@@ -182,6 +194,8 @@ function slotsOf(
       return UNIT_SLOTS
     case 'latency':
       return { countSlots: 2 * block.bins + 2, sumSlots: 2 }
+    case 'tail':
+      return { countSlots: block.bins + 1, sumSlots: 0 }
     case 'score':
       return { countSlots: block.bins + 2, sumSlots: 2 }
     case 'feature':

@@ -1,7 +1,17 @@
 /** Checks of one model's guardrails: that each has the numbers it reads, a margin in its own unit, and an action its kind may take. */
 import { FlyballError } from '../kit/errors.ts'
+import { checkResourceOf } from './check-resources.ts'
 import { checkUnique, type Findings, type KeyPath } from './faults.ts'
-import { CALIBRATION_MARGIN_MIN, guardrailDimensions, guardrailName, KINDS, marginOf, nearestEdgeMs, WHOLE_ONLY } from './guardrails.ts'
+import {
+  binsOf,
+  CALIBRATION_MARGIN_MIN,
+  guardrailDimensions,
+  guardrailName,
+  KINDS,
+  marginOf,
+  nearestEdgeMs,
+  WHOLE_ONLY,
+} from './guardrails.ts'
 import type { Policy, PolicyGuardrail, PolicyModel, PolicyOutcome } from './policy.ts'
 import { checkNoSteadyKeys, checkSteady, isCompared, isSteady, steadyName } from './steady.ts'
 
@@ -27,8 +37,9 @@ export function checkGuardrails(policy: Policy, model: PolicyModel, path: KeyPat
 /** What a ceiling counts must exist, as it must for the guardrail of that kind. */
 function checkCounted(policy: Policy, model: PolicyModel, counted: PolicyGuardrail, path: KeyPath, found: Findings): void {
   checkOutcome(policy, model, counted, path, found)
+  checkResourceOf(model, counted, path, found)
   checkNumbers(policy, model, counted, path, found)
-  checkLatency(model, counted, path, found, (at) => [...at, 'thresholdMs'])
+  checkThresholds(model, counted, path, found, (at, key) => [...at, key.replace('thresholds', 'threshold')])
 }
 
 function checkOne(policy: Policy, model: PolicyModel, guardrail: PolicyGuardrail, path: KeyPath, found: Findings): void {
@@ -37,8 +48,9 @@ function checkOne(policy: Policy, model: PolicyModel, guardrail: PolicyGuardrail
   checkMargin(guardrail, path, found)
   checkPromotion(guardrail, path, found)
   checkOutcome(policy, model, guardrail, path, found)
+  checkResourceOf(model, guardrail, path, found)
   checkNumbers(policy, model, guardrail, path, found)
-  checkLatency(model, guardrail, path, found)
+  checkThresholds(model, guardrail, path, found)
   for (const dimension of guardrailDimensions(guardrail, model)) {
     if (!Object.hasOwn(model.segments, dimension)) found.fault([...path, 'segments'], `the model has no segments ${dimension}`)
   }
@@ -60,17 +72,26 @@ function checkAction({ kind, class: written, action }: PolicyGuardrail, path: Ke
   }
 }
 
+const MARGIN_KEYS = ['marginPoints', 'marginPercent', 'margin'] as const
+
 function checkMargin(guardrail: PolicyGuardrail, path: KeyPath, found: Findings): void {
-  const wanted = KINDS[guardrail.kind].marginKey
-  const checkKeys = (written: object, at: KeyPath) => {
-    for (const key of ['marginPoints', 'margin']) {
-      if (key in written && key !== wanted) found.fault([...at, key], marginAdvice(guardrail.kind, wanted))
+  const { kind } = guardrail
+  const checkKeys = (written: object, at: KeyPath, taken: readonly (string | null)[]) => {
+    for (const key of MARGIN_KEYS) {
+      if (key in written && !taken.includes(key)) found.fault([...at, key], marginAdvice(kind, KINDS[kind].marginKey))
     }
   }
-  checkKeys(guardrail, path)
-  if (typeof guardrail.promote === 'object') checkKeys(guardrail.promote, [...path, 'promote'])
+  const taken = kind === 'resource' ? RESOURCE_MARGINS : [KINDS[kind].marginKey]
+  checkKeys(guardrail, path, taken)
+  const both = RESOURCE_MARGINS.every((key) => guardrail[key] !== undefined)
+  if (kind === 'resource' && both) found.fault([...path, 'margin'], 'must be left out when marginPercent is given')
+  // A proof is asked for in the terms of the margin.
+  const form = kind !== 'resource' ? taken : guardrail.margin === undefined ? ['marginPercent'] : ['margin']
+  if (typeof guardrail.promote === 'object') checkKeys(guardrail.promote, [...path, 'promote'], form)
   checkBoundedMargin(guardrail, path, found)
 }
+
+const RESOURCE_MARGINS = ['marginPercent', 'margin'] as const
 
 /** Evidence on bounded values keeps its level only with a margin (detectors/bounded-mean.ts says why). */
 function checkBoundedMargin(guardrail: PolicyGuardrail, path: KeyPath, found: Findings): void {
@@ -86,12 +107,18 @@ function checkBoundedMargin(guardrail: PolicyGuardrail, path: KeyPath, found: Fi
   if ((kind === 'calibration' || kind === 'brier') && margin >= 1) found.fault(at, 'must be below 1: no harm is larger')
 }
 
-const BOUNDED_UNITS: Readonly<Record<string, string>> = { 'log-score': 'nats', brier: 'units of the score', value: "the value's own unit" }
+const BOUNDED_UNITS: Readonly<Record<string, string>> = {
+  'log-score': 'nats',
+  brier: 'units of the score',
+  value: "the value's own unit",
+  resource: "the resource's own unit",
+}
 const BOUNDED_KINDS = Object.keys(BOUNDED_UNITS)
 
 function marginAdvice(kind: PolicyGuardrail['kind'], wanted: string | null): string {
   if (wanted === null) return `${kind} takes no margin: between random arms it must not differ`
   const unit = BOUNDED_UNITS[kind] ?? 'probability'
+  if (wanted === 'marginPercent') return `${kind} takes marginPercent, or margin in ${unit}; its promotion takes the same one`
   return wanted === 'margin' ? `${kind} takes margin, in ${unit}` : `${kind} takes marginPoints, in percentage points`
 }
 
@@ -170,29 +197,37 @@ function checkNumbers(policy: Policy, model: PolicyModel, { kind, features }: Po
 
 const KINDS_OF_FEATURES: readonly string[] = ['feature-drift', 'missing', 'unseen']
 
-function checkLatency(
-  { latency }: PolicyModel,
+/** Where a kind's fixed limits are written, and their unit. */
+const LIMITS = {
+  latency: { key: 'thresholdsMs', bins: 'the latency bins', unit: ' ms' },
+  'resource-tail': { key: 'thresholds', bins: "the resource's bins", unit: '' },
+} as const
+
+function checkThresholds(
+  model: PolicyModel,
   guardrail: PolicyGuardrail,
   path: KeyPath,
   found: Findings,
-  thresholdAt = (at: KeyPath, index: number): KeyPath => [...at, 'thresholdsMs', index],
+  thresholdAt = (at: KeyPath, key: string, index: number): KeyPath => [...at, key, index],
 ): void {
-  const { kind, thresholdsMs, quantiles } = guardrail
-  if (kind !== 'latency') {
-    for (const key of ['thresholdsMs', 'quantiles'] as const) {
-      if (guardrail[key] !== undefined) found.fault([...path, key], `${kind} takes no ${key}`)
-    }
-    return
+  const { kind, quantiles } = guardrail
+  const taken = kind === 'latency' || kind === 'resource-tail' ? LIMITS[kind] : null
+  for (const key of ['thresholdsMs', 'thresholds', 'quantiles'] as const) {
+    const isTaken = taken !== null && (key === 'quantiles' || key === taken.key)
+    if (guardrail[key] !== undefined && !isTaken) found.fault([...path, key], `${kind} takes no ${key}`)
   }
-  if (thresholdsMs !== undefined && quantiles !== undefined)
-    found.fault([...path, 'quantiles'], 'must be left out when thresholdsMs are given')
-  const lastMs = latency.firstMs * 2 ** ((latency.bins - 1) / latency.perOctave)
-  thresholdsMs?.forEach((limit, index) => {
-    const edge = nearestEdgeMs(limit, latency)
-    const at = thresholdAt(path, index)
-    if (limit < latency.firstMs || limit > lastMs * 1.05) {
-      found.fault(at, `must lie within the latency bins, ${latency.firstMs} to ${Math.round(lastMs)} ms`)
+  const bins = binsOf(guardrail, model)
+  if (taken === null || bins === null) return
+  const limits = guardrail[taken.key]
+  if (limits !== undefined && quantiles !== undefined) found.fault([...path, 'quantiles'], `must be left out when ${taken.key} are given`)
+  const inWords = (value: number) => (value < 1_000 ? Number(value.toPrecision(4)) : Math.round(value))
+  const last = bins.firstMs * 2 ** ((bins.bins - 1) / bins.perOctave)
+  limits?.forEach((limit, index) => {
+    const edge = nearestEdgeMs(limit, bins)
+    const at = thresholdAt(path, taken.key, index)
+    if (limit < bins.firstMs || limit > last * 1.05) {
+      found.fault(at, `must lie within ${taken.bins}, ${inWords(bins.firstMs)} to ${inWords(last)}${taken.unit}`)
     } else if (Math.abs(edge / limit - 1) > 0.005)
-      found.warn(at, `judged at the nearest edge of the latency bins, ${Number(edge.toPrecision(4))} ms`)
+      found.warn(at, `judged at the nearest edge of ${taken.bins}, ${Number(edge.toPrecision(4))}${taken.unit}`)
   })
 }

@@ -5,6 +5,7 @@
 import { rekeyedTopics, topicNames } from '../kit/topics.ts'
 import { checkDrill } from './check-drill.ts'
 import { checkGuardrails } from './check-guardrails.ts'
+import { checkResources } from './check-resources.ts'
 import { checkRollout } from './check-rollout.ts'
 import { checkSecurity } from './check-security.ts'
 import { checkUnique, type Finding, type Findings, type KeyPath } from './faults.ts'
@@ -113,6 +114,9 @@ function checkUnused(policy: Policy, found: Findings): void {
   for (const name of unused(predictions.features, (model) => model.features)) {
     found.warn(['inputs', 'predictions', 'features', name], 'no model gives it bins under features: it is not measured')
   }
+  for (const name of unused(predictions.resources, (model) => model.resources ?? {})) {
+    found.warn(['inputs', 'predictions', 'resources', name], 'no model gives it bounds under resources: it is not measured')
+  }
   for (const name of unused(predictions.segments, (model) => model.segments)) {
     found.warn(['inputs', 'predictions', 'segments', name], 'no model lists its values under segments: it is not measured')
   }
@@ -135,6 +139,7 @@ function checkModel(policy: Policy, model: PolicyModel, path: KeyPath, found: Fi
       found.fault([...path, 'features', name], 'is not mapped under inputs.predictions.features')
   }
   checkPairs(model, path, found)
+  checkResources(policy, model, path, found)
   checkScore(policy, model, path, found)
   checkOutcomes(policy, model, path, found)
   checkLadder(model, path, found)

@@ -7,13 +7,14 @@
 import type { GuardrailClass } from '../domain.ts'
 import { ALL_SCOPE, type Guardrail, type GuardrailKind, type ModelLayout } from './layout.ts'
 import type { PolicyGuardrail, PolicyModel } from './policy.ts'
+import { resourceName, resourceNames, tailBins } from './resources.ts'
 
 export interface KindDefaults {
   readonly class: GuardrailClass
   readonly action: Guardrail['action']
-  /** In the unit of the layout: share of requests, nats, or units of the score. */
+  /** In the unit of the layout: share of requests or of the control's mean, nats, or units of the score. */
   readonly margin: number
-  readonly marginKey: 'marginPoints' | 'margin' | null
+  readonly marginKey: 'marginPoints' | 'marginPercent' | 'margin' | null
   readonly promotes: boolean
   readonly reads: 'exposure' | 'outcome'
   /** Judged in every segment of the model unless the policy says otherwise. */
@@ -23,6 +24,8 @@ export interface KindDefaults {
 const ACTS = { class: 'critical', action: 'rollback', promotes: true } as const
 /** Records that come late or twice are a fault of whoever writes them: worth a look before more traffic, not a rollback. */
 const HOLDS = { class: 'signal', action: 'hold', promotes: false } as const
+/** Nobody is served worse by a dearer candidate, and what it costs ends with its share: nothing rises without a proof, people decide the rest. */
+const WAITS = { ...HOLDS, promotes: true } as const
 
 /** Below it a calibrated model is accused: bins are not perfectly calibrated, and no retrain makes them so (STATISTICS §8). */
 export const CALIBRATION_MARGIN_MIN = 0.05
@@ -43,6 +46,8 @@ export const KINDS: Readonly<Record<GuardrailKind, KindDefaults>> = {
   // The margin is in the value's own unit, so nobody but the policy can know it.
   value: { ...ACTS, margin: 0, marginKey: 'margin', reads: 'outcome', inSegments: false },
   calibration: { ...HOLDS, margin: CALIBRATION_MARGIN_MIN, marginKey: 'margin', reads: 'outcome', inSegments: false },
+  resource: { ...WAITS, margin: 0.1, marginKey: 'marginPercent', reads: 'exposure', inSegments: false },
+  'resource-tail': { ...WAITS, margin: 0.02, marginKey: 'marginPoints', reads: 'exposure', inSegments: false },
 }
 
 const CLASS_OF_ACTION = { rollback: 'critical', throttle: 'critical', hold: 'signal', info: 'info' } as const
@@ -67,6 +72,7 @@ export function defaultGuardrails(model: PolicyModel, blocks: Blocks): PolicyGua
     exposure.push({ kind: 'unseen', name: 'score-range', action: 'hold', promote: false, features: [] })
   if (model.pairs.length > 0) exposure.push({ kind: 'pair-drift' })
   if (has('duplicate')) exposure.push({ kind: 'duplicate' })
+  for (const resource of resourceNames(model)) exposure.push({ kind: 'resource', resource }, { kind: 'resource-tail', resource })
   const outcomes = Object.keys(model.outcomes).flatMap((outcome) => {
     const list: PolicyGuardrail[] = []
     if (has(`outcome:${outcome}`)) list.push({ kind: 'wrong-outcome', outcome })
@@ -77,11 +83,12 @@ export function defaultGuardrails(model: PolicyModel, blocks: Blocks): PolicyGua
   return [...exposure, ...outcomes]
 }
 
-/** The name a guardrail goes by: its own, or its kind, with the outcome where the model has several. */
+/** The name a guardrail goes by: its own, or its kind, with the outcome or resource where the model has several. */
 export function guardrailName(written: PolicyGuardrail, model: PolicyModel): string {
   const outcome = outcomeName(written, model)
-  const several = Object.keys(model.outcomes).length > 1
-  return written.name ?? (several && outcome !== null ? `${written.kind}:${outcome}` : written.kind)
+  const several = Object.keys(model.outcomes).length > 1 && outcome !== null
+  const used = resourceNames(model).length > 1 ? resourceName(written, model) : null
+  return written.name ?? (several ? `${written.kind}:${outcome}` : used === null ? written.kind : `${written.kind}:${used}`)
 }
 
 /** The outcome it judges: the one named, or the only one. */
@@ -133,6 +140,10 @@ export function guardrailBlocks(written: PolicyGuardrail, model: PolicyModel): r
       return [`value:${outcome}`]
     case 'calibration':
       return [`probability:${outcome}`]
+    case 'resource':
+      return [`resource:${resourceName(written, model)}`]
+    case 'resource-tail':
+      return [`tail:${resourceName(written, model)}`]
   }
 }
 
@@ -159,24 +170,42 @@ export function compileGuardrail(written: PolicyGuardrail, model: PolicyModel, b
     class: written.class ?? CLASS_OF_ACTION[action],
     action,
     margin,
+    ...(written.kind === 'resource' && written.margin === undefined ? { marginIsShare: true } : {}),
     promotes: promote !== false,
     promotionMargin: (typeof promote === 'object' ? marginOf(promote) : undefined) ?? margin,
     scopes: scopes.filter((scope) => scope.name === ALL_SCOPE || dimensions.includes(dimensionOf(scope.name))).map((scope) => scope.name),
     blocks: guardrailBlocks(written, model).filter((id) => present.has(id)),
     chain: chainOf(written, model),
-    thresholdsMs: (written.thresholdsMs ?? []).map((limit) => nearestEdgeMs(limit, model.latency)),
-    quantiles: written.kind === 'latency' && written.thresholdsMs === undefined ? (written.quantiles ?? DEFAULT_QUANTILES) : [],
+    ...thresholdsOf(written, model),
   }
+}
+
+/** Fixed limits, at edges of the bins; or quantiles of the control. */
+function thresholdsOf(written: PolicyGuardrail, model: PolicyModel): Pick<Guardrail, 'thresholdsMs' | 'quantiles'> {
+  const bins = binsOf(written, model)
+  const limits = written.thresholdsMs ?? written.thresholds
+  if (bins === null) return { thresholdsMs: [], quantiles: [] }
+  if (limits === undefined) return { thresholdsMs: [], quantiles: written.quantiles ?? DEFAULT_QUANTILES }
+  return { thresholdsMs: limits.map((limit) => nearestEdgeMs(limit, bins)), quantiles: [] }
+}
+
+/** The bins that its thresholds are edges of; null for a guardrail without any. */
+export function binsOf(written: PolicyGuardrail, model: PolicyModel): PolicyModel['latency'] | null {
+  if (written.kind === 'latency') return model.latency
+  const resource = written.kind === 'resource-tail' ? model.resources?.[resourceName(written, model) ?? ''] : undefined
+  return resource === undefined ? null : tailBins(resource.bounds)
 }
 
 export function marginOf(written: {
   readonly marginPoints?: number | undefined
+  readonly marginPercent?: number | undefined
   readonly margin?: number | undefined
 }): number | undefined {
-  return written.marginPoints !== undefined ? written.marginPoints / 100 : written.margin
+  const hundredths = written.marginPoints ?? written.marginPercent
+  return hundredths !== undefined ? hundredths / 100 : written.margin
 }
 
-/** A threshold is judged at an edge of the latency buckets: the nearest one, so that what is counted is exact. */
+/** A threshold is judged at an edge of the bins: the nearest one, so that what is counted is exact. */
 export function nearestEdgeMs(limitMs: number, { firstMs, perOctave, bins }: PolicyModel['latency']): number {
   const edge = Math.round(Math.log2(limitMs / firstMs) * perOctave)
   return firstMs * 2 ** (Math.min(bins - 1, Math.max(1, edge)) / perOctave)

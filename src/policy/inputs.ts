@@ -119,7 +119,10 @@ function slotPath(mapped: Readonly<Record<string, SlotPath>> | undefined, name: 
 
 function numberSlots(input: PredictionsInput, models: readonly PolicyModel[]): InputLayout['numbers'] {
   const names = models.flatMap((model) => Object.keys(model.features).filter((name) => !('values' in model.features[name]!)))
-  return [...new Set(names)].map((name) => ({ name, path: slotPath(input.features, name, 'features') }))
+  const features = [...new Set(names)].map((name) => ({ name, path: slotPath(input.features, name, 'features') }))
+  const used = new Set(models.flatMap(({ resources = {} }) => Object.keys(resources)))
+  const resources = [...used].map((name) => ({ name, path: slotPath(input.resources, name, 'resources'), resource: true as const }))
+  return [...features, ...resources]
 }
 
 function symbolSlots(input: PredictionsInput, models: readonly PolicyModel[]): InputLayout['symbols'] {
@@ -149,6 +152,11 @@ interface NamedValues {
 
 function distinct<Slot extends NamedValues>(slots: readonly Slot[]): Slot[] {
   return [...new Map(slots.map((slot) => [slotKey(slot), slot])).values()]
+}
+
+/** Where a model finds a number again: that of a feature, or of a resource. */
+export function numberIndex(slots: InputLayout['numbers'], wanted: string, isResource = false): number {
+  return slots.findIndex(({ name, resource = false }) => name === wanted && resource === isResource)
 }
 
 /** Where a model finds its slot again. */

@@ -80,8 +80,8 @@ export interface InputLayout {
     readonly label: FieldPath | null
     readonly value: FieldPath | null
   }
-  /** Numeric feature slots over all models: PredictionBatch.numbers[k]. */
-  readonly numbers: readonly { readonly name: string; readonly path: FieldPath }[]
+  /** Slots of numeric features, then of resources, over all models: PredictionBatch.numbers[k]. */
+  readonly numbers: readonly { readonly name: string; readonly path: FieldPath; readonly resource?: true }[]
   /** Categorical feature slots: PredictionBatch.symbols[k]; `values` are the known ones. */
   readonly symbols: readonly { readonly name: string; readonly path: FieldPath; readonly values: readonly string[] }[]
   /** Segment dimension slots: PredictionBatch.dimensions[k]; `values` ends with `__other__`. */
@@ -155,7 +155,7 @@ export interface HorizonLayout {
  * A run of slots. `counts` slots hold event counts, `sums` slots hold sums; both start at an offset in the row of their chain.
  * What each slot means is fixed by `kind`:
  *
- * A request that failed (its error flag is set) owes neither score nor features: their `missing` slots count the others only.
+ * A request that failed (its error flag is set) owes neither score nor features nor resources: their `missing` slots count the others only.
  *
  * | kind | counts | sums |
  * |---|---|---|
@@ -171,14 +171,16 @@ export interface HorizonLayout {
  * | value | [rows] | [Σ v, Σ v²] |
  * | unit-buckets | rows per bucket 0 … 127 | [Σ judged value per bucket 0 … 127, Σ value² over all of them] |
  * | value with bounds | [rows, clipped] | [Σ v, Σ v², Σ u, Σ u², Σ e^{λu} per λ] |
+ * | tail | [bin 0 … n-1, missing] | – |
  * | stale | [stale] | – |
  * | pair | [cell 0 … 63, not usable] | – |
  *
+ * The mean of a resource is a value with bounds, read from a slot of the input's numbers; its tail has the bins of latency.
  * u is the value as a cost in [0, 1]: clipped to its bounds, 0 at the good end. A pair's cell is 8 · group of the first feature +
  * group of the second; numeric bins are grouped evenly (the ends hold what lies outside), categories are the first 7 values and the rest.
  */
 export interface Block {
-  /** `requests`, `latency`, `feature:age`, `outcome:delayed`, `probability:delayed`, … */
+  /** `requests`, `latency`, `feature:age`, `resource:gpuMs`, `tail:gpuMs`, `outcome:delayed`, `probability:delayed`, … */
   readonly id: string
   readonly kind:
     | 'requests'
@@ -194,6 +196,7 @@ export interface Block {
     | 'stale'
     | 'pair'
     | 'unit-buckets'
+    | 'tail'
   readonly hash: string
   /** True: filled in every scope; false: only in `__all__`. */
   readonly inSegments: boolean
@@ -202,14 +205,14 @@ export interface Block {
   /** First slot in the row of its chain. */
   readonly countOffset: number
   readonly sumOffset: number
-  /** feature, category: slot in the input's numbers/symbols. */
+  /** feature, category, value and tail of a resource: slot in the input's numbers/symbols; -1: the value of an outcome. */
   readonly slot: number
   /** feature: n+1 ascending edges; bin k holds edges[k] ≤ x < edges[k+1], the last bin includes its upper edge. */
   readonly edges: readonly number[]
-  /** latency: bin = clamp(floor(log2(ms / firstMs) · perOctave + 1e-9), 0, bins-1). */
+  /** latency, tail (firstMs in the resource's own unit): bin = clamp(floor(log2(ms / firstMs) · perOctave + 1e-9), 0, bins-1). */
   readonly firstMs: number
   readonly perOctave: number
-  /** latency, score, probability: number of bins. Score bins are equal-width on [0, 1]: b = min(n-1, ⌊s·n⌋). */
+  /** latency, tail, score, probability: number of bins. Score bins are equal-width on [0, 1]: b = min(n-1, ⌊s·n⌋). */
   readonly bins: number
   /** outcome, probability: which outcome of the policy, and what an absent one counts as (NaN: dropped). */
   readonly outcome: string
@@ -230,9 +233,20 @@ export interface Block {
 
 /**
  * The number of a request whose likeness within units is measured: 0 or 1 for errors, unusable inputs and wrong outcomes; v for scores of
- * probability and values; the slot for latency (failed: the last), score, features and categories.
+ * probability and values; the slot for latency (failed: the last), tails, score, features and categories.
  */
-export type JudgedValue = 'errors' | 'latency' | 'score' | 'feature' | 'category' | 'missing' | 'wrong' | 'log-score' | 'brier' | 'value'
+export type JudgedValue =
+  | 'errors'
+  | 'latency'
+  | 'score'
+  | 'feature'
+  | 'category'
+  | 'missing'
+  | 'wrong'
+  | 'log-score'
+  | 'brier'
+  | 'value'
+  | 'tail'
 
 export interface ValueBounds {
   readonly low: number
@@ -269,14 +283,18 @@ export type GuardrailKind =
   | 'pair-drift'
   | 'value'
   | 'calibration'
+  | 'resource'
+  | 'resource-tail'
 
 export interface Guardrail {
   readonly name: string
   readonly kind: GuardrailKind
   readonly class: GuardrailClass
   readonly action: 'rollback' | 'throttle' | 'hold' | 'info'
-  /** In the guardrail's unit: share of requests for event rates (0.005 = half a point), nats for log-score, units of v for brier, the value's own for value. */
+  /** In the guardrail's unit: share of requests for event rates (0.005 = half a point), nats for log-score, units of v for brier, the value's or resource's own for them. */
   readonly margin: number
+  /** resource: the margins are shares of what the control uses on average. */
+  readonly marginIsShare?: true
   /** True: a promotion asks for its non-inferiority proof. */
   readonly promotes: boolean
   /** Margin for promotion, same unit. */
@@ -287,7 +305,7 @@ export interface Guardrail {
   readonly blocks: readonly string[]
   /** Chain its blocks arrive on: `exposure`, `outcome:<ms>` or `described`. */
   readonly chain: string
-  /** latency: explicit thresholds in ms; empty: control's quantiles below, fixed at stage start. */
+  /** latency: explicit thresholds in ms, resource-tail: in the resource's unit; empty: control's quantiles below, fixed at stage start. */
   readonly thresholdsMs: readonly number[]
   readonly quantiles: readonly number[]
   /** The policy did not name it: where its numbers turn out not to exist, nothing is asked of it. */

@@ -90,6 +90,7 @@ const predictionsInput = z.strictObject({
   fields: z.strictObject(predictionFields).prefault({}),
   segments: z.record(name, segmentPath).optional().describe('Dimension → field. Left out: segments.<name>'),
   features: z.record(name, featurePath).optional().describe('Feature → field. Left out: features.<name>'),
+  resources: z.record(name, featurePath).optional().describe('Resource → field. Left out: resources.<name>'),
 })
 const outcomesInput = z.strictObject({ ...transport, ...rekey, fields: z.strictObject(outcomeFields).prefault({}) })
 const describedInput = z.strictObject({
@@ -135,6 +136,12 @@ const describedOutcome = z.strictObject({
   ...valueBounds,
 })
 
+const resource = z.strictObject({
+  bounds: z
+    .strictObject({ low: z.number().min(0).default(0), high: z.number().positive() })
+    .describe('Of what one request uses: the mean is taken of what is clipped to them.'),
+})
+
 export const GUARDRAIL_KINDS = [
   'error-rate',
   'latency',
@@ -150,15 +157,18 @@ export const GUARDRAIL_KINDS = [
   'pair-drift',
   'value',
   'calibration',
+  'resource',
+  'resource-tail',
 ] as const
 
 /** Guardrails that need no control beside the candidate. */
 export const STEADY_KINDS = ['ceiling', 'baseline-drift', 'volume'] as const
 
 const points = z.number().min(0).max(100)
+const perCent = z.number().gt(0).max(1_000)
 const guardrail = z.strictObject({
   kind: z.enum([...GUARDRAIL_KINDS, ...STEADY_KINDS]),
-  name: name.optional().describe('Default: the kind, with the outcome when there are several.'),
+  name: name.optional().describe('Default: the kind, with the outcome or the resource when there are several.'),
   class: z.enum(['critical', 'signal', 'info']).optional().describe('critical acts, signal holds, info records.'),
   action: z.enum(['rollback', 'throttle', 'hold', 'info']).optional(),
   marginPoints: points.optional().describe('Event rates: percentage points of requests. 0.5 = half a point.'),
@@ -166,22 +176,33 @@ const guardrail = z.strictObject({
     .number()
     .min(0)
     .optional()
-    .describe('log-score: nats; brier: units of the score; value: its own unit; calibration: probability.'),
+    .describe('log-score: nats; brier: units of the score; value, resource: its own unit; calibration: probability.'),
+  marginPercent: perCent.optional().describe('resource: per cent of what the control uses on average; instead of margin.'),
   outcome: z.string().optional().describe('Which outcome of the model, when it has several.'),
+  resource: z.string().optional().describe('Which resource of the model, when it has several.'),
   features: z.array(z.string()).optional().describe('Default: all of the model. missing, unseen: [] is the score alone.'),
   segments: z
     .union([z.literal('all'), z.array(z.string())])
     .optional()
     .describe('Dimensions judged beside the whole population.'),
   promote: z
-    .union([z.boolean(), z.strictObject({ marginPoints: points.optional(), margin: z.number().min(0).optional() })])
+    .union([
+      z.boolean(),
+      z.strictObject({ marginPoints: points.optional(), margin: z.number().min(0).optional(), marginPercent: perCent.optional() }),
+    ])
     .optional()
     .describe('Whether a promotion asks for its proof, and with which margin.'),
   thresholdsMs: z.array(z.number().positive()).min(1).optional().describe('latency: fixed limits instead of quantiles.'),
-  quantiles: z.array(z.number().gt(0).lt(1)).min(1).optional().describe("latency: of the control at the stage's start."),
-  of: z.enum(['errors', 'latency', 'missing', 'wrong-outcome']).optional().describe('ceiling: what is counted.'),
+  quantiles: z.array(z.number().gt(0).lt(1)).min(1).optional().describe("latency, resource-tail: of the control at the stage's start."),
+  thresholds: z
+    .array(z.number().positive())
+    .min(1)
+    .optional()
+    .describe("resource-tail: fixed limits in the resource's unit instead of quantiles."),
+  of: z.enum(['errors', 'latency', 'missing', 'wrong-outcome', 'resource']).optional().describe('ceiling: what is counted.'),
   limitPoints: z.number().gt(0).lt(100).optional().describe('ceiling: percentage points of requests that are allowed.'),
   thresholdMs: z.number().positive().optional().describe('ceiling of latency: requests at or over it count.'),
+  threshold: z.number().positive().optional().describe('ceiling of a resource, in its unit: requests at or over it count.'),
   falseAlarmEvery: duration.optional().describe('ceiling, volume: a false alarm is accepted so often. Default: 30d'),
   profile: z.string().min(1).optional().describe('baseline-drift, volume: written by `flyball baseline`, relative to this file.'),
   tolerance: z
@@ -227,6 +248,10 @@ const model = z.strictObject({
     .prefault({}),
   segments: z.record(name, z.array(label).min(1)).default({}).describe('Dimension → the values to tell apart; others are __other__.'),
   features: z.record(name, feature).default({}),
+  resources: z
+    .record(name, resource)
+    .optional()
+    .describe('What requests use, by name with its unit: gpuMs, memoryMb, costUsd. Left out: none.'),
   pairs: z.array(z.array(name).length(2)).default([]).describe('Pairs of features whose joint distribution pair-drift watches.'),
   contractMinimum: count.default(5).describe('Candidate requests that must lack a required feature before it is a fact.'),
   staleAfter: duration.prefault('5m').describe('stale: how much older than its record the time of an event may be.'),
@@ -304,7 +329,9 @@ export const policySchema = z
         alignWithin: duration.optional().describe('Default: 4 slices.'),
         alignPatience: duration.prefault('10s'),
         maxStratumAge: duration.prefault('60s'),
-        settling: duration.prefault('180s').describe('After a change of weights latency is not judged: caches are cold.'),
+        settling: duration
+          .prefault('180s')
+          .describe('After a change of weights neither latency nor resource use is judged: caches are cold.'),
       })
       .prefault({}),
     limits: z
@@ -370,6 +397,7 @@ export type PolicyGuardrailEntry = NonNullable<PolicyModel['guardrails']>[number
 export type PolicyGuardrail = PolicyGuardrailEntry & { readonly kind: (typeof GUARDRAIL_KINDS)[number] }
 export type PolicySteady = PolicyGuardrailEntry & { readonly kind: (typeof STEADY_KINDS)[number] }
 export type PolicyFeature = PolicyModel['features'][string]
+export type PolicyResource = NonNullable<PolicyModel['resources']>[string]
 export type PolicyOutcome = PolicyModel['outcomes'][string]
 export type PredictionsInput = Policy['inputs']['predictions']
 export type OutcomesInput = NonNullable<Policy['inputs']['outcomes']>

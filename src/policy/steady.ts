@@ -25,6 +25,7 @@ const COUNTED_AS: Readonly<Record<CeilingOf, GuardrailKind & PolicyGuardrail['ki
   latency: 'latency',
   missing: 'missing',
   'wrong-outcome': 'wrong-outcome',
+  resource: 'resource-tail',
 }
 const FALSE_ALARM_MS = 30 * 86_400_000
 const TOLERANCE = { ceiling: 0, 'baseline-drift': 0.1, volume: 0.5 } as const
@@ -58,6 +59,8 @@ export function countedAs(written: PolicySteady): PolicyGuardrail | null {
     ...(written.features === undefined || written.of !== 'missing' ? {} : { features: written.features }),
     ...(written.outcome === undefined || written.of !== 'wrong-outcome' ? {} : { outcome: written.outcome }),
     ...(written.thresholdMs === undefined || written.of !== 'latency' ? {} : { thresholdsMs: [written.thresholdMs] }),
+    ...(written.resource === undefined || written.of !== 'resource' ? {} : { resource: written.resource }),
+    ...(written.threshold === undefined || written.of !== 'resource' ? {} : { thresholds: [written.threshold] }),
   }
 }
 
@@ -121,12 +124,12 @@ function eventsOf(counts: Guardrail, blocks: Blocks): number {
 // ── checks ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 const TAKES: Readonly<Record<PolicySteady['kind'], readonly string[]>> = {
-  ceiling: ['of', 'limitPoints', 'thresholdMs', 'falseAlarmEvery', 'features', 'outcome'],
+  ceiling: ['of', 'limitPoints', 'thresholdMs', 'threshold', 'falseAlarmEvery', 'features', 'outcome', 'resource'],
   'baseline-drift': ['profile', 'features', 'tolerance'],
   volume: ['profile', 'tolerance', 'falseAlarmEvery'],
 }
 const TAKES_ANY: readonly string[] = ['kind', 'name', 'class', 'action']
-const STEADY_KEYS: readonly string[] = ['of', 'limitPoints', 'thresholdMs', 'falseAlarmEvery', 'profile', 'tolerance']
+const STEADY_KEYS: readonly string[] = ['of', 'limitPoints', 'thresholdMs', 'threshold', 'falseAlarmEvery', 'profile', 'tolerance']
 
 /** `checkCounted`: the checks of the guardrail whose counts a ceiling takes. */
 export function checkSteady(
@@ -163,11 +166,14 @@ function checkAction({ kind, class: written, action }: PolicySteady, path: KeyPa
 }
 
 function checkCeiling(written: PolicySteady, path: KeyPath, found: Findings, checkCounted: (counted: PolicyGuardrail) => void): void {
-  const { of, thresholdMs } = written
+  const { of, thresholdMs, threshold } = written
   if (written.limitPoints === undefined) found.fault(path, 'ceiling needs limitPoints: the percentage points that are allowed')
-  if (of === undefined) found.fault(path, 'ceiling needs of: errors | latency | missing | wrong-outcome')
+  if (of === undefined) found.fault(path, 'ceiling needs of: errors | latency | missing | wrong-outcome | resource')
   if (of === 'latency' && thresholdMs === undefined) found.fault(path, 'a ceiling of latency needs thresholdMs')
   if (of !== 'latency' && thresholdMs !== undefined) found.fault([...path, 'thresholdMs'], 'is for a ceiling of latency')
+  if (of === 'resource' && threshold === undefined) found.fault(path, 'a ceiling of a resource needs threshold')
+  if (of !== 'resource' && threshold !== undefined) found.fault([...path, 'threshold'], 'is for a ceiling of a resource')
+  if (of !== 'resource' && written.resource !== undefined) found.fault([...path, 'resource'], 'is for a ceiling of a resource')
   if (of !== 'missing' && written.features !== undefined) found.fault([...path, 'features'], 'is for a ceiling of missing')
   if (of !== 'wrong-outcome' && written.outcome !== undefined) found.fault([...path, 'outcome'], 'is for a ceiling of wrong-outcome')
   const counted = countedAs(written)

@@ -2,7 +2,7 @@
  * Blocks of the `units` cell: beside each block that evidence is drawn from, what its judged value adds up to in each hashed bucket of
  * units. From how much the buckets differ the judge learns how alike the requests of one unit are (detectors/design-effect.ts).
  *
- * Latency, score and features are summed as the index of their bin. What is judged are thresholds and bins cut from that index; cutting
+ * Latency, tails, score and features are summed as the index of their bin. What is judged are thresholds and bins cut from that index; cutting
  * a number into an indicator loses likeness, so the index's design effect is, as a rule, the larger one. The exception, a few units
  * that always fail or always time out, is what `errors` and `missing` have buckets of their own for.
  */
@@ -62,6 +62,7 @@ function judgedIn(block: Block): readonly JudgedValue[] {
     case 'feature':
     case 'category':
     case 'value':
+    case 'tail':
       return [block.kind]
     case 'outcome':
       return ['wrong']

@@ -140,6 +140,18 @@ test('--edges prints a block that can be pasted into the policy, with features t
   })
 })
 
+test('what requests use has bounds of its own, and no edges are proposed for it', () => {
+  inFolder((folder) => {
+    const mapped = POLICY.replace('topic: predictions', 'topic: predictions, resources: { tookMs: latencyMs }')
+    writeFileSync(join(folder, 'flyball.yaml'), `${mapped}    resources: { tookMs: { bounds: { high: 100 } } }\n`)
+    writeFileSync(join(folder, 'rows.jsonl'), jsonLines(ROWS))
+    const ended = flyball(['baseline', 'rows.jsonl', '--edges'], folder)
+    assert.equal(ended.code, 0, ended.stderr)
+    assert.match(ended.stdout, /age: \{ edges/)
+    assert.doesNotMatch(ended.stdout, /tookMs/)
+  })
+})
+
 test('a line that cannot be used is named by file and line; with --skip-bad it is counted and left out', () => {
   inFolder((folder) => {
     writeFileSync(join(folder, 'flyball.yaml'), POLICY)

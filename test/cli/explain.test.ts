@@ -110,6 +110,34 @@ test('the guardrail is shown as the policy has it, evidence as it grew, segments
   })
 })
 
+test('of several resources the guardrail of the one that spoke is shown', () => {
+  inFolder((folder) => {
+    const file = join(folder, 'flyball.yaml')
+    const text = POLICY.replace(
+      '    rollout:',
+      '    resources: { gpuMs: { bounds: { high: 9 } }, costUsd: { bounds: { high: 1 } } }\n    rollout:',
+    )
+    const own = '      - { kind: resource, resource: gpuMs, marginPercent: 7 }\n      - { kind: resource, resource: costUsd }\n'
+    const written = text.replace('      - { kind: latency, thresholdsMs: [200] }\n', own)
+    writeFileSync(file, written)
+    const reading = rate(8, { guardrail: 'resource:costUsd', unit: 'costUsd' })
+    const fired: Decision = { ...decision, verdict: { kind: 'rollback', rule: 'harm', evidence: [reading] }, readings: [reading] }
+    const one = { decision: fired, partition: 0, offset: 0, hash: '' }
+    const lines = explanation(one, { decisions: [one], loaded: parsePolicy(written, file), file })
+    assert.ok(
+      lines.some((line) => /^guardrail {2}resource:costUsd, line \d+: \{ kind: resource, resource: costUsd \}/.test(line)),
+      lines.join('\n'),
+    )
+    const implied = text.replace(/ {4}guardrails:\n(?: {6}.*\n)+/, '')
+    writeFileSync(file, implied)
+    const unwritten = explanation(one, { decisions: [one], loaded: parsePolicy(implied, file), file })
+    assert.ok(
+      unwritten.some((line) => line.includes("kind resource, class signal, action hold, margin 10 % of the control's mean")),
+      unwritten.join('\n'),
+    )
+  })
+})
+
 test('other profiles: what each would still wait for, from what the record holds, and not a guess beyond it', () => {
   inFolder((folder) => {
     const start: Decision = { ...decision, number: 1, weightsBefore: { v1: 100, v2: 0 }, weightsAfter: { v1: 99, v2: 1 } }
@@ -143,6 +171,26 @@ test('other profiles: what each would still wait for, from what the record holds
     const held = surroundingsOf(folder, [start, hold])
     assert.match(explained(held.decisions[1]!, held.surroundings).otherProfiles[0]!.words.join('; '), /proofs: not known from this record/)
   })
+})
+
+test('a proof in units is harm however large its numbers, and one of silence is evidence: told apart by the limit of its readings', () => {
+  const quiet = rate(0, { guardrail: 'missing', logLimit: Math.log(400) })
+  const mean = rate(0, { guardrail: 'resource:gpuMs', logLimit: 6, unit: 'gpuMs' })
+  const proofs = [
+    { guardrail: 'missing', holds: true, upperEnd: 3, allowed: 100, rows: 500, missing: '' },
+    { guardrail: 'resource:gpuMs', holds: true, upperEnd: 12.5, allowed: 36, rows: 500, missing: '' },
+    { guardrail: 'error-rate', holds: true, upperEnd: 1, allowed: 2, rows: 500, missing: '' },
+  ]
+  const promoted = { ...decision, verdict: { kind: 'promote', rule: 'promote', proofs }, readings: [quiet, mean, rate(0)] } as const
+  const lines = explanation({ decision: promoted, partition: 0, offset: 0, hash: '' })
+  assert.deepEqual(
+    lines.filter((line) => line.startsWith('proof ')),
+    [
+      'proof      missing: no signal: evidence 3, a signal from 100, 500 rows',
+      'proof      resource:gpuMs: harm at most 12.5 gpuMs, allowed 36 gpuMs, 500 rows',
+      'proof      error-rate: harm at most 1, allowed 2, 500 rows',
+    ],
+  )
 })
 
 test('without a policy at hand the record alone is told, and what is not known is said', () => {

@@ -164,3 +164,20 @@ test('each scenario harms the candidate and leaves the control as it was', async
     assert.ok(rows.control <= 5 && rows.candidate >= 30, `${scenario}: ${JSON.stringify(rows)}`)
   }
 })
+
+test('what synthetic requests use is told, below every limit, and harmed by no scenario', async () => {
+  const guardrails = '{ kind: resource-tail, thresholds: [32] }, { kind: ceiling, of: resource, threshold: 16, limitPoints: 1 }'
+  const layout = layoutOf(
+    NATIVE,
+    `    resources: { gpuMs: { bounds: { high: 512 } } }\n    guardrails: [${guardrails}, { kind: latency }]\n`,
+  )
+  for (const scenario of [null, 'slow', 'skew'] as const) {
+    const read = await readBack(layout, scenario)
+    const slot = layout.predictions.numbers.findIndex(({ resource }) => resource)
+    const used = [...read.numbers[slot]!.subarray(0, read.count)]
+    assert.ok(
+      used.every((value) => value > 0 && value <= 8),
+      String(Math.max(...used)),
+    )
+  }
+})

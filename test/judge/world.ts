@@ -329,7 +329,7 @@ export class World {
     this.send({ kind: 'pulse', pulse })
   }
 
-  private pane(source: number, sliceStartMs: number, from: number, candidate: number, control: number): Pane {
+  protected pane(source: number, sliceStartMs: number, from: number, candidate: number, control: number): Pane {
     const at = this.at[source]!
     at.sequence++
     return {

@@ -328,9 +328,13 @@ function judgedValue(unitBlock: Block, blocks: readonly Block[], event: TruthEve
       return Number.isNaN(own.absent) && Number.isNaN(label) ? null : adds!.counts.includes(2) ? 1 : 0
     case 'probability':
       return adds === null ? null : adds.sums[isBrier ? 2 + own.lambdas.length : 0]![1]
-    case 'value':
-      if (own.bounds !== undefined && !Number.isNaN(value)) return Math.min(Math.max(value, own.bounds.low), own.bounds.high)
-      return adds === null ? null : value
+    case 'value': {
+      const told = own.slot < 0 ? value : event.number
+      if (own.bounds !== undefined && !Number.isNaN(told)) return Math.min(Math.max(told, own.bounds.low), own.bounds.high)
+      return adds === null ? null : told
+    }
+    case 'tail':
+      return Number.isNaN(event.number) ? null : adds!.counts[0]!
     default:
       return adds === null ? null : adds.counts[0]!
   }
@@ -393,6 +397,8 @@ function contribution(block: Block, event: TruthEvent, label: number, value: num
       const slot = event.symbol >= 0 ? event.symbol : event.symbol === -4 ? values : event.symbol === -1 ? values + 1 : values + 2
       return { counts: [slot], sums: [] }
     }
+    case 'tail':
+      return tailContribution(block, event)
     case 'stale':
       return event.atMs - (event.eventAtMs ?? Number.NaN) > block.staleAfterMs! ? { counts: [0], sums: [] } : null
     case 'pair': {
@@ -401,8 +407,14 @@ function contribution(block: Block, event: TruthEvent, label: number, value: num
       return { counts: [first! * 8 + second!], sums: [] }
     }
     default:
-      return outcomeContribution(block, event, label, value)
+      return outcomeContribution(block, event, label, block.slot < 0 ? value : event.number)
   }
+}
+
+function tailContribution(block: Block, { number, error }: TruthEvent): Contribution | null {
+  if (Number.isNaN(number)) return error === 1 ? null : { counts: [block.bins], sums: [] }
+  const raw = number > 0 ? Math.floor(Math.log2(number / block.firstMs) * block.perOctave + 1e-9) : 0
+  return { counts: [Math.max(0, Math.min(block.bins - 1, raw))], sums: [] }
 }
 
 function categoryGroup(symbol: number): number | null {

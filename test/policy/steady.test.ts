@@ -70,7 +70,7 @@ test('a baseline and a forecast may hold or inform, and validation says why they
 test('what a kind needs and does not take is said with its place', () => {
   assert.deepEqual(faultsOf('{ kind: ceiling }'), [
     '[0]: ceiling needs limitPoints: the percentage points that are allowed',
-    '[0]: ceiling needs of: errors | latency | missing | wrong-outcome',
+    '[0]: ceiling needs of: errors | latency | missing | wrong-outcome | resource',
   ])
   assert.deepEqual(faultsOf('{ kind: ceiling, of: latency, limitPoints: 5 }'), ['[0]: a ceiling of latency needs thresholdMs'])
   assert.deepEqual(faultsOf('{ kind: ceiling, of: errors, limitPoints: 5, marginPoints: 1, segments: all }'), [

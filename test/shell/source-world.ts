@@ -61,6 +61,8 @@ const exposureBlocks = row(
   { id: 'category:device', kind: 'category', countSlots: 6, sumSlots: 0 },
   { id: 'stale', kind: 'stale', countSlots: 1, sumSlots: 0, staleAfterMs: 2000 },
   { id: 'pair:age×device', kind: 'pair', countSlots: 65, sumSlots: 0, inSegments: false, pair: [AGE, DEVICE] },
+  { id: 'resource:age', kind: 'value', countSlots: 2, sumSlots: 6, bounds: { low: 0, high: 80, worse: 'higher' } },
+  { id: 'tail:age', kind: 'tail', countSlots: 25, sumSlots: 0, bins: 24 },
   { id: 'duplicate', kind: 'duplicate', countSlots: 1, sumSlots: 0, inSegments: false },
 )
 
@@ -68,8 +70,8 @@ const outcomeBlocks = (name: string, absent: number): Block[] =>
   row(
     { id: `outcome:${name}`, kind: 'outcome', countSlots: 4, sumSlots: 0, absent },
     { id: `probability:${name}`, kind: 'probability', countSlots: 16, sumSlots: 17, inSegments: false, absent },
-    { id: `value:${name}`, kind: 'value', countSlots: 1, sumSlots: 2 },
-    { id: `cost:${name}`, kind: 'value', countSlots: 2, sumSlots: 6, bounds: { low: 1, high: 8, worse: 'lower' } },
+    { id: `value:${name}`, kind: 'value', countSlots: 1, sumSlots: 2, slot: -1 },
+    { id: `cost:${name}`, kind: 'value', countSlots: 2, sumSlots: 6, slot: -1, bounds: { low: 1, high: 8, worse: 'lower' } },
   )
 
 const horizon = (horizonMs: number, name: string, absent: number) => ({

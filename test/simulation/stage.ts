@@ -52,6 +52,8 @@ export interface Conduct {
   candidateErrors: number
   /** Records tell nothing but id, model, version and error. */
   bare?: boolean
+  /** More members of a record of this version. */
+  more?: (version: string, random: Random) => object
 }
 
 export interface Life {
@@ -149,7 +151,8 @@ export class Stage {
       const error = this.#random() < (version === 'v2' ? this.conduct.candidateErrors : 0.02)
       this.served[version] = (this.served[version] ?? 0) + 1
       const told = this.conduct.bare ? {} : { time: this.clock.nowMs(), score: 0.3, latencyMs: 10 }
-      const value = Buffer.from(JSON.stringify({ id, model: MODEL, version, error, ...told }))
+      const more = this.conduct.more?.(version, this.#random) ?? {}
+      const value = Buffer.from(JSON.stringify({ id, model: MODEL, version, error, ...told, ...more }))
       const partition = this.#partition(unit, version)
       this.broker.append('predictions', partition, [{ key: unit, value }], null)
       if (this.#options.outcomes) this.#due.push({ partition, id, atMs: this.clock.nowMs() + 2000 })

@@ -6,7 +6,7 @@ import type { Reading } from '../../domain.ts'
 import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
 import { placesOf } from './asked.ts'
 import { eventNames, featureName, isFewerHarm, isTwoSided, scopesOf } from './events.ts'
-import { evidenceIn, scoreEffectNow, seriesIn } from './readings.ts'
+import { evidenceIn, marginNow, scoreEffectNow, scoreUnit, seriesIn } from './readings.ts'
 import { logEvidenceOfEvent, logEvidenceOfShape } from './series.ts'
 import type { EventEvidence, EventSeries, EvidenceState, ScoreSeries, Series, ShapeEvidence, ShapeSeries } from './state.ts'
 import { strongestFirst } from './strongest.ts'
@@ -114,11 +114,16 @@ function distance({ candidate, control }: ShapeEvidence): number {
 }
 
 function scoreMoved(series: ScoreSeries, guardrail: Guardrail, model: ModelLayout): Found {
-  const { estimate, candidateRows } = scoreEffectNow(series, guardrail, model, guardrail.promotionMargin)
+  const width = marginNow(guardrail, series, model, guardrail.promotionMargin)
+  const { estimate, candidateRows } = scoreEffectNow(series, guardrail, model, width)
   const [kind, unit] = guardrail.kind === 'brier' ? ['Brier score', ''] : ['log score', ' nats']
   const by = (unit: string) =>
     Number.isFinite(estimate) ? ` by ${brief(estimate)}${unit} over ${candidateRows} of its rows in this stage` : ''
   if (guardrail.kind === 'value') return { words: `${guardrail.name}: the candidate's value is worse${by(' units')}`, feature: '' }
+  if (guardrail.kind === 'resource') {
+    const unit = scoreUnit(guardrail)
+    return { words: `${guardrail.name}: a request of the candidate uses more ${unit} on average${by(` ${unit}`)}`, feature: '' }
+  }
   return { words: `the candidate's probabilities are worse (${kind})${by(unit!)}`, feature: '' }
 }
 
@@ -126,7 +131,7 @@ function eventsMoved(series: EventSeries, guardrail: Guardrail, state: EvidenceS
   const logs = series.events.map(logEvidenceOfEvent)
   const ofFeatures = isTwoSided(guardrail)
   const strongest = logs.indexOf(Math.max(...logs))
-  // Thresholds of one latency are one thing seen several times: the strongest speaks for all.
+  // Thresholds of one number are one thing seen several times: the strongest speaks for all.
   const [index = -1, ...others] = ofFeatures ? ranked(logs, series.events.map(rateDifference)) : [strongest]
   const event = series.events[index]
   if (!event) return { words: guardrail.name, feature: '' }

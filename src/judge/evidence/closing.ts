@@ -3,7 +3,7 @@ import type { ChainName, StreamTimeMs } from '../../domain.ts'
 import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
 import { addCoverage } from './coverage.ts'
 import { driftsOf } from './environment.ts'
-import { blocksRead, latencyBlock, latencyCounts, latencyKey, scopesOf, thresholdBins } from './events.ts'
+import { blocksRead, hasThresholds, isBinned, latencyBlock, latencyCounts, latencyKey, scopesOf, thresholdBins } from './events.ts'
 import { NO_MEMORY, remember } from './memory.ts'
 import { restsOf, withRests } from './rests.ts'
 import { added, emptySeries, observeSeries, type Surroundings } from './series.ts'
@@ -128,7 +128,7 @@ function tempersOf(state: EvidenceState, chain: ChainName, model: ModelLayout): 
 
 /** Thresholds of a stage are fixed before its first stratum is judged, from strata before: they cannot follow what they judge. */
 function fixThresholds(state: EvidenceState, guardrails: readonly Guardrail[], model: ModelLayout): EvidenceState {
-  const missing = guardrails.filter((guardrail) => guardrail.kind === 'latency' && !state.thresholdBins[guardrail.name])
+  const missing = guardrails.filter((guardrail) => hasThresholds(guardrail) && !state.thresholdBins[guardrail.name])
   if (missing.length === 0) return state
   const bins = { ...state.thresholdBins }
   for (const guardrail of missing) {
@@ -146,11 +146,11 @@ function addLatency(
   stratum: ClosedStratum,
   model: ModelLayout,
 ): EvidenceState['controlLatency'] {
-  const latency = guardrails.filter((guardrail) => guardrail.kind === 'latency')
-  if (latency.length === 0) return state.controlLatency
+  const limited = guardrails.filter(hasThresholds)
+  if (limited.length === 0) return state.controlLatency
   const sums = { ...state.controlLatency }
-  const scopes = new Set([...latency.flatMap(scopesOf), ...restsOf(model).map(({ scope }) => scope)])
-  const blocks = new Set(latency.flatMap((guardrail) => blocksRead(guardrail, model).filter((block) => block.kind === 'latency')))
+  const scopes = new Set([...limited.flatMap(scopesOf), ...restsOf(model).map(({ scope }) => scope)])
+  const blocks = new Set(limited.flatMap((guardrail) => blocksRead(guardrail, model).filter(isBinned)))
   for (const block of blocks) {
     for (const scope of scopes) {
       const row = stratum.rows.get(scope)?.[CONTROL]

@@ -8,7 +8,7 @@
  *
  * At one look a steady world is called moved with a chance below 1 in 1,000 by the control alone, and below 1 in 10,000 with the
  * candidate, which is served independently. It is looked at again every minute, so over days a false word is possible: it stands in a
- * sentence and moves no traffic. Blind to: slow drift over hours, and what has no rate (log scores, values).
+ * sentence and moves no traffic. Blind to: slow drift over hours, and what has no rate (log scores, values, means of resources).
  */
 import { type Arms, DEFAULT_GRID, type Direction, emptyTwoArm, logEvidenceTwoArm, observeTwoArm } from '../../../detectors/two-arm.ts'
 import type { ChainName } from '../../domain.ts'

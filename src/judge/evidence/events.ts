@@ -34,9 +34,29 @@ const SCOPES = new WeakMap<Guardrail, readonly string[]>()
 /** Numbers of another digest are another series: block contents, margin and kind give the evidence its meaning. */
 export function digestOf(guardrail: Guardrail, model: ModelLayout): string {
   const hashes = blocksRead(guardrail, model).map((block) => block.hash)
-  const thresholds = guardrail.kind === 'latency' ? [...guardrail.thresholdsMs, ...guardrail.quantiles] : []
+  const { thresholdsMs, quantiles } = guardrail
   const pair = `${model.versions[model.control]}>${model.versions[model.candidate]}`
-  return [guardrail.kind, guardrail.chain, guardrail.margin, pair, ...(model.hasUnits ? ['units'] : []), ...hashes, ...thresholds].join(' ')
+  const margin = guardrail.marginIsShare ? `${guardrail.margin} of the mean` : guardrail.margin
+  return [
+    guardrail.kind,
+    guardrail.chain,
+    margin,
+    pair,
+    ...(model.hasUnits ? ['units'] : []),
+    ...hashes,
+    ...thresholdsMs,
+    ...quantiles,
+  ].join(' ')
+}
+
+/** Judged by how often a number is large: events are its exceedances, the number is counted in logarithmic bins. */
+export function hasThresholds({ kind }: Guardrail): boolean {
+  return kind === 'latency' || kind === 'resource-tail'
+}
+
+/** Says nothing while caches are cold: they make a version slow, and dear. */
+export function isSettling({ kind }: Guardrail): boolean {
+  return kind === 'latency' || kind === 'resource-tail' || kind === 'resource'
 }
 
 /** One event per feature, and one for the score. */
@@ -56,10 +76,11 @@ export function isDataQuality(guardrail: Guardrail): boolean {
 
 /** One name per event of an event guardrail, in the order of `armsOf`. */
 export function eventNames(guardrail: Guardrail, model: ModelLayout, bins: readonly number[] | undefined): readonly string[] {
-  if (guardrail.kind === 'latency') {
+  if (hasThresholds(guardrail)) {
     const block = latencyBlock(guardrail, model)
-    if (!block || !bins) return thresholdLabels(guardrail)
-    return bins.map((bin, index) => `over ${display(edgeMs(block, bin))} ms (${thresholdLabels(guardrail)[index]})`)
+    const [what, unit] = unitOf(guardrail)
+    if (!block || !bins) return thresholdLabels(guardrail).map((label) => (what === '' ? label : `${what}over ${label}`))
+    return bins.map((bin, index) => `${what}over ${display(edgeMs(block, bin))}${unit} (${thresholdLabels(guardrail)[index]})`)
   }
   if (isTwoSided(guardrail)) return dataBlocks(guardrail, model).map((block) => featureName(block.id))
   return [EVENT_NAMES[guardrail.kind] ?? 'wrong outcomes']
@@ -70,11 +91,11 @@ const EVENT_NAMES: Readonly<Record<string, string>> = { 'error-rate': 'errors', 
 /** The block that an event of an event guardrail is counted in. */
 export function eventBlock(guardrail: Guardrail, model: ModelLayout, index: number): string {
   if (isTwoSided(guardrail)) return dataBlocks(guardrail, model)[index]?.id ?? ''
-  const kinds: readonly Block['kind'][] = ['errors', 'latency', 'outcome', 'stale', 'duplicate']
+  const kinds: readonly Block['kind'][] = ['errors', 'latency', 'tail', 'outcome', 'stale', 'duplicate']
   return blocksRead(guardrail, model).find((block) => kinds.includes(block.kind))?.id ?? ''
 }
 
-/** Counts of every event of an event guardrail in one scope of a stratum. `bins`: thresholds of a latency guardrail. */
+/** Counts of every event of an event guardrail in one scope of a stratum. `bins`: of its thresholds, where it has some. */
 export function armsOf(
   guardrail: Guardrail,
   model: ModelLayout,
@@ -88,6 +109,7 @@ export function armsOf(
     case 'error-rate':
       return [among(blocks.requests, blocks.errors, candidate, control)]
     case 'latency':
+    case 'resource-tail':
       return blocks.latency ? latencyArms(blocks.latency, candidate, control, bins) : []
     case 'wrong-outcome':
       return blocks.outcomes.map((block) => wrongOutcomes(block, candidate, control))
@@ -110,6 +132,7 @@ interface CountedBlocks {
   readonly model: ModelLayout
   readonly requests: Block | undefined
   readonly errors: Block | undefined
+  /** Or of a resource's tail. */
   readonly latency: Block | undefined
   readonly stale: Block | undefined
   readonly duplicate: Block | undefined
@@ -128,7 +151,7 @@ function countedBlocks(guardrail: Guardrail, model: ModelLayout): CountedBlocks 
     model,
     requests: one('requests'),
     errors: one('errors'),
-    latency: one('latency'),
+    latency: one('latency') ?? one('tail'),
     stale: one('stale'),
     duplicate: one('duplicate'),
     outcomes: own.filter((block) => block.kind === 'outcome'),
@@ -144,7 +167,12 @@ export function latencyBlock(guardrail: Guardrail, model: ModelLayout): Block | 
   return countedBlocks(guardrail, model).latency
 }
 
-/** Where the control's counts of a latency block are kept. */
+/** Blocks that thresholds are counted in. Of both kinds all slots but the last are rows: there the number is missing. */
+export function isBinned({ kind }: Block): boolean {
+  return kind === 'latency' || kind === 'tail'
+}
+
+/** Where the control's counts of a binned block are kept. */
 export function latencyKey(block: Block, scope: string): string {
   return `${block.id}@${block.hash}|${scope}`
 }
@@ -153,18 +181,18 @@ export function latencyCounts(block: Block, row: SlotRow): Float64Array {
   return row.counts.subarray(block.countOffset, block.countOffset + block.countSlots)
 }
 
-/** Lower edge of a latency bin. */
+/** Lower edge of a bin: milliseconds, or the resource's unit. */
 export function edgeMs(block: Block, bin: number): number {
   return block.firstMs * 2 ** (bin / block.perOctave)
 }
 
-/** Requests whose latency is at or over a bin's lower edge; failed ones count as over, those without a latency are left out. */
+/** Requests whose number is at or over a bin's lower edge; of latency failed ones count as over. Those without the number are left out. */
 export function overThreshold(block: Block, counts: Float64Array, bin: number): Share {
-  const rows = sumOf(counts, 0, 2 * block.bins + 1)
+  const rows = sumOf(counts, 0, block.countSlots - 1)
   return { events: rows - sumOf(counts, 0, bin), rows }
 }
 
-/** Bins of a latency guardrail's thresholds: the policy's own, or the control's quantiles among successful requests. */
+/** Bins of a guardrail's thresholds: the policy's own, or the control's quantiles (of latency: among successful requests). */
 export function thresholdBins(
   guardrail: Guardrail,
   block: Block,
@@ -209,8 +237,8 @@ function first(block: Block | undefined, counts: Float64Array): number {
 
 function latencyArms(block: Block, candidate: Float64Array, control: Float64Array, bins: readonly number[]): readonly Arms[] {
   const at = block.countOffset
-  const ours = sumOf(candidate, at, at + 2 * block.bins + 1)
-  const theirs = sumOf(control, at, at + 2 * block.bins + 1)
+  const ours = sumOf(candidate, at, at + block.countSlots - 1)
+  const theirs = sumOf(control, at, at + block.countSlots - 1)
   return bins.map((bin) => armsFrom(ours, theirs, ours - sumOf(candidate, at, at + bin), theirs - sumOf(control, at, at + bin)))
 }
 
@@ -267,8 +295,14 @@ function unseenSlots(block: Block): readonly number[] {
 }
 
 function thresholdLabels(guardrail: Guardrail): readonly string[] {
-  if (guardrail.thresholdsMs.length > 0) return guardrail.thresholdsMs.map((ms) => `limit ${display(ms)} ms`)
+  const [, unit] = unitOf(guardrail)
+  if (guardrail.thresholdsMs.length > 0) return guardrail.thresholdsMs.map((limit) => `limit ${display(limit)}${unit}`)
   return guardrail.quantiles.map((quantile) => `control's p${display(quantile * 100)}`)
+}
+
+/** What stands before and behind a threshold: a resource has its unit in its name. */
+function unitOf({ kind, blocks }: Guardrail): readonly [what: string, unit: string] {
+  return kind === 'latency' ? ['', ' ms'] : [`${featureName(blocks[0] ?? '')} `, '']
 }
 
 function nearestBin(block: Block, ms: number): number {

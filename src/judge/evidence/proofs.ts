@@ -7,13 +7,14 @@ import type { NonInferiority } from '../../domain.ts'
 import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
 import { alphaOf, weightOf } from './asked.ts'
 import { coverageNow } from './coverage.ts'
-import { eventBlock, isDataQuality, latencyBlock, latencyKey, scopesOf } from './events.ts'
+import { eventBlock, featureName, hasThresholds, isDataQuality, latencyBlock, latencyKey, scopesOf } from './events.ts'
 import { isJudgedIn, populationNow } from './population.ts'
 import {
   type Effect,
   eventEffect,
   evidenceIn,
   isRare,
+  marginNow,
   proofEvent,
   scoreDesignEffect,
   scoreEffectNow,
@@ -45,13 +46,14 @@ export function proofsNow(
 }
 
 /**
- * A guardrail that the policy did not name, whose field the records turn out not to carry: of a control that never tells its latency,
+ * A guardrail that the policy did not name, whose field the records turn out not to carry: of a control that never tells its latency or a resource,
  * and of outcomes without a score beside them, no proof can be asked. (Scores that only the candidate lacks are `missing`'s to find.)
  * A guardrail that the policy names waits for ever.
  */
 function hasNoNumbers(guardrail: Guardrail, state: EvidenceState, model: ModelLayout): boolean {
   if (guardrail.implied !== true) return false
-  if (guardrail.kind === 'latency') return neverTellsLatency(guardrail, state, model)
+  const counting = guardrail.kind === 'resource' ? tailBeside(guardrail, model) : guardrail
+  if (counting !== undefined && hasThresholds(counting)) return neverTells(counting, state, model)
   if (guardrail.kind !== 'log-score') return false
   const outcome = coverageNow(state, model).find(
     (each) => each.chain === guardrail.chain && guardrail.blocks.includes(`probability:${each.outcome}`),
@@ -60,16 +62,25 @@ function hasNoNumbers(guardrail: Guardrail, state: EvidenceState, model: ModelLa
   return known >= ROWS_PER_ARM && seriesIn(state, guardrail, ALL_SCOPE, model).strata === 0
 }
 
-function neverTellsLatency(guardrail: Guardrail, state: EvidenceState, model: ModelLayout): boolean {
+/** The tail of a mean: implied as it is, it counts who tells nothing. */
+function tailBeside({ blocks }: Guardrail, { plan }: ModelLayout): Guardrail | undefined {
+  const wanted = `tail:${featureName(blocks[0] ?? '')}`
+  return plan.guardrails.find((each) => each.kind === 'resource-tail' && each.blocks.includes(wanted))
+}
+
+function neverTells(guardrail: Guardrail, state: EvidenceState, model: ModelLayout): boolean {
   const block = latencyBlock(guardrail, model)
   const counts = block && state.controlLatency[latencyKey(block, ALL_SCOPE)]
   if (!block || !counts) return false
-  const told = counts.subarray(0, 2 * block.bins).some((count) => count > 0)
-  return !told && counts[2 * block.bins + 1]! >= ROWS_PER_ARM
+  const told = counts.subarray(0, block.kind === 'latency' ? 2 * block.bins : block.bins).some((count) => count > 0)
+  return !told && counts[block.countSlots - 1]! >= ROWS_PER_ARM
 }
 
 function intervalProof(guardrail: Guardrail, state: EvidenceState, model: ModelLayout, nextWeight: number): NonInferiority {
-  const question = { nextWeight, margin: guardrail.promotionMargin, riskFactor: model.plan.riskFactor }
+  const series = seriesIn(state, guardrail, ALL_SCOPE, model)
+  const margin = marginNow(guardrail, series, model, guardrail.promotionMargin)
+  if (Number.isNaN(margin)) return marginUnknown(guardrail)
+  const question = { nextWeight, margin, riskFactor: model.plan.riskFactor }
   // What may be lost in all, over the share that will be exposed: how large the harm may be.
   const allowed = promotionProof({ ...question, intervalHigh: 0 }).allowed / nextWeight
   const effect = stageEffectOf(guardrail, state, model, allowed)
@@ -83,6 +94,12 @@ function intervalProof(guardrail: Guardrail, state: EvidenceState, model: ModelL
     rows: effect.candidateRows + effect.controlRows,
     missing: holds ? '' : whatIsMissing(guardrail, effect, allowed, Number.isFinite(likenessOf(guardrail, state, model))),
   }
+}
+
+/** Before it can be said what the share is of, nothing is proven. */
+function marginUnknown({ name }: Guardrail): NonInferiority {
+  const missing = `${name} needs rows of the control first: its margin is a share of what that uses`
+  return { guardrail: name, holds: false, upperEnd: Number.POSITIVE_INFINITY, allowed: Number.NaN, rows: 0, missing }
 }
 
 function stageEffectOf(guardrail: Guardrail, state: EvidenceState, model: ModelLayout, halfWidth: number): Effect {

@@ -14,7 +14,7 @@ import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout
 import { alphaOf, type Place, placesOf } from './asked.ts'
 import { calibrationInWords, performanceInWords } from './calibration.ts'
 import { distancesInWords } from './distances.ts'
-import { blocksRead, eventBlock, eventNames, featureName } from './events.ts'
+import { blocksRead, eventBlock, eventNames, featureName, hasThresholds } from './events.ts'
 import { isJudgedIn, notJudgedWords, populationNow } from './population.ts'
 import {
   emptySeries,
@@ -25,6 +25,7 @@ import {
   logMeanOf,
   probabilityBlock,
   unitOfScore,
+  unitsAllowed,
 } from './series.ts'
 import {
   CANDIDATE,
@@ -177,7 +178,7 @@ export function readingOf(
     weight,
     ...effect,
     unit,
-    margin: guardrail.margin,
+    margin: marginNow(guardrail, series, model, guardrail.margin),
     strata: series.strata,
     get detail() {
       detail ??= [words(), placeboInWords(state, guardrail, model), apartInWords(state, series.scope)]
@@ -186,6 +187,12 @@ export function readingOf(
       return detail
     },
   }
+}
+
+/** A margin in the guardrail's unit; NaN where it is a share of something not known yet. */
+export function marginNow(guardrail: Guardrail, series: Series, model: ModelLayout, margin: number): number {
+  const block = guardrail.marginIsShare ? probabilityBlock(guardrail, model) : undefined
+  return block !== undefined && series.kind === 'score' ? unitsAllowed(margin, series, guardrail, block) : margin
 }
 
 function placeboInWords(state: EvidenceState, guardrail: Guardrail, model: ModelLayout): string {
@@ -219,14 +226,14 @@ function eventsShown(series: EventSeries, guardrail: Guardrail, state: EvidenceS
   const event = series.events[index]
   if (!event) return { effect: NO_EFFECT, unit, words: NO_WORDS }
   const names = eventNames(guardrail, model, state.thresholdBins[guardrail.name])
-  const words = () => (series.events.length > 1 || guardrail.kind === 'latency' ? (names[index] ?? '') : '')
+  const words = () => (series.events.length > 1 || hasThresholds(guardrail) ? (names[index] ?? '') : '')
   const deff = stageDesignEffect(guardrail, eventBlock(guardrail, model, index), state, model)
-  return { effect: eventEffect(event, model.plan.promotionAlpha, widthShown(guardrail), deff), unit, words }
+  return { effect: eventEffect(event, model.plan.promotionAlpha, widthShown(guardrail.promotionMargin), deff), unit, words }
 }
 
 /** Half-width an interval on display is tuned to: the margin of promotions, or a point where the guardrail has none. */
-function widthShown(guardrail: Guardrail): number {
-  return guardrail.promotionMargin > 0 ? guardrail.promotionMargin : 0.01
+function widthShown(promotionMargin: number): number {
+  return promotionMargin > 0 ? promotionMargin : 0.01
 }
 
 function shownEvent(series: EventSeries, guardrail: Guardrail, state: EvidenceState): number {
@@ -241,7 +248,7 @@ function shownEvent(series: EventSeries, guardrail: Guardrail, state: EvidenceSt
 
 /** The event whose non-inferiority a promotion asks for: the policy's first threshold, or the quantile nearest to the 95th. */
 export function proofEvent(guardrail: Guardrail): number {
-  if (guardrail.kind !== 'latency' || guardrail.thresholdsMs.length > 0) return 0
+  if (guardrail.quantiles.length === 0) return 0
   const distances = guardrail.quantiles.map((quantile) => Math.abs(quantile - 0.95))
   return Math.max(0, distances.indexOf(Math.min(...distances)))
 }
@@ -332,17 +339,19 @@ const NO_EFFECT: Effect = {
 function scoreShown(series: ScoreSeries, guardrail: Guardrail, state: EvidenceState, model: ModelLayout): Shown {
   const deff = scoreDesignEffect(guardrail, state, model)
   const words = () => scoreWords(series, guardrail, model)
-  return { effect: scoreEffectNow(series, guardrail, model, widthShown(guardrail), deff), unit: scoreUnit(guardrail), words }
+  const width = widthShown(marginNow(guardrail, series, model, guardrail.promotionMargin))
+  return { effect: scoreEffectNow(series, guardrail, model, width, deff), unit: scoreUnit(guardrail), words }
 }
 
 function scoreWords(series: ScoreSeries, guardrail: Guardrail, model: ModelLayout): string {
-  if (!series.bins || guardrail.kind === 'value') return clippedWords(series)
+  if (!series.bins) return clippedWords(series)
   const kind = guardrail.kind === 'brier' ? 'brier' : 'log-score'
   return calibrationInWords(series.bins, kind, probabilityBlock(guardrail, model)?.floor ?? 0)
 }
 
 export function scoreUnit(guardrail: Guardrail): string {
   if (guardrail.kind === 'value') return 'units of the value'
+  if (guardrail.kind === 'resource') return featureName(guardrail.blocks[0] ?? '')
   return guardrail.kind === 'log-score' ? 'nats' : 'Brier'
 }
 

@@ -4,7 +4,7 @@
  * kept out: evidence that has always been about others neither begins anew nor remembers what is gone.
  */
 import { ALL_SCOPE, type ModelLayout } from '../../policy/layout.ts'
-import { latencyKey, scopesOf } from './events.ts'
+import { isBinned, latencyKey, scopesOf } from './events.ts'
 import { difference, dimensionOf, narrowedStrata, populationNow, populationOf } from './population.ts'
 import { emptySeries } from './series.ts'
 import { type EvidenceState, type Series, seriesKey } from './state.ts'
@@ -101,7 +101,7 @@ export function withNarrowedStrata(state: EvidenceState, model: ModelLayout): Ev
 function latencyWithout(sums: EvidenceState['controlLatency'], segment: string, model: ModelLayout): EvidenceState['controlLatency'] {
   const blocks = ['exposure', 'described', ...model.horizons.map((horizon) => horizon.chain)].flatMap((chain) => blocksOf(model, chain))
   const kept = { ...sums }
-  for (const block of blocks.filter(({ kind }) => kind === 'latency')) {
+  for (const block of blocks.filter(isBinned)) {
     const rest = kept[latencyKey(block, scopeOfRest(segment))]
     delete kept[latencyKey(block, ALL_SCOPE)]
     if (rest !== undefined) kept[latencyKey(block, ALL_SCOPE)] = rest

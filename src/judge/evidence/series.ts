@@ -3,10 +3,10 @@
  *
  * | guardrail | detector | direction |
  * |---|---|---|
- * | error rate, latency (mean over thresholds), wrong outcomes | two-arm | more |
+ * | error rate, latency and tails of resources (mean over thresholds), wrong outcomes | two-arm | more |
  * | missing, unseen (mean over features; of the score only more) | two-arm | both |
  * | stale events, repeated ids | two-arm | more |
- * | log score, Brier, value within bounds | bounded mean | worse |
+ * | log score, Brier, value within bounds, mean of a resource | bounded mean | worse |
  * | feature drift (mean over features), pair drift (mean over pairs), score drift | distribution | both |
  * | calibration (the candidate alone) | calibration residual | both |
  */
@@ -27,7 +27,9 @@ import {
   digestOf,
   eventBlock,
   eventNames,
+  hasThresholds,
   isFewerHarm,
+  isSettling,
   latencyBlock,
   latencyKey,
   orderedBins,
@@ -66,7 +68,7 @@ export function emptySeries(guardrail: Guardrail, scope: string, model: ModelLay
 }
 
 export function isScore(guardrail: Guardrail): boolean {
-  return guardrail.kind === 'log-score' || guardrail.kind === 'brier' || guardrail.kind === 'value'
+  return guardrail.kind === 'log-score' || guardrail.kind === 'brier' || guardrail.kind === 'value' || guardrail.kind === 'resource'
 }
 
 export function isShape(guardrail: Guardrail): boolean {
@@ -100,7 +102,7 @@ export interface Surroundings {
   readonly state: EvidenceState
   readonly model: ModelLayout
   readonly inStage: boolean
-  /** Latency says nothing while caches are cold. */
+  /** Latency and resources say nothing while caches are cold. */
   readonly settled: boolean
   /** All requests of a model with units: the design effect that divides their bets, by block. Absent: plain bets. */
   readonly temper?: Temper
@@ -108,6 +110,7 @@ export interface Surroundings {
 
 /** Adds one closed stratum of its scope. */
 export function observeSeries(series: Series, guardrail: Guardrail, rows: readonly [SlotRow, SlotRow], around: Surroundings): Series {
+  if (!around.settled && isSettling(guardrail)) return series
   if (series.kind === 'score') return observeScore(series, guardrail, rows, around)
   if (series.kind === 'shape') return observeShape(series, guardrail, rows, around)
   if (series.kind === 'calibration') return observeBins(series, guardrail, rows[CANDIDATE], around.model)
@@ -148,9 +151,10 @@ function evidenceOnly(isFewerHarm: boolean) {
 
 function observeEvents(series: EventSeries, guardrail: Guardrail, rows: readonly [SlotRow, SlotRow], around: Surroundings): Series {
   const bins = around.state.thresholdBins[guardrail.name] ?? NO_BINS
-  if (guardrail.kind === 'latency' && (!around.settled || bins.length === 0)) return series
+  const isBinned = hasThresholds(guardrail)
+  if (isBinned && bins.length === 0) return series
   const counts = armsOf(guardrail, around.model, rows, bins)
-  const before = guardrail.kind === 'latency' ? latencyBefore(series, guardrail, bins, around) : null
+  const before = isBinned ? latencyBefore(series, guardrail, bins, around) : null
   const events = series.events.map((event, index) => {
     const arms = counts[index]
     if (arms === undefined) return event
@@ -165,13 +169,13 @@ function observeEvents(series: EventSeries, guardrail: Guardrail, rows: readonly
 
 const NO_BINS: readonly number[] = []
 
-/** The control's rows and events in the strata before, read off its latency counts, since thresholds move with the stage. */
+/** The control's rows and events in the strata before, read off its counts by bin, since thresholds move with the stage. */
 function latencyBefore({ events, scope }: EventSeries, guardrail: Guardrail, bins: readonly number[], { state, model }: Surroundings) {
   const block = latencyBlock(guardrail, model)
   if (block === undefined) return null
   const counts = state.controlLatency[latencyKey(block, scope)]
   if (counts === undefined) return { rows: 0, events: events.map(() => 0) }
-  const rows = sumOf(counts, 0, 2 * block.bins + 1)
+  const rows = sumOf(counts, 0, block.countSlots - 1)
   return { rows, events: events.map((_, index) => rows - sumOf(counts, 0, bins[index]!)) }
 }
 
@@ -235,7 +239,7 @@ export function probabilityBlock(guardrail: Guardrail, model: ModelLayout): Bloc
   return blocksRead(guardrail, model).find((block) => block.kind === 'probability' || block.bounds !== undefined)
 }
 
-/** How many of the guardrail's units one unit of v is: nats for the log score, the value's own for a value. */
+/** How many of the guardrail's units one unit of v is: nats for the log score, its own for a value or a resource. */
 export function unitOfScore(guardrail: Guardrail, block: Block): number {
   if (block.bounds !== undefined) return block.bounds.high - block.bounds.low
   return guardrail.kind === 'log-score' ? -Math.log(block.floor) : 1
@@ -282,7 +286,8 @@ function observeScore(series: ScoreSeries, guardrail: Guardrail, rows: readonly 
   }
   const temper = around.temper?.(block.id) ?? 1
   const bins = block.kind === 'probability' && series.scope === ALL_SCOPE ? { bins: withScoreBins(series.bins, block, rows) } : {}
-  const next = { ...series, ...bins, strata: series.strata + 1, ...scoreEvidence(series, arms, guardrail, block, temper) }
+  const learnt = guardrail.marginIsShare ? { before: withControl(series.before, control) } : {}
+  const next = { ...series, ...bins, ...learnt, strata: series.strata + 1, ...scoreEvidence(series, arms, guardrail, block, temper) }
   return around.inStage ? { ...next, ...scoreEffect(series, candidate, control, temper) } : next
 }
 
@@ -293,11 +298,25 @@ function scoreEvidence(
   block: Block,
   temper: number,
 ): Pick<ScoreSeries, 'evidence' | 'temper'> {
-  if (!Number.isFinite(temper)) return { evidence: series.evidence }
+  const margin = unitsAllowed(guardrail.margin, series, guardrail, block) / unitOfScore(guardrail, block)
+  if (!Number.isFinite(temper) || Number.isNaN(margin)) return { evidence: series.evidence }
   const stands = series.temper ?? 1
   const held = { ...series.evidence, logMixture: retempered(series.evidence.logMixture, stands, Math.max(stands, temper)) }
-  const margin = guardrail.margin / unitOfScore(guardrail, block)
   return { evidence: observeBounded(held, arms, margin, block.lambdas, temper), temper: Math.max(stands, temper) }
+}
+
+function withControl(before: ScoreSeries['before'], { rows, sum }: ScoreSlots): NonNullable<ScoreSeries['before']> {
+  return { rows: (before?.rows ?? 0) + rows, sum: (before?.sum ?? 0) + sum }
+}
+
+/**
+ * A margin in the guardrail's unit. One that is a share is taken of the control's mean over the strata before, as margins in points are
+ * of its rate: it cannot follow what it judges. NaN while that mean is not known.
+ */
+export function unitsAllowed(margin: number, { before }: ScoreSeries, { marginIsShare }: Guardrail, { bounds }: Block): number {
+  if (marginIsShare !== true || bounds === undefined) return margin
+  if (before === undefined || before.rows < CONTROL_ROWS_FOR_MARGIN) return Number.NaN
+  return margin * (bounds.low + ((bounds.high - bounds.low) * before.sum) / before.rows)
 }
 
 function scoreEffect(series: ScoreSeries, candidate: ScoreSlots, control: ScoreSlots, temper: number) {

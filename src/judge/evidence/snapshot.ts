@@ -6,7 +6,7 @@
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
-import { latencyKey } from './events.ts'
+import { isBinned, latencyKey } from './events.ts'
 import { memoryMeant } from './memory.ts'
 import type { ChainStrata, EvidenceState, OpenPane, OpenStratum, Series } from './state.ts'
 import { steadyStillMeant } from './steady/steady.ts'
@@ -86,7 +86,7 @@ function unitsMeant(units: EvidenceState['units'], model: ModelLayout): Evidence
 
 function latencyKeys(model: ModelLayout): readonly string[] {
   const chains = ['exposure', 'described', ...model.horizons.map((horizon) => horizon.chain)]
-  const blocks = chains.flatMap((chain) => blocksOf(model, chain)).filter((block) => block.kind === 'latency')
+  const blocks = chains.flatMap((chain) => blocksOf(model, chain)).filter(isBinned)
   return blocks.map((block) => latencyKey(block, ''))
 }
 

@@ -33,9 +33,9 @@ export interface EvidenceState {
   readonly chains: Readonly<Record<ChainName, ChainStrata>>
   /** By `<guardrail>|<scope>`. */
   readonly series: Readonly<Record<string, Series>>
-  /** Control's latency counts of all strata so far, by `<block>|<scope>`: thresholds and margins are read off them. */
+  /** Control's counts of latency and of resources by bin, of all strata so far, by `<block>|<scope>`: thresholds and margins are read off them. */
   readonly controlLatency: Readonly<Record<string, Float64Array>>
-  /** Latency thresholds of this stage as bins (an event is at or above the bin's lower edge), by guardrail; absent until known. */
+  /** Thresholds of this stage as bins (an event is at or above the bin's lower edge), by guardrail; absent until known. */
   readonly thresholdBins: Readonly<Record<string, readonly number[]>>
   readonly coverage: Readonly<Record<string, CoverageSums>>
   readonly gates: Gates
@@ -126,7 +126,7 @@ interface SeriesHead {
   readonly strata: number
 }
 
-/** Events at a rate per request: errors, latency over thresholds, wrong outcomes, missing or unseen values. */
+/** Events at a rate per request: errors, latency or resource use over thresholds, wrong outcomes, missing or unseen values. */
 export interface EventSeries extends SeriesHead {
   readonly kind: 'events'
   readonly events: readonly EventEvidence[]
@@ -164,7 +164,7 @@ export interface Placebo {
   readonly temper: number
 }
 
-/** Bounded values: log score, Brier score, value within bounds. */
+/** Bounded values: log score, Brier score, value or resource within bounds. */
 export interface ScoreSeries extends SeriesHead {
   readonly kind: 'score'
   readonly evidence: BoundedState
@@ -172,6 +172,8 @@ export interface ScoreSeries extends SeriesHead {
   readonly controlRows: number
   readonly effect: MeanDifferenceState
   readonly deviation: number
+  /** Where margins are shares of it: rows of the control in all strata, and the sum of v. */
+  readonly before?: { readonly rows: number; readonly sum: number }
   /** Rows of the stage whose value lay outside its bounds. */
   readonly clipped?: number
   readonly temper?: number

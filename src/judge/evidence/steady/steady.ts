@@ -14,7 +14,7 @@ import { emptyCeiling, logEvidenceCeiling, observeCeiling } from '../../../../de
 import type { Pane, StreamTimeMs } from '../../../domain.ts'
 import { ALL_SCOPE, type Block, type Guardrail, type ModelLayout, type SteadyGuardrail } from '../../../policy/layout.ts'
 import type { Decided, Rewind } from '../chains.ts'
-import { armsOf, blocksRead, eventNames, featureName, latencyBlock, thresholdBins } from '../events.ts'
+import { armsOf, blocksRead, eventNames, featureName, hasThresholds, isSettling, latencyBlock, thresholdBins } from '../events.ts'
 import { CANDIDATE, CONTROL } from '../state.ts'
 import { armOf, blocksOf, type SlotRow } from '../strata.ts'
 import { brief, percent } from '../words.ts'
@@ -76,7 +76,7 @@ function digestOf(guardrail: SteadyGuardrail, model: ModelLayout): string {
 
 /** The rates a ceiling watches, by name. */
 export function namesOf({ counts }: SteadyGuardrail, model: ModelLayout): readonly string[] {
-  return counts === null ? [] : eventNames(counts, model, counts.kind === 'latency' ? binsOf(counts, model) : undefined)
+  return counts === null ? [] : eventNames(counts, model, hasThresholds(counts) ? binsOf(counts, model) : undefined)
 }
 
 export function driftBlocks(guardrail: SteadyGuardrail, model: ModelLayout): readonly Block[] {
@@ -120,7 +120,7 @@ export function noteSteady(
   const rows = rowsOf(pane, model)
   const settled = pane.sliceStartMs >= settlingUntilMs
   const compared = mine.filter((guardrail) => isWhole || guardrail.kind !== 'baseline-drift')
-  const tallied = compared.filter((guardrail) => settled || guardrail.counts?.kind !== 'latency')
+  const tallied = compared.filter(({ counts }) => settled || counts === null || !isSettling(counts))
   const tallies = Object.fromEntries(tallied.map((guardrail) => [guardrail.name, talliesOf(guardrail, model, rows)]))
   const held: SteadyPane = { source: pane.source, chain: pane.chain, to: pane.to, sliceEndMs: pane.sliceEndMs, tallies }
   return { ...noted, pending: [...state.pending, held] }
@@ -150,7 +150,7 @@ function rowsOf(pane: Pane, model: ModelLayout): readonly [SlotRow, SlotRow] {
 
 function talliesOf(guardrail: SteadyGuardrail, model: ModelLayout, rows: readonly [SlotRow, SlotRow]): readonly [ArmTally, ArmTally] {
   if (guardrail.counts !== null) {
-    const arms = armsOf(guardrail.counts, model, rows, guardrail.counts.kind === 'latency' ? binsOf(guardrail.counts, model) : [])
+    const arms = armsOf(guardrail.counts, model, rows, hasThresholds(guardrail.counts) ? binsOf(guardrail.counts, model) : [])
     return [
       arms.map(({ candidateRequests, candidateEvents }) => [candidateRequests, candidateEvents]),
       arms.map(({ controlRequests, controlEvents }) => [controlRequests, controlEvents]),
