@@ -2,6 +2,7 @@
 import type { Decision } from '../src/domain.ts'
 import type { EventLog, Reader, Source } from '../src/kafka/contract.ts'
 import { recordsOf } from '../src/kafka/log-record.ts'
+import { isAnchor } from '../src/kit/anchor.ts'
 import { decodeDecision } from '../src/wire/decisions.ts'
 import { isInternalKey } from '../src/wire/keys.ts'
 import { versionOf } from '../src/wire/versions.ts'
@@ -50,6 +51,7 @@ export class DecisionFollower {
       for (const record of recordsOf(batch)) {
         if (record.value === null || isInternalKey(record.key)) continue
         const decision = decodeDecision(record.value, versionOf(record))
+        if (isAnchor(decision)) continue
         this.all.push(decision)
         this.#tell(decision)
       }

@@ -4,6 +4,7 @@ import { FlyballError } from '../kit/errors.ts'
 import { partitionOf } from '../kit/hash.ts'
 import { decodeDecision, hashOfDecision } from '../wire/decisions.ts'
 import { decodeState } from '../wire/state.ts'
+import { KeptAnchors, ModelAnchors, NOTHING_GIVEN, signatureOn, type Vouched, type Vouching } from './anchors.ts'
 import { type Head, type Link, ModelChain } from './chain.ts'
 import { type Bounds, type Finding, inOrder, isWithin, mayConcern } from './findings.ts'
 
@@ -15,6 +16,8 @@ export interface RawRecord {
   readonly value: Buffer | null
   /** Of the schema that wrote it (`wire/versions.ts`). */
   readonly version: number
+  /** Text of the header `flyball-signature`; left out: there is none. */
+  readonly signature?: string
 }
 
 export interface AuditedModel {
@@ -31,6 +34,10 @@ export interface AuditedModel {
   readonly headVouched: boolean
   /** The chain begins with this number, for retention removed those before; null: it is whole. */
   readonly beginsAt: number | null
+  readonly anchors: number
+  readonly vouched: Vouched
+  /** Of the anchors that were kept outside, those that the chain has as they were kept. */
+  readonly keptFits: number
 }
 
 /** A model of which retention has left no decision; `number`: the last one, as `state` knows it. */
@@ -40,11 +47,18 @@ export interface RemovedModel {
   readonly number: number
 }
 
+export interface KeptPlace {
+  readonly model: string
+  readonly number: number
+}
+
 export interface AuditReport {
   readonly models: readonly AuditedModel[]
   readonly removed: readonly RemovedModel[]
   /** Those within the bounds, and those of which nobody can say that they are not; in the order of the log. */
   readonly findings: readonly Finding[]
+  /** Anchors kept outside that nothing is left to hold against: retention has removed what they tell of. */
+  readonly unchecked: readonly KeptPlace[]
   /** How many more there are outside of the bounds. */
   readonly outside: number
 }
@@ -70,9 +84,13 @@ export class Audit {
   /** Models of which at least one decision could be read. */
   readonly #readable = new Set<string>()
   readonly #findings: Finding[] = []
+  readonly #given: Vouching
+  readonly #anchors = new Map<string, ModelAnchors>()
+  readonly #kept = new Map<string, KeptAnchors>()
 
-  constructor(bounds: Bounds) {
+  constructor(bounds: Bounds, given: Vouching = NOTHING_GIVEN) {
     this.#bounds = bounds
+    this.#given = given
     this.#isUnbounded = Object.values(bounds).every((end) => end === null)
   }
 
@@ -97,8 +115,15 @@ export class Audit {
       this.#count(model, number, judgeTimeMs)
     }
     chain.take(link, this.#isTrimmed(record.partition))
+    if (record.partition === (this.#home(model) ?? record.partition)) this.#vouch(model, record, decoded, link)
     const awaited = this.#awaited.get(model)
     if (awaited !== undefined && chain.endsAt(awaited)) this.#settled.add(model)
+  }
+
+  #vouch(model: string, { key, value, signature }: RawRecord, decision: Decision, link: Link): void {
+    const find = () => signatureOn(value!, signature, key?.toString() ?? '', decision.environment, this.#given)
+    this.#anchorsOf(model).take(link, decision, find)
+    this.#kept.get(model)?.take(link)
   }
 
   /** A record of `state`; those that are none of a model's ladder are passed over. */
@@ -153,9 +178,10 @@ export class Audit {
 
   /** Ends the audit; `model`: only what concerns this one, or nobody can tell whom. */
   report(model?: string): AuditReport {
+    const isAsked = (name: string) => model === undefined || name === model
     for (const [name, head] of this.#heads) if (head.number > 0) this.#allThere(name, head)
     for (const [name, chain] of this.#chains) this.#end(name, chain)
-    const isAsked = (name: string) => model === undefined || name === model
+    const unchecked = this.#unchecked().filter((one) => isAsked(one.model))
     const all = [...this.#findings, ...[...this.#chains.values()].flatMap((chain) => chain.findings)]
     const asked = all.filter((one) => isAsked(one.model) || one.model === '')
     const findings = asked.filter((one) => this.#concerns(one))
@@ -165,6 +191,7 @@ export class Audit {
       models: models.map((name) => this.#audited(this.#chain(name))),
       removed: removed.map((name) => ({ model: name, partition: this.#home(name) ?? 0, number: this.#heads.get(name)!.number })),
       findings: inOrder(findings),
+      unchecked,
       outside: asked.length - findings.length,
     }
   }
@@ -178,6 +205,9 @@ export class Audit {
 
   #end(model: string, chain: ModelChain): void {
     chain.end(this.#heads.get(model) ?? null)
+    const anchors = this.#anchorsOf(model)
+    anchors.end()
+    this.#kept.get(model)?.end(anchors.removedPoint)
     if (this.#heads.size === 0 || this.#heads.has(model) || !this.#readable.has(model)) return
     const { partition, offset, number } = chain.first!
     const what = `state knows other models and not this one: nobody vouches for its decisions ${number} to ${chain.last!.number}`
@@ -188,7 +218,23 @@ export class Audit {
     const { model, beginsAt, vouched } = chain
     const { partition, number, hash } = chain.last!
     const { records, first, last } = this.#counted.get(model) ?? { records: 0, first: null, last: null }
-    return { model, partition, records, first, last, headNumber: number, headHash: hash, headVouched: vouched, beginsAt }
+    const anchors = this.#anchorsOf(model)
+    const counts = { records, first, last, anchors: anchors.count, keptFits: this.#kept.get(model)?.fits ?? 0 }
+    const head = { headNumber: number, headHash: hash, headVouched: vouched }
+    return { model, partition, ...counts, ...head, beginsAt, vouched: anchors.vouched() }
+  }
+
+  /** Of models of which no record is left nothing else can be said; of those that should have some, that they are gone. */
+  #unchecked(): readonly KeptPlace[] {
+    const gone = new Map<string, KeptPlace>()
+    for (const { model, number } of this.#given.kept) if (!this.#readable.has(model)) gone.set(`${model} ${number}`, { model, number })
+    for (const model of new Set([...gone.values()].map((one) => one.model))) {
+      const partition = this.#home(model) ?? 0
+      if (this.#isTrimmed(partition)) continue
+      this.#found('missing', model, { partition, offset: -1 }, 'an anchor of it was kept outside, and the log has no decision of it')
+    }
+    const left = [...this.#kept].flatMap(([model, { unchecked }]) => unchecked.map((number) => ({ model, number })))
+    return [...[...gone.values()].filter(({ model }) => this.#isTrimmed(this.#home(model) ?? 0)), ...left]
   }
 
   /** `state` knows decisions of a model that the log has none of. */
@@ -235,7 +281,17 @@ export class Audit {
     if (known !== undefined) return known
     const chain = new ModelChain(model, this.#home(model))
     this.#chains.set(model, chain)
+    const kept = this.#given.kept.filter((one) => one.model === model)
+    if (kept.length > 0) this.#kept.set(model, new KeptAnchors(chain, kept))
     return chain
+  }
+
+  #anchorsOf(model: string): ModelAnchors {
+    const known = this.#anchors.get(model)
+    if (known !== undefined) return known
+    const anchors = new ModelAnchors(this.#chain(model), this.#given.trusted !== null)
+    this.#anchors.set(model, anchors)
+    return anchors
   }
 
   #count(model: string, number: number, judgeTimeMs: number): void {

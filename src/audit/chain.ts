@@ -57,6 +57,8 @@ export class ModelChain {
   /** Offsets of records whose own words cannot be relied on. */
   readonly #unsound = new Set<number>()
   readonly #taken: Placed[] = []
+  /** Numbers from which on each record continues the one before it. */
+  readonly #runs: number[] = []
   #first: Link | null = null
   #last: Link | null = null
   #before: Link | null = null
@@ -104,6 +106,16 @@ export class ModelChain {
     const before = this.#taken.findLast((link) => link.offset <= near && sound(link))
     const after = this.#taken.find((link) => link.offset > near && sound(link))
     return { before: before ?? null, after: after ?? null }
+  }
+
+  /** Nothing was found about the record at this offset. */
+  isSound(offset: number): boolean {
+    return !this.#unsound.has(offset)
+  }
+
+  /** The first number of the unbroken run that this one stands in: from there on hashes lead up to it. */
+  runOf(number: number): number {
+    return this.#runs.findLast((began) => began <= number) ?? number
   }
 
   /** Is the last record the one that `state` names? */
@@ -180,7 +192,7 @@ export class ModelChain {
     if (!link.blamed && link.judgeTimeMs !== null && link.judgeTimeMs < (last.judgeTimeMs ?? -Infinity)) {
       this.blame('time', link, `judge time steps back by ${last.judgeTimeMs! - link.judgeTimeMs} ms`, { number })
     }
-    this.#accept(isNumbered ? link : { ...link, number, blamed: true })
+    this.#continue(isNumbered ? link : { ...link, number, blamed: true })
   }
 
   /** The link to a record that is known to be bad tells nothing. It may never have belonged: then this one continues what stood before it. */
@@ -196,7 +208,13 @@ export class ModelChain {
     this.#accept(link)
   }
 
+  /** What does not continue the one before it. */
   #accept(link: Link): void {
+    this.#runs.push(link.number)
+    this.#continue(link)
+  }
+
+  #continue(link: Link): void {
     this.#first ??= link
     this.#before = this.#last
     this.#last = link

@@ -3,7 +3,8 @@
 /**
  * undecodable: not a decision. damaged: the batch around it is. changed: other bytes than when it was written. missing: removed.
  * repeated: the same bytes twice. foreign: added by somebody else. number, order, time, key, partition: that part of it is wrong.
- * state: what `state` says cannot be used, or contradicts the log.
+ * state: what `state` says cannot be used, or contradicts the log. anchor: one that does not fit the chain, or is owed. signature: of an
+ * anchor, missing or not to be believed. rewritten: another record than the one that was kept outside.
  */
 export type FindingKind =
   | 'undecodable'
@@ -18,6 +19,9 @@ export type FindingKind =
   | 'key'
   | 'partition'
   | 'state'
+  | 'anchor'
+  | 'signature'
+  | 'rewritten'
 
 export interface Finding {
   readonly kind: FindingKind

@@ -1,5 +1,6 @@
 /** `flyball audit verify` proves that no decision was changed, added or removed; `flyball audit export` hands them out. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { Vouching } from '../audit/anchors.ts'
 import type { AuditedModel, AuditReport, RawRecord } from '../audit/audit.ts'
 import { CSV_HEADER, csvCells, csvLine } from '../audit/csv.ts'
 import { type Bounds, type Finding, isWithin } from '../audit/findings.ts'
@@ -9,6 +10,7 @@ import { systemClock } from '../kit/clock.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { readRaw, verifyChains } from '../shell/audit-reads.ts'
 import { decodeDecision, hashOfDecision } from '../wire/decisions.ts'
+import { registerAnchors, type VouchingOptions, vouchingOf, withVouching } from './audit-anchors.ts'
 import { type Connected, type ConnectionOptions, connected, modelNamed, withConnectionOptions } from './connected.ts'
 import { cell, jsonText, oneLine, paint, printJson, printLine, table, tell } from './output.ts'
 
@@ -21,7 +23,7 @@ interface RangeOptions extends ConnectionOptions {
   readonly to?: Bound
 }
 
-interface VerifyOptions extends RangeOptions {
+interface VerifyOptions extends RangeOptions, VouchingOptions {
   readonly json?: true
 }
 
@@ -30,14 +32,16 @@ interface ExportOptions extends RangeOptions {
 }
 
 export function register(program: Command): void {
-  const audit = program.command('audit').description('verify the chain of decisions, or export them')
-  withRange(audit.command('verify'))
+  const audit = program.command('audit').description('verify the chain of decisions, print its anchors, or export them')
+  withVouching(withRange(audit.command('verify')))
     .description('recompute the chain of every model and name what is broken; exit code 3 when anything is')
     .option('--json', 'as JSON on stdout')
     .action((options: VerifyOptions) => {
       const bounds = boundsOf(options)
-      return connected(options, (connection) => verify(connection, options, bounds))
+      const given = vouchingOf(options)
+      return connected(options, (connection) => verify(connection, options, bounds, given))
     })
+  registerAnchors(audit)
   withRange(audit.command('export'))
     .description('decisions on stdout, one line each')
     .addOption(
@@ -86,8 +90,13 @@ function parts(of: Bound | undefined): { readonly number: number | null; readonl
   return { number: null, ms: null, ...of }
 }
 
-async function verify({ loaded, log, topics }: Connected, options: VerifyOptions, bounds: Bounds): Promise<void> {
-  const audit = await verifyChains(log, topics, bounds, systemClock)
+async function verify(
+  { loaded, log, topics }: Connected,
+  options: VerifyOptions,
+  bounds: Bounds,
+  given: Omit<Vouching, 'topic'>,
+): Promise<void> {
+  const audit = await verifyChains(log, topics, bounds, systemClock, { given: { ...given, topic: topics.decisions } })
   const report = audit.report(options.model)
   const { models, removed, findings, outside } = report
   if (options.model !== undefined && models.length + removed.length + findings.length === 0) modelNamed(loaded, options.model)
@@ -119,7 +128,7 @@ function noneWithin({ model }: RangeOptions): FlyballError {
   return new FlyballError('FLY-AUDIT-003', { model: model === undefined ? 'any model' : oneLine(model) })
 }
 
-function show({ models, removed, findings, outside }: AuditReport, isEmpty: boolean): void {
+function show({ models, removed, findings, unchecked, outside }: AuditReport, isEmpty: boolean): void {
   const rows = models.map(({ model, records, first, last, headNumber, headHash, headVouched }) => [
     cell(model),
     String(records),
@@ -133,18 +142,42 @@ function show({ models, removed, findings, outside }: AuditReport, isEmpty: bool
     const where = `removed from partition ${partition} by retention`
     printLine(`${cell(model)}: every decision, up to ${number}, was ${where}: nothing left to verify`)
   }
+  for (const { model, number } of unchecked) {
+    printLine(
+      `${cell(model)}: the anchor ${number} that was kept outside tells of what retention has removed: nothing is left to hold it against`,
+    )
+  }
   for (const finding of findings) showFinding(finding)
   if (outside > 0) printLine(outsideText(outside))
   if (findings.length + outside > 0 || isEmpty || hasNothingLeft({ models, removed })) return
   tell(paint('green', models.length === 0 ? 'no decisions' : 'whole', process.stderr))
 }
 
-function notesOf({ model: name, partition, records, beginsAt, headNumber, headVouched }: AuditedModel): readonly string[] {
+function notesOf(audited: AuditedModel): readonly string[] {
+  const { model: name, partition, records, beginsAt, headNumber, headVouched } = audited
   const model = cell(name)
   const none = `no decision of ${model} in these bounds`
   const trimmed = `${model}: decisions before ${beginsAt} were removed from partition ${partition} by retention; verified from there on`
   const unvouched = `${model}: nobody vouches for the last decision, ${headNumber}: state does not name it`
-  return [...(records > 0 ? [] : [none]), ...(beginsAt === null ? [] : [trimmed]), ...(headVouched ? [] : [unvouched])]
+  return [
+    ...(records > 0 ? [] : [none]),
+    ...(beginsAt === null ? [] : [trimmed]),
+    ...(headVouched ? [] : [unvouched]),
+    ...anchorNotes(audited),
+  ]
+}
+
+/** From where on, up to where and by what the chain is vouched for beside `state`. */
+function anchorNotes({ model: name, headNumber, vouched, keptFits }: AuditedModel): readonly string[] {
+  const model = cell(name)
+  const { by, keyId, anchor, from, to } = vouched
+  const how = { signed: `signed by key ${keyId}`, unverified: `which key ${keyId} is said to have signed`, unsigned: 'which is not signed' }
+  const rest = anchor === headNumber ? '' : `; for those after it nobody but state`
+  const words =
+    by === 'nothing'
+      ? `${model}: no anchor vouches for its decisions`
+      : `${model}: decisions ${from} to ${to} are vouched for by the anchor ${anchor}, ${how[by]}${rest}`
+  return [words, ...(keptFits === 0 ? [] : [`${model}: anchors kept outside that fit: ${keptFits}`])]
 }
 
 function showFinding(finding: Finding): void {

@@ -57,6 +57,7 @@ export const RULE_WORDS: Readonly<Record<string, string>> = {
   lift: 'calm for calmAfter: the rung is given back',
   promote: 'every proof asked for holds, dwell and rows are reached, nothing speaks against it',
   start: 'the rollout begins at its first rung',
+  anchor: 'once a day in which something was decided, the chain of decisions is anchored',
 }
 
 /**

@@ -6,7 +6,7 @@ import { FlyballError } from '../kit/errors.ts'
 import { timeText } from '../kit/iso-time.ts'
 import { ALL_SCOPE, type ModelLayout } from '../policy/layout.ts'
 import type { LoadedPolicy } from '../policy/load.ts'
-import { readDecisions, type StoredDecision } from '../shell/topic-reads.ts'
+import { readChains, type StoredDecision } from '../shell/topic-reads.ts'
 import { type ConnectionOptions, connected, withConnectionOptions } from './connected.ts'
 import { guardrailText, type PolicyText } from './explain-policy.ts'
 import { type OtherProfile, otherProfiles } from './explain-profiles.ts'
@@ -28,7 +28,7 @@ export function register(program: Command): void {
     .option('--json', 'as JSON on stdout')
     .action((name: string, options: Options) =>
       connected(options, async ({ log, topics, loaded }) => {
-        const decisions = await readDecisions(log, topics.decisions)
+        const decisions = await readChains(log, topics.decisions)
         const found = find(decisions, name)
         const surroundings = { decisions, loaded, file: options.policy }
         if (options.json) printJson({ ...found, explained: explained(found, surroundings) })

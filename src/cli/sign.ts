@@ -58,3 +58,11 @@ export function signerFor({ security }: Layout, { signKey, keyId }: SigningOptio
   if (signKey !== undefined) return signerOf(signKey, keyId ?? basename(signKey).replace(/\.key$/, ''))
   return security?.signing ? signerOf(security.signing.keyFile, security.signing.keyId) : null
 }
+
+/** Would a judge under this policy adopt a command that is signed so? Keys are told by their ids: what it verifies with is its own. */
+export function wouldBeBelieved({ security }: Layout, signer: Signer | null, nowMs: number): boolean {
+  if (security === undefined || (security.signing === null && !security.strict)) return true
+  if (signer === null) return false
+  if (signer.keyId === security.signing?.keyId) return true
+  return security.trusted.some(({ keyId, notAfterMs }) => keyId === signer.keyId && (notAfterMs === null || nowMs <= notAfterMs))
+}

@@ -9,6 +9,7 @@ import { DRILL_RULE, isOverdue, lastFailed, OVERDUE_RULE, passedOf } from './dri
 import { WATCHED } from './phases.ts'
 import { percentOf } from './segments.ts'
 import { candidateOf, commands, type JudgeState, type Ladder } from './state.ts'
+import { FORGED_RULE } from './unbelieved.ts'
 
 interface Opening {
   readonly cause: string
@@ -49,6 +50,7 @@ export const CAUSES: readonly string[] = [
   'would-lift',
   OVERDUE_RULE,
   DRILL_FAILED,
+  FORGED_RULE,
 ]
 
 /** Alerts of this decision (what begins, grows worse or ends) and the incidents left open after it. */
@@ -96,6 +98,8 @@ function openingOf({ verdict, body }: Decided, before: Ladder, model: ModelLayou
     case 'recorded':
       if (verdict.rule === OVERDUE_RULE) return { cause: OVERDUE_RULE, severity: 'warning' }
       return verdict.rule === DRILL_RULE && passedOf(body) === false ? { cause: DRILL_FAILED, severity: 'warning' } : null
+    case 'refused':
+      return verdict.rule === FORGED_RULE ? { cause: FORGED_RULE, severity: 'critical' } : null
     default:
       return null
   }
@@ -113,6 +117,8 @@ function stillFires(alert: Alert, verdict: Verdict, opening: Opening | null, aft
   if (alert.cause.startsWith(ROLLBACK_CAUSES)) return after.phase === 'rolled-back'
   if (alert.cause === OVERDUE_RULE) return isOverdue(after, model)
   if (alert.cause === DRILL_FAILED) return lastFailed(after, model)
+  // Until the gateways have what was issued over it; where nothing is commanded it is told once.
+  if (alert.cause === FORGED_RULE) return verdict.rule === FORGED_RULE || after.loop?.ackedAtMs === 0
   if (!RULE_CAUSES.has(alert.cause)) return true
   // Acks, observations and requests say nothing about what a rule found.
   return isLoopWord(verdict) ? (alert.cause === 'steady' ? ['promoted'] : WATCHED).includes(after.phase) : opening?.cause === alert.cause

@@ -74,7 +74,9 @@ export function decide(draft: Draft, finding: Finding, setting: Setting): Draft 
 
 function withNumbers(state: JudgeState, decisionNumber: number, issues: boolean, decidedAtMs: StreamTimeMs): JudgeState {
   const { ladder } = state
-  return { ...state, ladder: { ...ladder, decisionNumber, decidedAtMs, sequence: issues ? ladder.sequence + 1 : ladder.sequence } }
+  const sequence = issues ? ladder.sequence + 1 : ladder.sequence
+  const anchor = ladder.anchor.newsSinceMs > 0 ? ladder.anchor : { ...ladder.anchor, newsSinceMs: decidedAtMs }
+  return { ...state, ladder: { ...ladder, decisionNumber, decidedAtMs, sequence, anchor } }
 }
 
 function issued(state: JudgeState, command: Command, { model, nowMs, wallMs }: Setting): JudgeState {

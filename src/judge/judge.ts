@@ -8,6 +8,7 @@
 import type { Ack, ChangeRecord, Command, OperatorRequest, Pane, Pulse, StreamTimeMs } from '../domain.ts'
 import type { Layout, ModelLayout } from '../policy/layout.ts'
 import type { FlyballEvent } from '../telemetry/events.ts'
+import { anchored } from './anchor.ts'
 import { withoutLapsed } from './approvals.ts'
 import { arrivalsAfterAck, arrivalsAfterPane, requestsOf } from './arrivals.ts'
 import { closeLoop, learnFrom } from './close-loop.ts'
@@ -29,6 +30,7 @@ import { isBlind, type Setting, type Situation, situationOf } from './situation.
 import { mute, sourcesAfter } from './sources.ts'
 import { candidateOf, controlOf, type JudgeState, type Ladder, obeyed } from './state.ts'
 import { healthAfterPane } from './target.ts'
+import type { RefusedCommand } from './unbelieved.ts'
 
 export type { JudgeEffect } from './decide.ts'
 
@@ -41,8 +43,11 @@ export type JudgeEvent =
   /** Somebody else did something to the system. It is remembered, and nothing is judged for it. */
   | { readonly kind: 'change'; readonly change: ChangeRecord }
   | { readonly kind: 'tick' }
-  /** A tenure of this epoch begins; `adopted`: the newest command found on the control topic, known to the state or not. */
-  | { readonly kind: 'taken-over'; readonly epoch: number; readonly adopted: Command | null }
+  /**
+   * A tenure of this epoch begins; `adopted`: the newest command found on the control topic, known to the state or not. `refused`: one
+   * above it that nothing proves, where proof is wanted.
+   */
+  | { readonly kind: 'taken-over'; readonly epoch: number; readonly adopted: Command | null; readonly refused?: RefusedCommand | null }
 
 export interface Now {
   /** 0 while no record clock is known: events are taken in, and no rule is asked. */
@@ -59,13 +64,18 @@ export function step(state: JudgeState, event: JudgeEvent, now: Now, model: Mode
   // After a restart judge time may begin a little earlier than it had come: timers never run backwards.
   const nowMs = Math.max(now.judgeTimeMs, toldMs(state.ladder))
   const setting: Setting = { nowMs, wallMs: now.wallMs, model: governed(model, state.ladder), layout }
-  const taken = takeIn({ state, effects: [] }, event, setting)
+  const taken = takeIn(begun({ state, effects: [] }, event, now, setting), event, setting)
   if (now.judgeTimeMs === 0 || event.kind === 'change') return taken.draft
   // A person may have changed the mode just now.
   const then: Setting = { ...setting, model: governed(model, taken.draft.state.ladder) }
   const closed = closeLoop(taken.draft, then)
   const judged = taken.due || nowMs >= state.ladder.judgedAtMs + layout.sliceMs ? judge(closed, then) : closed
   return event.kind === 'tick' ? heartbeat(judged, then) : judged
+}
+
+/** Before a tenure has begun, and while no clock is known, nobody can say that a day is over. */
+function begun(draft: Draft, event: JudgeEvent, now: Now, setting: Setting): Draft {
+  return now.judgeTimeMs === 0 || event.kind === 'change' || event.kind === 'taken-over' ? draft : anchored(draft, setting)
 }
 
 /** The latest judge time that the ladder knows of: decisions about the loop are written between two looks of the rules. */
@@ -101,7 +111,7 @@ function takeIn(draft: Draft, event: JudgeEvent, setting: Setting): Taken {
     case 'tick':
       return { draft: withoutTheGone(whileAllIdle(timesPassed(draft, setting), setting), setting), due: true }
     case 'taken-over':
-      return { draft: takenOver(draft, event.epoch, event.adopted, setting), due: false }
+      return { draft: takenOver(draft, event.epoch, { adopted: event.adopted, refused: event.refused ?? null }, setting), due: false }
   }
 }
 

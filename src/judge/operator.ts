@@ -8,19 +8,29 @@ import { percentWords } from './segments.ts'
 import type { Setting } from './situation.ts'
 import { heardNow } from './sources.ts'
 import { candidateOf, commands, controlOf, type JudgeState, obeyed, renewedFor } from './state.ts'
+import { epochOf, FORGED_RULE, isToldOf, nameOf, type RefusedCommand } from './unbelieved.ts'
 
 export const QUARANTINED_KEY = 'hold:quarantined:rolled-back'
 /** That a command just issued is not yet in force goes without saying. */
 export const NOT_IN_FORCE_KEY = 'hold:not-in-force:in-force'
 
+/** What stands on the control topic of the model, above or beside the command that the state knows. */
+interface Found {
+  /** The newest that is to be believed, known to the state or not. */
+  readonly adopted: Command | null
+  /** The newest one above it that is not. */
+  readonly refused: RefusedCommand | null
+}
+
 /**
  * A tenure begins. Its commands rank above all that was ever seen. A command on the control topic that the state does not know (state
- * lost, or a person broke the glass) is in force: it is adopted, and nothing of ours is published over it.
+ * lost, or a person broke the glass) is in force: it is adopted, and nothing of ours is published over it. One that is not to be believed
+ * (`refused`) is not.
  */
-export function takenOver(draft: Draft, epoch: number, adopted: Command | null, setting: Setting): Draft {
+export function takenOver(draft: Draft, epoch: number, { adopted, refused }: Found, setting: Setting): Draft {
   const renewed = renewedFor(draft.state, setting.model)
   const ladder = withPolicyMode(renewed.ladder, writtenModel(setting))
-  const epochSeen = Math.max(ladder.epochSeen, ladder.epoch, ladder.command?.epoch ?? 0, adopted?.epoch ?? 0)
+  const epochSeen = Math.max(ladder.epochSeen, ladder.epoch, ladder.command?.epoch ?? 0, adopted?.epoch ?? 0, epochOf(refused))
   const sequence = Math.max(ladder.sequence, adopted?.sequence ?? 0)
   const sources = heardNow(renewed.sources, setting.wallMs)
   const state = { ...renewed, sources, ladder: { ...ladder, epochSeen, sequence, epoch: Math.max(epoch, epochSeen + 1) } }
@@ -28,9 +38,11 @@ export function takenOver(draft: Draft, epoch: number, adopted: Command | null, 
   // Where a person has said `observe` another may have broken the glass: what is in force is known all the same.
   const adopts = unknown && (commands(setting.model) || ladder.people.observing !== null) && sameRollout(adopted, setting)
   const told = policyLoaded({ ...draft, state }, adopts, setting)
-  if (adopts) return adopt(told, adopted, setting)
-  if (ladder.command === null || !obeyed(setting.model)) return told
-  return republished(told, setting.wallMs)
+  const taken = adopts ? adopt(told, adopted, setting) : told
+  if (refused !== null && !isToldOf(ladder, refused)) return restated(taken, refused, setting)
+  if (adopts) return taken
+  if (ladder.command === null || !obeyed(setting.model)) return taken
+  return republished(taken, setting.wallMs)
 }
 
 /** The same command again, same id, epoch and sequence: gateways refresh their lease. */
@@ -80,4 +92,23 @@ function adopt(draft: Draft, command: Command, setting: Setting): Draft {
   const key = next.ladder.phase === 'rolled-back' ? QUARANTINED_KEY : ''
   const verdict: Verdict = { kind: 'adopt', rule: 'found-in-force', note }
   return decide(draft, { verdict, next, commandKind: null, key, silent: '', wallTimes: {} }, { ...setting, nowMs })
+}
+
+/** `draft`: in the new tenure, whose epoch is above the refused one. */
+function restated(draft: Draft, refused: RefusedCommand, setting: Setting): Draft {
+  const { ladder } = draft.state
+  const next = { ...draft.state, ladder: { ...ladder, refusedCommand: nameOf(refused) } }
+  const isOver = ladder.epoch > refused.epoch
+  // With its state lost the judge knows of no command: then what its ladder stands on, the candidate at nothing.
+  const commandKind: Command['kind'] | null = commands(setting.model) ? (ladder.command?.kind ?? 'override') : null
+  const done =
+    commandKind === null
+      ? 'nothing is commanded in this mode'
+      : `what was decided last is issued again ${isOver ? 'above it' : 'below it, for no number is above it: give gateways keys to verify'}`
+  const note = `Refused command ${nameOf(refused)} found on the control topic: ${refused.why}; ${done}`
+  const verdict: Verdict = { kind: 'refused', rule: FORGED_RULE, note }
+  const finding = { verdict, next, commandKind, key: ladder.lastVerdict, silent: '', wallTimes: { detected: setting.wallMs } }
+  // As with a command of a person: where no record clock is known yet, the wall clock dates it.
+  const nowMs = setting.nowMs > 0 ? setting.nowMs : Math.max(ladder.decidedAtMs ?? 0, setting.wallMs)
+  return decide(draft, finding, { ...setting, nowMs })
 }

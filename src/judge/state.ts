@@ -112,6 +112,16 @@ export interface ControlHealth {
   readonly errors: number
 }
 
+/** The model's last anchor in the chain of decisions (`kit/anchor.ts`), and what came after it. */
+export interface Anchoring {
+  /** 0: there is none yet. */
+  readonly number: number
+  /** Of its bytes; the shell knows it and puts it here. */
+  readonly hash: string
+  /** Judge time of the first decision after it that has one; 0: none. */
+  readonly newsSinceMs: StreamTimeMs
+}
+
 export interface Ladder {
   readonly control: string
   readonly candidate: string
@@ -162,6 +172,9 @@ export interface Ladder {
   /** Wall clock when the command in force was last published: for heartbeats. */
   readonly publishedWallMs: number
   readonly drills: Drills
+  readonly anchor: Anchoring
+  /** Order (`epoch/sequence`) of the last command on the control topic that was not believed: it is told once. Empty: none. */
+  readonly refusedCommand: string
 }
 
 export interface JudgeState {
@@ -191,6 +204,12 @@ const SINCE_VERSION_2: Pick<Ladder, 'frozen' | 'aborted' | 'commandNumber' | 'ga
   commandNumber: 0,
   gates: [],
   drills: NO_DRILLS,
+}
+
+/** Nor those before chains were anchored and commands that are found verified. */
+const SINCE_ANCHORS: Pick<Ladder, 'anchor' | 'refusedCommand'> = {
+  anchor: { number: 0, hash: '', newsSinceMs: 0 },
+  refusedCommand: '',
 }
 
 /** Nor those before segments were kept apart. */
@@ -258,6 +277,8 @@ export function renewedFor(state: JudgeState, model: ModelLayout): JudgeState {
     decidedAtMs: old.decidedAtMs ?? old.judgedAtMs,
     frozen: old.frozen,
     gates: old.gates,
+    anchor: old.anchor,
+    refusedCommand: old.refusedCommand,
     // Alerts are of a version: of the new one it has not been said yet.
     drills: { ...old.drills, overdue: false },
     // Who asked and who agreed is of the rollout that is over.
@@ -289,6 +310,7 @@ function emptyLadder(model: ModelLayout): Ladder {
     humanHold: null,
     ...SINCE_VERSION_2,
     ...EVERYWHERE_ALIKE,
+    ...SINCE_ANCHORS,
     people: NO_PEOPLE,
     lastVerdict: '',
     open: {},
@@ -314,7 +336,14 @@ export function decodeJudge(text: string, evidence: EvidenceState, chains: Chain
   // What an earlier version did not keep begins now.
   const { people }: Partial<Ladder> = part.ladder
   const command = withSegments(part.ladder.command)
-  const ladder = { ...SINCE_VERSION_2, ...EVERYWHERE_ALIKE, ...part.ladder, command, people: people ?? peopleBefore(part.ladder) }
+  const ladder = {
+    ...SINCE_VERSION_2,
+    ...EVERYWHERE_ALIKE,
+    ...SINCE_ANCHORS,
+    ...part.ladder,
+    command,
+    people: people ?? peopleBefore(part.ladder),
+  }
   return { ...part, ladder, arrivals: { ...NO_ARRIVALS, ...part.arrivals }, evidence, chains }
 }
 
@@ -341,7 +370,8 @@ function peopleBefore({ phase, aborted, candidate, stageSinceMs }: Ladder): Peop
   return { ...NO_PEOPLE, quarantine: [entry] }
 }
 
-/** The shell has written a decision record and knows the hash of its bytes. */
-export function withLastHash(state: JudgeState, lastHash: string): JudgeState {
-  return { ...state, ladder: { ...state.ladder, lastHash } }
+/** The shell has written a decision record and knows the hash of its bytes. `number`: the decision's. */
+export function withLastHash(state: JudgeState, number: number, lastHash: string): JudgeState {
+  const { anchor } = state.ladder
+  return { ...state, ladder: { ...state.ladder, lastHash, anchor: anchor.number === number ? { ...anchor, hash: lastHash } : anchor } }
 }

@@ -162,6 +162,18 @@ export const ERRORS = {
     remedy: 'Use up to 64 letters, digits, points, dashes and underscores.',
     exit: 2,
   },
+  'FLY-SIGN-001': {
+    message: 'the glass is not broken: the judge would not adopt a command signed by {key}',
+    retriable: false,
+    remedy: 'Give --sign-key with a key that `security.trusted` lists, or a policy whose `security.signing` has the key of the judge.',
+    exit: 2,
+  },
+  'FLY-AUDIT-005': {
+    message: 'cannot read anchors from {source}: {problem}',
+    retriable: false,
+    remedy: 'Give what `flyball audit anchors MODEL --json` wrote, lines of MODEL:NUMBER:HASH, or MODEL:NUMBER:HASH itself.',
+    exit: 2,
+  },
   'FLY-CLI-015': {
     message: '{answer}',
     retriable: false,

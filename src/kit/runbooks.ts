@@ -23,6 +23,7 @@ const PAGES: Readonly<Record<string, readonly string[]>> = {
   target: ['target', 'no-safe-target'],
   progress: ['start', 'promote', 'would-start', 'would-promote', 'would-lift', 'acked', 'quorum', 'observed', 'share'],
   adopt: ['adopt', 'found-in-force', 'gateway-ahead', 'break-glass'],
+  'forged-command': ['forged-command'],
   requests: [
     'override',
     'operator',
@@ -40,7 +41,7 @@ const PAGES: Readonly<Record<string, readonly string[]>> = {
     'unknown-mode',
     'catching-up',
   ],
-  recorded: ['recorded', 'drill', 'policy-loaded'],
+  recorded: ['recorded', 'drill', 'policy-loaded', 'anchor'],
   series: ['series', 'no-data'],
   'drill-overdue': ['drill-overdue'],
   'drill-failed': ['drill-failed'],

@@ -63,6 +63,12 @@ export function verified(trusted: readonly TrustedKey[], header: string | undefi
   return { keyId }
 }
 
+/** The key id that a signature names, if it is one: what it claims, verified by nobody. */
+export function claimedKey(header: string): string {
+  const [, keyId = ''] = /^keyid=([^;]+);/.exec(header) ?? []
+  return isKeyId(keyId) ? keyId : ''
+}
+
 function encoded({ topic, key, environment, value }: Signed): Buffer {
   return spaced(['DSSEv1', ...told(PAYLOAD_TYPE), ...told(spaced([topic, key, environment, value].flatMap(told)))])
 }

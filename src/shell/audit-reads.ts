@@ -1,10 +1,12 @@
 /** Reads what an audit is about: every record of `decisions` as it stands in the log, and what `state` knows of each model's last one. */
+import { NOTHING_GIVEN, type Vouching } from '../audit/anchors.ts'
 import { Audit, type RawRecord } from '../audit/audit.ts'
 import type { Bounds } from '../audit/findings.ts'
 import type { LogRecord } from '../domain.ts'
 import type { EventLog, Reader } from '../kafka/contract.ts'
 import type { Clock } from '../kit/clock.ts'
 import { FlyballError } from '../kit/errors.ts'
+import { SIGNATURE_HEADER } from '../kit/signing.ts'
 import type { TopicNames } from '../kit/topics.ts'
 import { versionOf } from '../wire/versions.ts'
 
@@ -22,9 +24,9 @@ export async function verifyChains(
   topics: Pick<TopicNames, 'decisions' | 'state'>,
   bounds: Bounds,
   clock: Clock,
-  rounds = ROUNDS_MAX,
+  { given = NOTHING_GIVEN, rounds = ROUNDS_MAX }: { readonly given?: Vouching; readonly rounds?: number } = {},
 ): Promise<Audit> {
-  const audit = new Audit(bounds)
+  const audit = new Audit(bounds, given)
   const reader = log.reader()
   const [decisions, state]: [Positions, Positions] = [new Map(), new Map()]
   const onDamage: OnDamage = (...damage) => audit.damaged(...damage)
@@ -67,7 +69,8 @@ async function readOn(
     const hand = (record: LogRecord): void => {
       const { offset, key, value } = record
       from = offset + 1
-      each({ partition, offset, key, value, version: versionOf(record) })
+      const signature = record.headers.find(([name]) => name === SIGNATURE_HEADER)?.[1].toString()
+      each({ partition, offset, key, value, version: versionOf(record), ...(signature === undefined ? {} : { signature }) })
     }
     while (from < end) {
       const damage = await damageIn(() => reader.readRange(topic, partition, from, end, hand))

@@ -4,7 +4,7 @@
  * Live, panes are judged in the order of the log, as they arrive. In a drain they are put in order first (`pane-order.ts`) and judge
  * time is theirs alone, so that the run is deterministic.
  */
-import type { Command, LogRecord, Pane, Pulse } from '../domain.ts'
+import type { LogRecord, Pane, Pulse } from '../domain.ts'
 import { wantedBlocks } from '../judge/evidence/asked.ts'
 import { emptyJudgeTime, type JudgeTime, passPulse, passWall } from '../judge/judge-time.ts'
 import { emptyJudge, renewedFor } from '../judge/state.ts'
@@ -20,13 +20,13 @@ import { decodeRequest } from '../wire/requests.ts'
 import { versionOf } from '../wire/versions.ts'
 import { type ChangeFeed, concerns, DueChanges } from './change-feed.ts'
 import { DrainOrder } from './drain-order.ts'
+import { type Found, foundCommands, NOTHING_FOUND } from './found-commands.ts'
 import { JudgeSeat, type SeatContext } from './judge-seat.ts'
 import { FROM_START, storedState } from './judge-store.ts'
 import { type Bounds, boundsOf } from './partition-bounds.ts'
 import { passesByItself } from './passing-trouble.ts'
-import { askingOf } from './signatures.ts'
+import { askingOf, commandKeys } from './signatures.ts'
 import { type Tenure, takeOver } from './tenure.ts'
-import { lastCommands } from './topic-reads.ts'
 
 export interface JudgeContext extends SeatContext {
   readonly log: EventLog
@@ -102,17 +102,29 @@ export class JudgePartition {
 
   async #serve(tenure: Tenure, reader: Reader, alive: () => boolean): Promise<void> {
     const seats = this.#models.map((model) => this.#seat(tenure, model))
-    const adopted = lastCommands(tenure.control, ({ code, message }) =>
-      this.#context.emit({ event: 'problem', code, message: `${this.#context.topics.control}/${this.#partition}: ${message}` }),
-    )
+    const found = this.#found(tenure)
     // A drain must not depend on how fast a topic is read.
     if (this.#context.measured !== null) await this.#context.changes?.ready
     const session = new JudgeSession(this.#context, seats, this.#partition, reader, await this.#inputBounds())
-    await session.begin(tenure.epoch, adopted)
+    await session.begin(tenure.epoch, found)
     while (alive()) {
       this.lastTurnMs = this.#context.clock.monotonicMs()
       if (await session.turn()) return
     }
+  }
+
+  /** What stands on `control`, and whether it is to be believed. */
+  #found({ control, state }: Tenure): ReadonlyMap<string, Found> {
+    const { layout, topics, signatures, clock, emit } = this.#context
+    const known = this.#models.map((model) => storedState(state, model)?.state.ladder.command ?? null)
+    const place = { topic: topics.control, environment: layout.environment, wallMs: clock.nowMs() }
+    return foundCommands(
+      control,
+      known.filter((command) => command !== null),
+      commandKeys(signatures),
+      place,
+      ({ code, message }) => emit({ event: 'problem', code, message: `${topics.control}/${this.#partition}: ${message}` }),
+    )
   }
 
   /** What the inputs still hold. Retention may have passed a judge that was away, or a topic may have been made anew. */
@@ -179,11 +191,11 @@ class JudgeSession {
     void context.measured?.then(() => this.#learnEnd(partition)).catch(() => undefined)
   }
 
-  async begin(epoch: number, adopted: ReadonlyMap<string, Command>): Promise<void> {
+  async begin(epoch: number, found: ReadonlyMap<string, Found>): Promise<void> {
     for (const seat of this.#seats) {
       // In a drain each seat stands at its own time: how far the other models of the partition have come says nothing about it.
       const now = this.#order === null ? this.#now() : { judgeTimeMs: seat.state.ladder.judgedAtMs, wallMs: 0 }
-      await seat.apply({ kind: 'taken-over', epoch, adopted: adopted.get(seat.model.name) ?? null }, now)
+      await seat.apply({ kind: 'taken-over', epoch, ...(found.get(seat.model.name) ?? NOTHING_FOUND) }, now)
     }
   }
 

@@ -7,7 +7,8 @@
 import type { Alert, Command, Decision } from '../domain.ts'
 import { readings } from '../judge/evidence/evidence.ts'
 import { type JudgeEffect, type JudgeEvent, type Now, step } from '../judge/judge.ts'
-import type { JudgeState } from '../judge/state.ts'
+import { type JudgeState, withLastHash } from '../judge/state.ts'
+import { isAnchor } from '../kit/anchor.ts'
 import type { TopicNames } from '../kit/topics.ts'
 import type { Layout, ModelLayout } from '../policy/layout.ts'
 import type { Emit } from '../telemetry/events.ts'
@@ -91,9 +92,12 @@ export class JudgeSeat {
 
   #decisionRecord(decision: Decision): TenureRecord {
     const value = encodeDecision(decision)
-    const lastHash = hashOfDecision(value)
-    this.state = { ...this.state, ladder: { ...this.state.ladder, lastHash } }
-    return { topic: this.#context.topics.decisions, record: { key: modelKey(decision.model), value, headers: DECISION_HEADERS } }
+    this.state = withLastHash(this.state, decision.number, hashOfDecision(value))
+    const { topics, signatures } = this.#context
+    const record = { key: modelKey(decision.model), value, headers: DECISION_HEADERS }
+    // Hashes chain the others to it.
+    const signer = isAnchor(decision) ? signatures.signer : null
+    return { topic: topics.decisions, record: withSignature(signer, topics.decisions, decision.environment, record) }
   }
 
   #commandRecord(command: Command): TenureRecord {
@@ -114,6 +118,8 @@ export class JudgeSeat {
     if (effect.kind === 'event') this.#context.emit(effect.event)
     if (effect.kind !== 'decide') return
     const { model, number, verdict, summary } = effect.decision
+    // No news to people: neither counted nor logged beside what was decided.
+    if (isAnchor(effect.decision)) return this.#context.emit({ event: 'anchored', model, number })
     this.#context.emit({ event: 'decided', model, number, verdict: verdict.kind, rule: verdict.rule, summary })
     for (const alert of effect.alerts) {
       this.#context.emit({ event: 'alert', incident: alert.incident, severity: alert.severity, summary: alert.summary })

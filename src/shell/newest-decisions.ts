@@ -1,6 +1,7 @@
 /** The newest decisions of one model, read from the end of its partition: a long audit log is not read whole for its last words. */
 import type { Decision } from '../domain.ts'
 import type { EventLog } from '../kafka/contract.ts'
+import { isAnchor } from '../kit/anchor.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { partitionOf } from '../kit/hash.ts'
 import { readDecisionsBetween } from './topic-reads.ts'
@@ -27,7 +28,7 @@ export async function newestDecisions(
   for (let [from, count] = [bounds.end, FIRST_RECORDS]; from > bounds.start; count *= 2) {
     const before = Math.max(bounds.start, from - count)
     const stored = await readDecisionsBetween(log, topic, partition, before, from)
-    found = [...stored.map(({ decision }) => decision).filter((decision) => decision.model === model), ...found]
+    found = [...stored.map(({ decision }) => decision).filter((decision) => decision.model === model && !isAnchor(decision)), ...found]
     if (found.some(isEnough)) break
     from = before
   }

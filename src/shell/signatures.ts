@@ -1,4 +1,5 @@
 /** Signatures on the records of a daemon and of the command line: the policy's keys, loaded once, and a header on what is sent. */
+import { createPublicKey } from 'node:crypto'
 import type { LogRecord, OperatorRequest, OutgoingRecord } from '../domain.ts'
 import { SIGNATURE_HEADER, type Signer, signatureOf, signerOf, type TrustedKey, trustedKeyOf, verified } from '../kit/signing.ts'
 import type { Layout } from '../policy/layout.ts'
@@ -27,6 +28,15 @@ export function withSignature(signer: Signer | null, topic: string, environment:
   const text = (content: Buffer | string | null): string => (content === null ? '' : content.toString())
   const signature = signatureOf(signer, { topic, key: text(record.key), environment, value: record.value })
   return { ...record, headers: { ...record.headers, [SIGNATURE_HEADER]: signature } }
+}
+
+/**
+ * Whose commands on the control topic are to be believed: this process's own, and those of whoever the policy trusts. Null: nobody is
+ * asked for a signature, for the daemon's own commands have none and the policy is not strict.
+ */
+export function commandKeys({ signer, trusted, strict }: Signatures): readonly TrustedKey[] | null {
+  if (signer === null) return strict ? trusted : null
+  return [{ keyId: signer.keyId, key: createPublicKey(signer.key), notAfterMs: null }, ...trusted]
 }
 
 export interface Asking {

@@ -2,6 +2,7 @@
 import { type VersionRecord, versionRecordOf } from '../audit/version-record.ts'
 import type { Ack, Alert, Command, Decision, LogRecord, OperatorRequest } from '../domain.ts'
 import type { EventLog } from '../kafka/contract.ts'
+import { isAnchor } from '../kit/anchor.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { decodeAck } from '../wire/acks.ts'
 import { decodeAlert } from '../wire/alerts.ts'
@@ -19,8 +20,13 @@ export interface StoredDecision {
   readonly hash: string
 }
 
-/** Every decision, per partition in the order of the log. */
+/** Every decision, per partition in the order of the log. Anchors decide nothing, and are no news to people: they are left out. */
 export async function readDecisions(log: EventLog, topic: string): Promise<readonly StoredDecision[]> {
+  return (await readChains(log, topic)).filter(({ decision }) => !isAnchor(decision))
+}
+
+/** The same with anchors: every record of the chains. */
+export async function readChains(log: EventLog, topic: string): Promise<readonly StoredDecision[]> {
   const decisions: StoredDecision[] = []
   await eachRecord(log, topic, 0, (record, partition, value) => {
     const stored = storedDecision(record, partition, value)
@@ -86,17 +92,27 @@ export function lastCommands(
   refused: (problem: FlyballError) => void = () => {},
 ): ReadonlyMap<string, Command> {
   const commands = new Map<string, Command>()
-  for (const record of records) {
-    if (record.value === null) continue
-    const command = decoded(decodeCommand, record.value, refused)
-    if (command === null || record.key?.toString() !== command.model) continue
+  for (const { command } of commandsIn(records, refused)) {
     const held = commands.get(command.model)
     if (held === undefined || !isLower(command, held)) commands.set(command.model, command)
   }
   return commands
 }
 
-function isLower(command: Command, held: Command): boolean {
+export interface PlacedCommand {
+  readonly record: LogRecord
+  readonly command: Command
+}
+
+/** Those under the key of their model, in their order. */
+export function commandsIn(records: readonly LogRecord[], refused: (problem: FlyballError) => void): readonly PlacedCommand[] {
+  return records.flatMap((record) => {
+    const command = record.value === null ? null : decoded(decodeCommand, record.value, refused)
+    return command === null || record.key?.toString() !== command.model ? [] : [{ record, command }]
+  })
+}
+
+export function isLower(command: Command, held: Command): boolean {
   return command.epoch < held.epoch || (command.epoch === held.epoch && command.sequence < held.sequence)
 }
 

@@ -50,6 +50,8 @@ export type FlyballEvent =
       readonly rule: string
       readonly summary: string
     }
+  /** The chain of a model's decisions was anchored for the day. */
+  | { readonly event: 'anchored'; readonly model: string; readonly number: number }
   | { readonly event: 'command-acked'; readonly model: string; readonly sequence: number; readonly afterMs: number }
   | { readonly event: 'command-observed'; readonly model: string; readonly sequence: number; readonly afterMs: number }
   | { readonly event: 'not-effective'; readonly model: string; readonly sequence: number; readonly summary: string }

@@ -10,6 +10,7 @@ const LEVELS: Partial<Record<FlyballEvent['event'], Level>> = {
   'judge-took-over': 'info',
   'judge-fenced': 'warn',
   decided: 'info',
+  anchored: 'debug',
   'command-acked': 'info',
   'command-observed': 'info',
   'not-effective': 'error',

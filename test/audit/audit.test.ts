@@ -28,8 +28,9 @@ test('an untouched chain is whole: every number, the hash of its last decision, 
   const report = audited(records, [state])
   assert.deepEqual(report.findings, [])
   const headHash = hashOfDecision(records[COUNT - 1]!.value!)
-  const whole = { records: 6, first: 1, last: 6, headNumber: 6, headHash, headVouched: true, beginsAt: null }
-  assert.deepEqual(report.models, [{ model: 'fraud', partition: 0, ...whole }])
+  const whole = { records: 6, first: 1, last: 6, headNumber: 6, headHash, headVouched: true, beginsAt: null, anchors: 0, keptFits: 0 }
+  const vouched = { by: 'nothing', keyId: '', anchor: null, from: null, to: null }
+  assert.deepEqual(report.models, [{ model: 'fraud', partition: 0, ...whole, vouched }])
 })
 
 test('any one byte of any record flipped is found, and the record that it stands in is the first one named', () => {

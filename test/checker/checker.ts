@@ -10,6 +10,7 @@ import type { EventLog } from '../../src/kafka/contract.ts'
 import { topicNames } from '../../src/kit/topics.ts'
 import { checkAccounts } from './accounts.ts'
 import { checkAlerts, checkRequests } from './alerts.ts'
+import { checkAnchors } from './anchors.ts'
 import { checkBooks } from './books.ts'
 import type { Case, Topics, Violation, World } from './case.ts'
 import { checkControl } from './control.ts'
@@ -33,6 +34,7 @@ export async function check(log: EventLog, world: World): Promise<readonly Viola
   const case_: Case = { world, all, report: (promise, where, what) => void violations.push({ promise, where, what }) }
   const truths = truthsOf(world.layout, world.inputs ?? all.inputs, (source) => cutsOf(all.panes, source))
   checkDecisions(case_)
+  checkAnchors(case_)
   checkControl(case_)
   checkStages(case_)
   checkRequests(case_)

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { signerFor } from '../../src/cli/sign.ts'
+import { signerFor, wouldBeBelieved } from '../../src/cli/sign.ts'
 import { signatureOf, trustedKeyOf, verified } from '../../src/kit/signing.ts'
 import { parsePolicy } from '../../src/policy/load.ts'
 import { policyText } from '../policy/minimal.ts'
@@ -34,4 +34,24 @@ test('a policy that trusts nobody cannot be strict, and a key id is trusted once
   const other = withSecurity('{ signing: { keyFile: b.key, keyId: b }, trusted: [{ keyId: a, file: a.pub }], strict: true }')()
   assert.equal(layout.policyDigest, other.layout.policyDigest, 'with what key a process signs is not a rule of the policy')
   assert.notEqual(layout.policyDigest, parsePolicy(policyText, 'flyball.yaml').layout.policyDigest)
+})
+
+test('the glass is broken only with what the judge would adopt: its own key, or one that is trusted and in time', () => {
+  inFolder((folder) => {
+    for (const name of ['judge', 'ops-1', 'ops-2', 'stranger']) assert.equal(flyball(['sign', 'keys', name], folder).code, 0)
+    const nowMs = Date.parse('2026-01-01T00:00:00Z')
+    const trusted = 'trusted: [{ keyId: ops-1, file: ops-1.pub }, { keyId: ops-2, file: ops-2.pub, notAfter: "2025-01-01T00:00:00Z" }]'
+    const believed = (security: string) => {
+      const { layout } = parsePolicy(`${policyText}${security}\n`, join(folder, 'flyball.yaml'))
+      const names = ['judge', 'ops-1', 'ops-2', 'stranger'].filter((name) =>
+        wouldBeBelieved(layout, signerFor(layout, { signKey: join(folder, `${name}.key`) }), nowMs),
+      )
+      return [...names, ...(wouldBeBelieved(layout, null, nowMs) ? ['nobody'] : [])]
+    }
+    const all = ['judge', 'ops-1', 'ops-2', 'stranger', 'nobody']
+    assert.deepEqual(believed(''), all)
+    assert.deepEqual(believed(`security: { ${trusted} }`), all)
+    assert.deepEqual(believed(`security: { ${trusted}, strict: true }`), ['ops-1'])
+    assert.deepEqual(believed(`security: { signing: { keyFile: judge.key, keyId: judge }, ${trusted} }`), ['judge', 'ops-1'])
+  })
 })

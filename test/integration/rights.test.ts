@@ -176,7 +176,7 @@ const auditorDeed: Deed = async (log, prefix) => {
   const topics = topicNames(prefix)
   await readCommands(log, topics.control)
   await readDecisions(log, topics.decisions)
-  await verifyChains(log, topics, ALL, systemClock, 0)
+  await verifyChains(log, topics, ALL, systemClock, { rounds: 0 })
   await readGateways(log, topics.acks, 0)
   await readAlerts(log, topics.alerts)
   await readVersionRecords(log, topics.versions, () => undefined)

@@ -49,6 +49,8 @@ export function ladder(changes: Partial<Ladder> = {}): Ladder {
     judgedAtMs: 0,
     publishedWallMs: 0,
     drills: { sinceMs: 0, passedAtMs: 0, overdue: false, last: {} },
+    anchor: { number: 0, hash: '', newsSinceMs: 0 },
+    refusedCommand: '',
     ...changes,
   }
 }

@@ -87,7 +87,7 @@ test('many models decide without rest: each settles at its time, and a chain tha
       topics,
       ALL,
       clockThat(() => undefined),
-      10,
+      { rounds: 10 },
     )
   ).report()
   assert.deepEqual(

@@ -24,12 +24,15 @@ const said = ({ seed, violations }: RunResult): string[] =>
 
 test(`${RUNS} worlds full of faults keep every promise`, async (t) => {
   const faults: Record<string, number> = {}
+  let anchors = 0
   for (let seed = SEED; seed < SEED + RUNS; seed++) {
     const result = await simulate(seed)
     assert.deepEqual(said(result), [])
+    anchors += result.decisions.filter((hex) => Buffer.from(hex, 'hex').includes('"previous":null')).length
     for (const [kind, count] of Object.entries(result.faults)) faults[kind] = (faults[kind] ?? 0) + count
   }
   t.diagnostic(JSON.stringify(faults))
+  assert.ok(anchors >= RUNS, `midnight came in every world, and ${anchors} chains were anchored`)
   for (const kind of ['daemon-killed', 'daemon-paused', 'commit-unknown-done', 'commit-unknown-left-open', 'member-thrown-out']) {
     assert.ok((faults[kind] ?? 0) > 0, `${kind} happened`)
   }

@@ -71,6 +71,20 @@ export const SOURCE_PLANTS: Readonly<Record<string, SourcePlant>> = {
       },
     ],
   },
+  'anchor-again': {
+    name: 'anchor-again',
+    breaks: 'the judge forgets that the day is anchored',
+    caughtBy: ['anchors'],
+    seed: 1,
+    guards: [],
+    patches: [
+      {
+        file: 'src/judge/anchor.ts',
+        find: "hash: '', newsSinceMs: 0 }",
+        replace: "hash: '', newsSinceMs: before.state.ladder.anchor.newsSinceMs }",
+      },
+    ],
+  },
 }
 
 /** Bugs that only a day shows: a daemon keeps a little of everything that passes, for ever. */

@@ -18,7 +18,8 @@ export interface RunResult {
   readonly decisions: readonly string[]
 }
 
-const BEGIN_MS = 1_760_000_000_000
+/** Midnight comes in the middle of the trouble: the day is anchored then. */
+const BEGIN_MS = 1_760_054_400_000 - 20_000
 const TROUBLE_FROM_MS = 1_000
 const TROUBLE_TO_MS = 30_000
 const TRAFFIC_MS = 42_000
