@@ -60,6 +60,7 @@ interface CpuRow {
   readonly segments: number
   readonly perSecond: number
   readonly cpuUsPerEvent: number
+  readonly steadyUsPerEvent: number
   readonly paneRecords: number
 }
 
@@ -80,11 +81,12 @@ async function cpuGrowth() {
       segments,
       perSecond,
       cpuUsPerEvent: rounded(median([...answer.cpuUsPerEvent])),
+      steadyUsPerEvent: rounded(median([...answer.steadyUsPerEvent])),
       paneRecords: answer.paneRecords,
     }
     rows.push(found)
     tell(
-      `${models} models, ${segments} segments, ${perSecond} predictions/s: ${found.cpuUsPerEvent} µs an event, ${found.paneRecords} records on panes`,
+      `${models} models, ${segments} segments, ${perSecond} predictions/s: ${found.cpuUsPerEvent} µs an event, ${found.steadyUsPerEvent} µs without start and end, ${found.paneRecords} records on panes`,
     )
     return found
   }
@@ -95,18 +97,29 @@ async function cpuGrowth() {
   const each = [await row(10, 1, 10 * MODEL_PER_SECOND), shared[1]] as const
   const busySegments = [await row(1, 8, STREAM_PER_SECOND), await row(1, 64, STREAM_PER_SECOND)] as const
   const quietSegments = [await row(1, 8, MODEL_PER_SECOND), await row(1, 64, MODEL_PER_SECOND)] as const
-  console.log('| models | segments | predictions/s | µs of CPU an event | records on panes |\n|---|---|---|---|---|')
-  for (const { models, segments, perSecond, cpuUsPerEvent, paneRecords } of rows) {
-    console.log(`| ${models} | ${segments} | ${perSecond} | ${cpuUsPerEvent} | ${paneRecords} |`)
+  console.log(
+    '| models | segments | predictions/s | µs of CPU an event | without start and end | records on panes |\n|---|---|---|---|---|---|',
+  )
+  for (const { models, segments, perSecond, cpuUsPerEvent, steadyUsPerEvent, paneRecords } of rows) {
+    console.log(`| ${models} | ${segments} | ${perSecond} | ${cpuUsPerEvent} | ${steadyUsPerEvent} | ${paneRecords} |`)
   }
-  const growth = (found: readonly CpuRow[], base: CpuRow): number[] => found.map((one) => rounded(one.cpuUsPerEvent / base.cpuUsPerEvent))
-  const growths = {
-    models10And100: growth(each, quiet),
-    models10And100OfOneStream: growth(shared, busy),
-    segments8And64: growth(busySegments, busy),
-    segments8And64Quiet: growth(quietSegments, quiet),
-  }
-  return { rows, ...growths }
+  const groups: readonly Group[] = [
+    { name: 'models10And100', found: each, base: quiet },
+    { name: 'models10And100OfOneStream', found: shared, base: busy },
+    { name: 'segments8And64', found: busySegments, base: busy },
+    { name: 'segments8And64Quiet', found: quietSegments, base: quiet },
+  ]
+  return { rows, ...growthsOf(groups, 'cpuUsPerEvent'), steady: growthsOf(groups, 'steadyUsPerEvent') }
+}
+
+interface Group {
+  readonly name: string
+  readonly found: readonly CpuRow[]
+  readonly base: CpuRow
+}
+
+function growthsOf(groups: readonly Group[], figure: 'cpuUsPerEvent' | 'steadyUsPerEvent'): Readonly<Record<string, readonly number[]>> {
+  return Object.fromEntries(groups.map(({ name, found, base }) => [name, found.map((one) => rounded(one[figure] / base[figure]))]))
 }
 
 // ── the judge ──────────────────────────────────────────────────────────────────────────────────────────────────────────────

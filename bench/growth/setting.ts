@@ -6,14 +6,16 @@ export interface CpuTask {
   readonly predictions: number
   /** Of record time: the same stream, however many models share it. */
   readonly perSecond: number
-  /** Drains that are measured; one more goes before. */
+  /** How often the stream is drained, all of it and half of it; one more drain goes before. */
   readonly drains: number
 }
 
 export interface CpuAnswer {
   readonly events: number
-  /** One for each drain. */
+  /** One for each drain, start and end of the daemon included. */
   readonly cpuUsPerEvent: readonly number[]
+  /** What the second half of the stream adds. */
+  readonly steadyUsPerEvent: readonly number[]
   /** Panes and pulses. */
   readonly paneRecords: number
 }

@@ -8,6 +8,7 @@ import { partitionOf } from '../../src/kit/hash.ts'
 import { seededRandom } from '../../src/kit/random.ts'
 import { topicNames } from '../../src/kit/topics.ts'
 import { parsePolicy } from '../../src/policy/load.ts'
+import { endOf, InputPartition, type InputRecord, type Inputs, inputLog } from './input-log.ts'
 import { emptyPipeline, JsonBatches } from './pipeline.ts'
 import type { CpuAnswer, CpuTask, MemoryAnswer, MemoryTask, Task } from './setting.ts'
 import { growthPolicy, growthRequest, OUTCOMES, PREDICTIONS } from './stream.ts'
@@ -18,73 +19,94 @@ const RECORDS_A_SEND = 500
 const BATCH = 1000
 const PENDING_PER_SECOND = 10_000
 
-/** The whole daemon on a log in memory: no socket and no disk between the settings to be compared. */
+/**
+ * The whole daemon on a log in memory: no socket and no disk between the settings to be compared. Half of the stream is drained as well as
+ * all of it: what the second half adds is the cost of an event, whatever had to be done once for each model.
+ */
 async function cpu(task: CpuTask): Promise<CpuAnswer> {
   const log = new MemoryLog(new MemoryBroker(systemClock))
-  const events = await fill(log, task)
+  const inputs = await fill(log, task)
   const cpuUsPerEvent: number[] = []
+  const steadyUsPerEvent: number[] = []
+  const all = eventsIn(inputs, 1)
+  const half = eventsIn(inputs, 0.5)
   let paneRecords = 0
-  for (let drain = 0; drain <= task.drains; drain++) {
-    const { layout, policy } = parsePolicy(growthPolicy({ ...task, prefix: `drain${drain}.` }), 'growth.yaml')
-    const { prefix, partitions: judgePartitions } = policy.kafka
-    const given = { log, layout, prefix, judgePartitions, clock: systemClock, emit: () => {}, version: 'bench' }
-    const before = process.cpuUsage()
-    const daemon = await startDaemon({ ...given, createTopics: true, drain: true })
-    await daemon.done
-    const { user, system } = process.cpuUsage(before)
-    paneRecords = (await log.admin.offsets(topicNames(prefix).panes)).reduce((sum, { start, end }) => sum + end - start, 0)
-    // The first one is for the compiler.
-    if (drain > 0) cpuUsPerEvent.push((user + system) / events)
+  // The first one is for the compiler.
+  await drain(log, inputs, 1, task, 'first.')
+  for (let turn = 0; turn < task.drains; turn++) {
+    const whole = await drain(log, inputs, 1, task, `whole${turn}.`)
+    const part = await drain(log, inputs, 0.5, task, `half${turn}.`)
+    paneRecords = whole.paneRecords
+    cpuUsPerEvent.push(whole.cpuUs / all)
+    steadyUsPerEvent.push((whole.cpuUs - part.cpuUs) / (all - half))
   }
   await log.close()
-  return { events, cpuUsPerEvent, paneRecords }
+  return { events: all, cpuUsPerEvent, steadyUsPerEvent, paneRecords }
+}
+
+async function drain(
+  log: EventLog,
+  inputs: Inputs,
+  share: number,
+  task: CpuTask,
+  prefix: string,
+): Promise<{ cpuUs: number; paneRecords: number }> {
+  const { layout, policy } = parsePolicy(growthPolicy({ ...task, prefix }), 'growth.yaml')
+  const { partitions: judgePartitions } = policy.kafka
+  const given = { log: inputLog(log, inputs, share), layout, prefix, judgePartitions, clock: systemClock, emit: () => {}, version: 'bench' }
+  globalThis.gc?.()
+  const before = process.cpuUsage()
+  const daemon = await startDaemon({ ...given, createTopics: true, drain: true })
+  await daemon.done
+  const { user, system } = process.cpuUsage(before)
+  const paneRecords = (await log.admin.offsets(topicNames(prefix).panes)).reduce((sum, { start, end }) => sum + end - start, 0)
+  await log.admin.delete(Object.values(topicNames(prefix)))
+  return { cpuUs: user + system, paneRecords }
+}
+
+function eventsIn(inputs: Inputs, share: number): number {
+  return [...inputs.values()].flat().reduce((sum, partition) => sum + endOf(partition, share), 0)
 }
 
 /** In order of time; outcomes come one to thirty seconds later. */
-async function fill(log: EventLog, { models, segments, predictions, perSecond }: CpuTask): Promise<number> {
-  const config = { 'retention.ms': '-1' }
-  await log.admin.create([PREDICTIONS, OUTCOMES].map((topic) => ({ topic, partitions: PARTITIONS, config })))
+async function fill(log: EventLog, { models, segments, predictions, perSecond }: CpuTask): Promise<Inputs> {
+  const topics = [PREDICTIONS, OUTCOMES]
+  await log.admin.create(topics.map((topic) => ({ topic, partitions: PARTITIONS, config: { 'retention.ms': '-1' } })))
+  const inputs = new Map(topics.map((topic) => [topic, Array.from({ length: PARTITIONS }, () => new InputPartition())]))
   const random = seededRandom(1)
   const outcomes: { readonly id: string; readonly ts: number; readonly label: number }[] = []
-  const writer = new Batches(log)
+  const writer = new Batches(inputs)
   for (let index = 0; index < predictions; index++) {
     const ts = START_MS + Math.floor((1000 * index) / perSecond)
     const request = growthRequest(random, index, models, segments)
-    await writer.add(PREDICTIONS, { ...request, ts })
+    writer.add(PREDICTIONS, { ...request, ts })
     if (random() < 0.9)
       outcomes.push({ id: request.id, ts: ts + 1000 + Math.floor(random() * 29_000), label: random() < request.score ? 1 : 0 })
   }
   outcomes.sort((one, other) => one.ts - other.ts)
-  for (const outcome of outcomes) await writer.add(OUTCOMES, outcome)
-  await writer.end()
-  return predictions + outcomes.length
+  for (const outcome of outcomes) writer.add(OUTCOMES, outcome)
+  writer.end()
+  return inputs
 }
 
 class Batches {
-  readonly #log: EventLog
-  readonly #waiting = new Map<string, { readonly key: string; readonly value: Buffer; readonly timestampMs: number }[]>()
+  readonly #inputs: Inputs
+  readonly #waiting = new Map<InputPartition, InputRecord[]>()
 
-  constructor(log: EventLog) {
-    this.#log = log
+  constructor(inputs: Inputs) {
+    this.#inputs = inputs
   }
 
-  async add(topic: string, event: { readonly id: string; readonly ts: number }): Promise<void> {
-    const place = `${topic}/${partitionOf(Buffer.from(event.id), PARTITIONS)}`
-    const waiting = this.#waiting.get(place) ?? []
-    this.#waiting.set(place, waiting)
-    waiting.push({ key: event.id, value: Buffer.from(JSON.stringify(event)), timestampMs: event.ts })
-    if (waiting.length === RECORDS_A_SEND) await this.#send(place)
+  add(topic: string, event: { readonly id: string; readonly ts: number }): void {
+    const partition = this.#inputs.get(topic)![partitionOf(Buffer.from(event.id), PARTITIONS)]!
+    const waiting = this.#waiting.get(partition) ?? []
+    this.#waiting.set(partition, waiting)
+    waiting.push({ key: event.id, value: JSON.stringify(event), timestampMs: event.ts })
+    if (waiting.length === RECORDS_A_SEND) partition.append(waiting.splice(0))
   }
 
-  async end(): Promise<void> {
-    for (const place of this.#waiting.keys()) await this.#send(place)
-  }
-
-  async #send(place: string): Promise<void> {
-    const [topic, partition] = place.split('/') as [string, string]
-    const writer = await this.#log.writer()
-    await writer.send(topic, Number(partition), this.#waiting.get(place)!.splice(0))
-    await writer.close()
+  end(): void {
+    for (const [partition, waiting] of this.#waiting) if (waiting.length > 0) partition.append(waiting)
   }
 }
 

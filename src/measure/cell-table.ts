@@ -31,7 +31,7 @@ export class CellTable {
   rows = 0
   private readonly model: ModelLayout
   private readonly rowOfCell: Int32Array
-  private capacity = 8
+  private capacity = 4
   /** Scopes that add up to `__all__`; null: its counts are counted. */
   private readonly parts: Int32Array | null
   /** Stretches of a row's counts that belong to blocks in segments. */

@@ -5,16 +5,18 @@
 import type { ChainName, DescribedOutcomeBatch, MaturedBatch, PaneCell, PredictionBatch } from '../domain.ts'
 import { ALL_SCOPE, type Block, type InputLayout, type ModelLayout } from '../policy/layout.ts'
 import { CellMemory, CellTable } from './cell-table.ts'
-import { type Filler, fillerOf, type ValueColumns } from './fill.ts'
-import { type PlaceColumns, RowTargets, wholeDimension } from './row-targets.ts'
-import { UnitBuckets, type UnitColumns } from './unit-buckets.ts'
+import { type Filler, fillerOf } from './fill.ts'
+import { GatheredRows, NO_MODEL, type RowColumns } from './gathered-rows.ts'
+import { RowTargets, wholeDimension } from './row-targets.ts'
+import { UnitBuckets } from './unit-buckets.ts'
 
 /** Value of the status column for a record that counts as a request. */
 export const COUNTED = 0
 /** A prediction id seen again: only the `duplicate` block counts it. */
 export const DUPLICATE = 1
 
-type Columns = PlaceColumns & ValueColumns & UnitColumns & { readonly model: Int32Array }
+/** So many rows of a model, on average, are worth a walk through its blocks; batches with fewer are gathered until there are twice as many. */
+const ROWS_A_MODEL = 32
 
 interface ModelMeasure {
   readonly layout: ModelLayout
@@ -41,7 +43,7 @@ const NO_NUMBERS = new Float64Array(0)
 const NO_INDICES = new Int32Array(0)
 
 /** What a chain does not bring. */
-const ABSENT: Columns = {
+const ABSENT: RowColumns = {
   model: NO_INDICES,
   version: NO_INDICES,
   dimensions: [],
@@ -66,7 +68,10 @@ export class ChainMeasure {
   /** By model index; null where the model has no block on this chain. */
   private readonly models: readonly (ModelMeasure | null)[]
   /** Of the batch at hand. One object for all batches: it is filled anew for each, and always has the same shape. */
-  private readonly columns: { -readonly [Name in keyof Columns]: Columns[Name] } = { ...ABSENT }
+  private readonly columns: { -readonly [Name in keyof RowColumns]: RowColumns[Name] } = { ...ABSENT }
+  private readonly rowsEnough: number
+  /** Rows of batches that were too short, not yet counted. */
+  private gathered: GatheredRows | null = null
 
   /** `chain`: whose unit blocks are counted as well. */
   constructor(
@@ -76,6 +81,7 @@ export class ChainMeasure {
     blocksOf: (model: ModelLayout) => readonly Block[],
   ) {
     this.models = models.map((layout) => modelMeasure(layout, input, blocksOf(layout), layout.unitBlocks?.[chain] ?? []))
+    this.rowsEnough = ROWS_A_MODEL * this.models.filter((model) => model !== null).length
   }
 
   /** Rows [from, to) of a batch of predictions. `status` says which count; `first` which are first exposures of their unit. */
@@ -121,6 +127,7 @@ export class ChainMeasure {
   }
 
   private handOver(each: (cells: ModelCells) => void, memory: () => CellMemory): void {
+    this.countGathered()
     for (const model of this.models) {
       if (model === null || model.table.rows === 0) continue
       each({
@@ -151,8 +158,43 @@ export class ChainMeasure {
   }
 
   private fill(from: number, to: number, status: Uint8Array | null): void {
+    if (to <= from) return
     const { columns } = this
-    this.select(columns, from, to, status)
+    this.gathered ??= new GatheredRows(2 * this.rowsEnough, columns)
+    if (to - from <= this.gathered.capacity / 2) return this.gather(this.gathered, from, to, status)
+    // In the order in which they came: the last bits of sums depend on it.
+    this.countGathered()
+    for (let row = from; row < to; row++) {
+      if (status === null || status[row] === COUNTED) this.models[columns.model[row]!]?.targets.add(row)
+      else this.countDuplicate(columns.model[row]!, columns.version[row]!)
+    }
+    this.countRows(columns)
+  }
+
+  private gather(gathered: GatheredRows, from: number, to: number, status: Uint8Array | null): void {
+    const { columns } = this
+    if (gathered.count + to - from > gathered.capacity) this.countGathered()
+    const { model } = gathered.columns
+    const at = gathered.add(columns, from, to)
+    if (status === null) return
+    for (let row = from; row < to; row++) {
+      if (status[row] === COUNTED) continue
+      model[at + row - from] = NO_MODEL
+      this.countDuplicate(columns.model[row]!, columns.version[row]!)
+    }
+  }
+
+  private countGathered(): void {
+    const { gathered } = this
+    if (gathered === null || gathered.count === 0) return
+    const { model } = gathered.columns
+    for (let row = 0; row < gathered.count; row++) if (model[row] !== NO_MODEL) this.models[model[row]!]?.targets.add(row)
+    this.countRows(gathered.columns)
+    gathered.clear()
+  }
+
+  /** Rows that have been dealt to the models. */
+  private countRows(columns: RowColumns): void {
     for (const model of this.models) {
       if (model === null || model.targets.count === 0) continue
       model.targets.resolve(model.table, columns)
@@ -162,13 +204,9 @@ export class ChainMeasure {
     }
   }
 
-  private select(columns: Columns, from: number, to: number, status: Uint8Array | null): void {
-    for (let row = from; row < to; row++) {
-      const model = this.models[columns.model[row]!]
-      if (!model) continue
-      if (status === null || status[row] === COUNTED) model.targets.add(row)
-      else countDuplicate(model, columns.version[row]!)
-    }
+  private countDuplicate(index: number, version: number): void {
+    const model = this.models[index]
+    if (model) countDuplicate(model, version)
   }
 }
 

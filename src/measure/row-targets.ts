@@ -6,6 +6,9 @@
 import { ALL_SCOPE, type InputLayout, type ModelLayout } from '../policy/layout.ts'
 import type { CellTable } from './cell-table.ts'
 
+/** Of a model among many there are few rows at a time; those of a busy one grow. */
+const FIRST_ROWS = 128
+
 /** The columns that say where a record belongs. */
 export interface PlaceColumns {
   readonly version: Int32Array
@@ -21,12 +24,12 @@ export interface DimensionScopes {
 
 export class RowTargets {
   /** Indices into the batch. */
-  rows = new Int32Array(1024)
+  rows = new Int32Array(FIRST_ROWS)
   /** Table rows of each record; -1: none there. */
   columns: Int32Array[]
   /** What the block at hand finds for each record: a slot (-1: none), and a number to add to a sum (0: none). */
-  slots = new Int32Array(1024)
-  values = new Float64Array(1024)
+  slots = new Int32Array(FIRST_ROWS)
+  values = new Float64Array(FIRST_ROWS)
   count = 0
   /** How many of the columns blocks outside segments fill. */
   readonly allReach: number

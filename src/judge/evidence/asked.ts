@@ -5,7 +5,7 @@
 import type { ChainName } from '../../domain.ts'
 import { ALL_SCOPE, type Block, type Guardrail, type ModelLayout, type Plan } from '../../policy/layout.ts'
 import { blocksRead, scopesOf } from './events.ts'
-import { seriesKey } from './state.ts'
+import { type Series, seriesKey } from './state.ts'
 import { blocksOf, type Reads, type ScopeRead, slotsOf } from './strata.ts'
 
 /** A guardrail in one scope. */
@@ -16,6 +16,14 @@ export interface Place {
   /** Share of the action's budget, and the evidence at which it acts alone. */
   readonly weight: number
   readonly logLimit: number
+  /** The series last asked about, plain and tempered, with their evidence: asked for far more often than it changes. */
+  readonly told: readonly [Told, Told]
+}
+
+/** No result depends on it. */
+export interface Told {
+  series: Series | null
+  logEvidence: number
 }
 
 interface Asked {
@@ -41,10 +49,19 @@ export function placesOf(guardrail: Guardrail, model: ModelLayout): readonly Pla
   const alpha = alphaOf(guardrail.action, model.plan)
   const found = scopesOf(guardrail).map((scope): Place => {
     const weight = weightOf(guardrail, scope, model.plan)
-    return { scope, key: seriesKey(guardrail.name, scope), weight, logLimit: -Math.log(alpha * weight) }
+    return { ...placeIn(guardrail, scope), weight, logLimit: -Math.log(alpha * weight) }
   })
   places.set(guardrail, found)
   return found
+}
+
+/** Of any scope, listed or not. */
+export function placeIn(guardrail: Guardrail, scope: string): Pick<Place, 'scope' | 'key' | 'told'> {
+  return { scope, key: seriesKey(guardrail.name, scope), told: [notTold(), notTold()] }
+}
+
+function notTold(): Told {
+  return { series: null, logEvidence: 0 }
 }
 
 /** Level of an action's whole budget. */

@@ -22,8 +22,13 @@ export function remember(memory: ChainMemory, stratum: ClosedStratum): { readonl
   const newest = memory.spans.at(-1)
   // What comes late (a slow partition, a pool) is counted where the others are: it changes a rate little, and starts no span.
   const isNewSpan = newest === undefined || span.sinceMs >= newest.sinceMs + SPAN_MS
-  const spans = isNewSpan ? merged([...memory.spans, span]) : [...memory.spans.slice(0, -1), together(newest, span)]
+  const spans = isNewSpan ? merged([...memory.spans, copied(span)]) : [...memory.spans.slice(0, -1), together(newest, span)]
   return { memory: { ...memory, spans }, isNewSpan: isNewSpan && newest !== undefined }
+}
+
+/** Rows of a stratum share their memory with all its scopes. */
+function copied({ sinceMs, candidate, control }: MemorySpan): MemorySpan {
+  return { sinceMs, candidate: candidate.slice(), control: control.slice() }
 }
 
 /** Of these sums the first `count` spans, or the rest. */

@@ -11,7 +11,7 @@ import { meanDifference, riskDifference } from '../../../detectors/effects.ts'
 import { rowsNeeded } from '../../../detectors/risk-budget.ts'
 import type { Reading } from '../../domain.ts'
 import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
-import { alphaOf, type Place, placesOf } from './asked.ts'
+import { alphaOf, type Place, placeIn, placesOf, type Told } from './asked.ts'
 import { calibrationInWords, performanceInWords } from './calibration.ts'
 import { distancesInWords } from './distances.ts'
 import { blocksRead, eventBlock, eventNames, featureName, hasThresholds } from './events.ts'
@@ -96,16 +96,29 @@ export function seriesIn(state: EvidenceState, guardrail: Guardrail, scope: stri
 
 /** ln of the e-value for harm. With units: the mean of first exposures and of all requests, tempered; of the first alone after a placebo. */
 export function evidenceIn(state: EvidenceState, guardrail: Guardrail, scope: string, model: ModelLayout): number {
-  return evidenceAt(state, guardrail, { scope, key: seriesKey(guardrail.name, scope) }, model)
+  return evidenceAt(state, guardrail, placeIn(guardrail, scope), model)
 }
 
-function evidenceAt(state: EvidenceState, guardrail: Guardrail, { scope, key }: Pick<Place, 'scope' | 'key'>, model: ModelLayout): number {
-  const lambdas = isScore(guardrail) ? lambdasOf(guardrail, model) : NO_LAMBDAS
-  const plain = logEvidenceOf(state.series[key] ?? emptySeries(guardrail, scope, model), lambdas)
+function evidenceAt(
+  state: EvidenceState,
+  guardrail: Guardrail,
+  { scope, key, told }: Pick<Place, 'scope' | 'key' | 'told'>,
+  model: ModelLayout,
+): number {
+  const plain = logEvidenceTold(told[0], state.series[key] ?? emptySeries(guardrail, scope, model), guardrail, model)
   const tempered = state.tempered[key]
   if (tempered === undefined) return plain
   if (placeboFired(state, guardrail.chain) !== null) return plain - Math.LN2
-  return logMeanOf([plain, logEvidenceOf(tempered, lambdas)])
+  return logMeanOf([plain, logEvidenceTold(told[1], tempered, guardrail, model)])
+}
+
+/** A series is never written again: the same one has the same evidence. */
+function logEvidenceTold(told: Told, series: Series, guardrail: Guardrail, model: ModelLayout): number {
+  if (told.series !== series) {
+    told.series = series
+    told.logEvidence = logEvidenceOf(series, isScore(guardrail) ? lambdasOf(guardrail, model) : NO_LAMBDAS)
+  }
+  return told.logEvidence
 }
 
 const NO_LAMBDAS: readonly number[] = []

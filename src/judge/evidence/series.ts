@@ -55,8 +55,31 @@ const CONTROL_ROWS_FOR_MARGIN = 50
 
 export const NO_ARMS: Arms = { candidateRequests: 0, controlRequests: 0, candidateEvents: 0, controlEvents: 0 }
 
+/** What it is made of is the same in every scope, and is never written again: all of them share it. */
 export function emptySeries(guardrail: Guardrail, scope: string, model: ModelLayout): Series {
-  const head = { guardrail: guardrail.name, scope, digest: digestOf(guardrail, model), strata: 0 }
+  let known = EMPTY.get(guardrail)
+  if (known?.model !== model) {
+    known = { model, series: newSeries(guardrail, model) }
+    EMPTY.set(guardrail, known)
+    if (known.series.kind === 'events') UNTOUCHED.add(known.series.events)
+    if (known.series.kind === 'shape') UNTOUCHED.add(known.series.blocks)
+  }
+  return { ...known.series, scope }
+}
+
+const EMPTY = new WeakMap<Guardrail, { readonly model: ModelLayout; readonly series: Series }>()
+/** What empty series are made of. */
+const UNTOUCHED = new WeakSet<object>()
+
+/** Nothing was ever observed: the series is as `emptySeries` makes it, now and after a restart. False where that is not known. */
+export function isUntouched(series: Series): boolean {
+  if (series.strata > 0) return false
+  if (series.kind === 'events') return UNTOUCHED.has(series.events)
+  return series.kind === 'shape' && UNTOUCHED.has(series.blocks)
+}
+
+function newSeries(guardrail: Guardrail, model: ModelLayout): Series {
+  const head = { guardrail: guardrail.name, scope: ALL_SCOPE, digest: digestOf(guardrail, model), strata: 0 }
   if (isScore(guardrail)) {
     const tallies = { candidateRows: 0, controlRows: 0, effect: emptyMeanDifference(), deviation: 0 }
     return { ...head, kind: 'score', evidence: emptyBounded(probabilityBlock(guardrail, model)?.lambdas ?? []), ...tallies }
@@ -129,6 +152,7 @@ export function resetSeries(series: Series, guardrail: Guardrail, model: ModelLa
 
 /** A new stage: effects and their rows start anew, evidence goes on. */
 export function startSeriesStage(series: Series): Series {
+  if (isUntouched(series)) return series
   if (series.kind === 'events') {
     const effect = emptyRiskDifference()
     return { ...series, events: series.events.map((event) => ({ ...event, stage: NO_ARMS, effect, deviation: 0 })) }
@@ -367,13 +391,8 @@ function observeBins(series: CalibrationSeries, guardrail: Guardrail, row: SlotR
 
 function emptyShape(block: Block): ShapeEvidence {
   const evidence = emptyDistribution(block.countSlots, orderedBins(block), EVEN_GRID)
-  return {
-    block: block.id,
-    evidence,
-    logEvidence: 0,
-    candidate: new Float64Array(block.countSlots),
-    control: new Float64Array(block.countSlots),
-  }
+  const none = new Float64Array(block.countSlots)
+  return { block: block.id, evidence, logEvidence: 0, candidate: none, control: none }
 }
 
 function observeShape(series: ShapeSeries, guardrail: Guardrail, rows: readonly [SlotRow, SlotRow], around: Surroundings): Series {

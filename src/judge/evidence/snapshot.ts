@@ -4,10 +4,12 @@
  * In the JSON a Float64Array is `{"$f": length}`, a number that JSON has no word for is `{"$n": "NaN"}`.
  * Evidence whose meaning has changed since (another digest, another block hash) is left out when it is read.
  */
+import { endianness } from 'node:os'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
 import { isBinned, latencyKey } from './events.ts'
 import { memoryMeant } from './memory.ts'
+import { isUntouched } from './series.ts'
 import type { ChainStrata, EvidenceState, OpenPane, OpenStratum, Series } from './state.ts'
 import { steadyStillMeant } from './steady/steady.ts'
 import { blocksOf, EMPTY_STRATA } from './strata.ts'
@@ -17,14 +19,24 @@ const FORMAT = 1
 
 export function encodeState(state: EvidenceState): Buffer {
   const arrays: Float64Array[] = []
-  const json = Buffer.from(JSON.stringify(written(state, arrays)), 'utf8')
+  const json = Buffer.from(written(withoutUntouched(state), arrays), 'utf8')
   const doubles = arrays.reduce((sum, array) => sum + array.length, 0)
-  const bytes = Buffer.alloc(4 + json.length + doubles * 8)
+  const bytes = Buffer.allocUnsafe(4 + json.length + doubles * 8)
   bytes.writeUInt32LE(json.length, 0)
   json.copy(bytes, 4)
   let at = 4 + json.length
-  for (const array of arrays) for (const value of array) at = bytes.writeDoubleLE(value, at)
+  for (const array of arrays) at = writeDoubles(bytes, array, at)
   return Buffer.concat([Buffer.from([FORMAT]), deflateRawSync(bytes, { level: 1 })])
+}
+
+/**
+ * A series that has seen nothing is found anew where it is read, by the layout, so it need not be stored: of a model with many segments
+ * that is most of them. Thresholds belong to series that are stored (`stillMeant`).
+ */
+function withoutUntouched(state: EvidenceState): EvidenceState {
+  const touched = (series: EvidenceState['series']) =>
+    only(series, (key) => !isUntouched(series[key]!) || series[key]!.guardrail in state.thresholdBins)
+  return { ...state, series: touched(state.series), tempered: touched(state.tempered) }
 }
 
 /** `fresh` is the empty evidence of this layout: what the snapshot cannot say any more begins there. */
@@ -123,16 +135,57 @@ function only<T>(record: Readonly<Record<string, T>>, holds: (key: string) => bo
 
 // ── plain data to JSON and doubles, and back ───────────────────────────────────────────────────────────────────────────────
 
-function written(value: unknown, arrays: Float64Array[]): unknown {
+/** JSON as `JSON.stringify` writes it, but for arrays and numbers of ours: written down at once, since every decision stores the whole state. */
+function written(value: unknown, arrays: Float64Array[]): string {
+  if (typeof value === 'number') return numberWritten(value)
+  if (typeof value === 'string') return quoted(value)
+  if (value === undefined) return 'null'
+  if (value === null || typeof value !== 'object') return JSON.stringify(value)
   if (value instanceof Float64Array) {
     arrays.push(value)
-    return { $f: value.length }
+    return `{"$f":${value.length}}`
   }
-  if (typeof value === 'number')
-    return Number.isFinite(value) && !Object.is(value, -0) ? value : { $n: Object.is(value, -0) ? '-0' : String(value) }
-  if (Array.isArray(value)) return value.map((each) => written(each, arrays))
-  if (value === null || typeof value !== 'object') return value
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, written(each, arrays)]))
+  return Array.isArray(value) ? arrayWritten(value, arrays) : objectWritten(value, arrays)
+}
+
+function numberWritten(value: number): string {
+  if (Object.is(value, -0)) return '{"$n":"-0"}'
+  return Number.isFinite(value) ? `${value}` : `{"$n":"${value}"}`
+}
+
+function arrayWritten(values: readonly unknown[], arrays: Float64Array[]): string {
+  let text = ''
+  for (const value of values) text += text === '' ? written(value, arrays) : `,${written(value, arrays)}`
+  return `[${text}]`
+}
+
+function objectWritten(object: object, arrays: Float64Array[]): string {
+  let text = ''
+  for (const [key, value] of Object.entries(object)) {
+    if (value === undefined) continue
+    text += `${text === '' ? '' : ','}${quoted(key)}:${written(value, arrays)}`
+  }
+  return `{${text}}`
+}
+
+/** Nearly all strings of a state are names, the same in every state. */
+const QUOTED = new Map<string, string>()
+const QUOTED_MAX = 4096
+
+function quoted(text: string): string {
+  const known = QUOTED.get(text)
+  if (known !== undefined) return known
+  if (QUOTED.size >= QUOTED_MAX) QUOTED.clear()
+  const found = JSON.stringify(text)
+  QUOTED.set(text, found)
+  return found
+}
+
+const IS_LITTLE_ENDIAN = endianness() === 'LE'
+
+function writeDoubles(bytes: Buffer, array: Float64Array, at: number): number {
+  if (!IS_LITTLE_ENDIAN) return array.reduce((place, value) => bytes.writeDoubleLE(value, place), at)
+  return at + Buffer.from(array.buffer, array.byteOffset, array.byteLength).copy(bytes, at)
 }
 
 interface Reader {

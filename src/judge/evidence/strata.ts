@@ -304,12 +304,13 @@ export interface SlotRow {
   readonly sums: Float64Array
 }
 
-/** `reads`: what is read of each scope; of the others nothing is summed up. */
+/** `reads`: what is read of each scope; of the others nothing is summed up. Rows share their memory: what is to be kept of them is copied. */
 export function sumUp(stratum: OpenStratum, reads: Reads, unitBlocks: readonly Block[] = []): ClosedStratum {
   const rows = new Map<string, [SlotRow, SlotRow]>()
   const first = new Map<string, [SlotRow, SlotRow]>()
   let buckets: SlotRow | null = null
   let sinceMs = Number.POSITIVE_INFINITY
+  const memory = new RowMemory()
   for (const { cells, sliceStartMs } of stratum.panes) {
     sinceMs = Math.min(sinceMs, sliceStartMs)
     for (const cell of cells) {
@@ -320,20 +321,44 @@ export function sumUp(stratum: OpenStratum, reads: Reads, unitBlocks: readonly B
         continue
       }
       const read = reads.get(cell.scope)
-      if (read !== undefined) addCell(armsIn(cell.population === 'all' ? rows : first, cell.scope, read)[cell.arm], cell, read.blocks)
+      if (read !== undefined)
+        addCell(armsIn(cell.population === 'all' ? rows : first, cell.scope, read, memory)[cell.arm], cell, read.blocks)
     }
   }
   const { stage, candidate, control, panes } = stratum
   return { stage, sinceMs, candidate, control, panes: panes.length, rows, first, buckets }
 }
 
-function armsIn(rows: Map<string, [SlotRow, SlotRow]>, scope: string, slots: Slots): readonly [SlotRow, SlotRow] {
+function armsIn(rows: Map<string, [SlotRow, SlotRow]>, scope: string, slots: Slots, memory: RowMemory): readonly [SlotRow, SlotRow] {
   const known = rows.get(scope)
   if (known !== undefined) return known
-  const arms: [SlotRow, SlotRow] = [emptyRow(slots), emptyRow(slots)]
+  const arms: [SlotRow, SlotRow] = [memory.row(slots), memory.row(slots)]
   rows.set(scope, arms)
   return arms
 }
+
+/** Memory for the rows of one stratum, in long stretches: with many segments they are hundreds of arrays. What is to be kept of a row is copied. */
+class RowMemory {
+  private numbers = NO_SUMS
+  private used = 0
+
+  row({ countSlots, sumSlots }: Slots): SlotRow {
+    return { counts: this.zeros(countSlots), sums: sumSlots === 0 ? NO_SUMS : this.zeros(sumSlots) }
+  }
+
+  private zeros(length: number): Float64Array {
+    if (this.used + length > this.numbers.length) {
+      this.numbers = new Float64Array(Math.max(length, STRETCH))
+      this.used = 0
+    }
+    const from = this.used
+    this.used += length
+    return this.numbers.subarray(from, this.used)
+  }
+}
+
+/** Two arms of a handful of scopes. */
+const STRETCH = 2048
 
 type Slots = Pick<ScopeRead, 'countSlots' | 'sumSlots'>
 
