@@ -48,12 +48,12 @@ export interface PairedScoreState {
 }
 
 /** κ: stakes per unit of score. From coarse forecasts near ½ to fine ones of rare events. */
-const STAKES: readonly number[] = [0.0625, 0.125, 0.25, 0.5, 1, 2, 4, 8]
+export const PAIRED_STAKES: readonly number[] = [0.0625, 0.125, 0.25, 0.5, 1, 2, 4, 8]
 /** So much of the capital at most on one pair. */
 const STAKE_MAX = 0.9
 
 export function emptyPairedScores(): PairedScoreState {
-  return { strata: 0, logMixture: emptyMixture(STAKES.length) }
+  return { strata: 0, logMixture: emptyMixture(PAIRED_STAKES.length) }
 }
 
 /** Adds one stratum; one without pairs changes nothing. `margin`: by how much the candidate's mean score may be worse. */
@@ -64,9 +64,13 @@ export function observePairedScores(
   margin = 0,
   temper = 1,
 ): PairedScoreState {
+  return observePairedBets(state, pairs.outcome.length, pairedLogBets(pairs, loss, margin), temper)
+}
+
+/** The same with the bets of the stratum summed up already. */
+export function observePairedBets(state: PairedScoreState, pairs: number, logBets: readonly number[], temper = 1): PairedScoreState {
   requireTemper(temper)
-  const logBets = pairedLogBets(pairs, loss, margin)
-  if (pairs.outcome.length === 0) return state
+  if (pairs === 0) return state
   return { strata: state.strata + 1, logMixture: advanceMixture(state.logMixture, state.strata, logBets, temper) }
 }
 
@@ -78,18 +82,30 @@ export function logEvidencePairedScores(state: PairedScoreState): number {
 /** Σ ln E per κ over these pairs: additive, so panes and sources are summed. */
 export function pairedLogBets(pairs: PairedForecasts, loss: PairedLoss, margin: number): readonly number[] {
   requirePairs(pairs, margin)
-  const sums = new Array<number>(STAKES.length).fill(0)
-  pairs.outcome.forEach((outcome, row) => {
-    const [p, q] = [pairs.candidate[row]!, pairs.control[row]!]
-    const favourable = p > q ? 1 : 0
-    const atStake = lossOf(loss, q, favourable) - lossOf(loss, p, favourable) + margin
-    if (atStake <= 0) return
-    const won = (lossOf(loss, p, outcome) - lossOf(loss, q, outcome) - margin) / atStake
-    STAKES.forEach((stake, index) => {
-      sums[index]! += Math.log1p(Math.min(STAKE_MAX, stake * atStake) * won)
-    })
-  })
-  return sums
+  const sums = new Float64Array(PAIRED_STAKES.length)
+  for (const [row, outcome] of pairs.outcome.entries())
+    addPairedBets(sums, pairs.candidate[row]!, pairs.control[row]!, outcome, loss, margin)
+  return [...sums]
+}
+
+/** Adds ln E per κ of one pair of forecasts, both in [0, 1], to the sums. Returns how much more the candidate lost. */
+export function addPairedBets(
+  sums: Float64Array,
+  candidate: number,
+  control: number,
+  outcome: number,
+  loss: PairedLoss,
+  margin: number,
+): number {
+  const difference = lossOf(loss, candidate, outcome) - lossOf(loss, control, outcome)
+  const favourable = candidate > control ? 1 : 0
+  const atStake = lossOf(loss, control, favourable) - lossOf(loss, candidate, favourable) + margin
+  if (atStake <= 0) return difference
+  const won = (difference - margin) / atStake
+  for (let index = 0; index < sums.length; index++) {
+    sums[index]! += Math.log1p(Math.min(STAKE_MAX, PAIRED_STAKES[index]! * atStake) * won)
+  }
+  return difference
 }
 
 function lossOf({ kind, floor }: PairedLoss, forecast: number, outcome: number): number {

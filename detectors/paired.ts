@@ -6,10 +6,13 @@
  * either version when the versions err equally often, whatever the base rate, the season or the mix of requests. Bet that more fall on
  * the candidate. Beside it, how often the two disagree at all, with an interval: most shadow runs are about that number.
  * Formula. With b pairs that only the candidate got wrong and c that only the control did: ln L_ψ = b ln ψ − (b + c) ln((1 + ψ)/2);
- * start-mixed, averaged over the grid of ψ. 'fewer' bets on the control's side: evidence that the candidate is better. The
+ * start-mixed, averaged over the grid of ψ. With a margin m, the share of pairs by which the candidate may be wrong more often, a pair that
+ * only the candidate got wrong pays 1 + λ(1 − m)/(1 + m), one that only the control did 1 − λ, any other 1 − λm/(1 + m), with
+ * λ = (ψ − 1)/(ψ + 1): at m = 0 the same as above. 'fewer' bets on the control's side: evidence that the candidate is better. The
  * disagreement rate has the beta-binomial confidence sequence.
  * Guarantee. P(evidence ever ≥ 1/α) ≤ α while, given the pairs matured before, a discordant pair is at most as likely to be the
- * candidate's error as the control's. At ½ the test is exact: no estimate, no normal law. The interval misses at any time with
+ * candidate's error as the control's (with a margin: while the candidate is wrong on at most m more of the pairs). At ½ the test is exact:
+ * no estimate, no normal law. The interval misses at any time with
  * probability at most α.
  * Only matured pairs, aligned to one horizon, in the order in which they matured: a factor per pair multiplies up to evidence only when
  * each is fair given all factors before it. Forecast i's outcome comes a horizon later; multiply in the order of the forecasts and the
@@ -24,7 +27,7 @@ import { bernoulliInterval, type Interval } from './confidence-sequence.ts'
 import type { Detector, Truth } from './detector.ts'
 import { logMean } from './math/log-sum-exp.ts'
 import { binomial, multinomial, type Random } from './math/random.ts'
-import { requireCount, requirePart, requireTemper } from './math/refuse.ts'
+import { requireCount, requirePart, requireShare, requireTemper } from './math/refuse.ts'
 import { advanceMixture, emptyMixture } from './math/start-mixture.ts'
 
 /** Of one stratum of matured pairs. */
@@ -54,20 +57,35 @@ export function emptyPaired(): PairedState {
 }
 
 /** Adds one stratum; one without pairs changes nothing. `temper` ≥ 1: see start-mixture.ts. */
-export function observePaired(state: PairedState, counts: PairedCounts, direction: 'more' | 'fewer' = 'more', temper = 1): PairedState {
+export function observePaired(
+  state: PairedState,
+  counts: PairedCounts,
+  direction: 'more' | 'fewer' = 'more',
+  temper = 1,
+  margin = 0,
+): PairedState {
   requirePaired(counts)
+  requireShare(margin, 'margin')
   requireTemper(temper)
   if (counts.pairs === 0) return state
   const { onlyCandidateWrong, onlyControlWrong } = counts
-  const accused = direction === 'more' ? onlyCandidateWrong : onlyControlWrong
-  const discordant = onlyCandidateWrong + onlyControlWrong
-  const logBets = STEPS.map((step) => accused * step - discordant * Math.log1p(Math.expm1(step) / 2))
+  const [accused, other] = direction === 'more' ? [onlyCandidateWrong, onlyControlWrong] : [onlyControlWrong, onlyCandidateWrong]
+  const others = counts.pairs - accused - other
+  const logBets = STEPS.map((step) => logBet(step, margin, accused, other, others))
   return {
     strata: state.strata + 1,
     logMixture: advanceMixture(state.logMixture, state.strata, logBets, temper),
     pairs: state.pairs + counts.pairs,
     disagreements: state.disagreements + counts.disagreements,
   }
+}
+
+/** ln of the product of one stake's bets over these pairs. */
+function logBet(step: number, margin: number, accused: number, other: number, others: number): number {
+  if (margin === 0) return accused * step - (accused + other) * Math.log1p(Math.expm1(step) / 2)
+  const stake = Math.tanh(step / 2)
+  const scaled = stake / (1 + margin)
+  return accused * Math.log1p(scaled * (1 - margin)) + other * Math.log1p(-stake) + others * Math.log1p(-scaled * margin)
 }
 
 /** Natural logarithm of the evidence. */
@@ -79,7 +97,7 @@ export function logEvidencePaired(state: PairedState): number {
 const ROWS_TUNED = 1000
 
 /** How often the two disagree, with an interval that may be read at any time. NaN before the first pair. */
-export function disagreementRate(state: PairedState, alpha: number): Interval & { readonly rate: number } {
+export function disagreementRate(state: Pick<PairedState, 'pairs' | 'disagreements'>, alpha: number): Interval & { readonly rate: number } {
   return { rate: state.disagreements / state.pairs, ...bernoulliInterval(state.disagreements, state.pairs, alpha, ROWS_TUNED) }
 }
 

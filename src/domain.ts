@@ -158,6 +158,20 @@ export interface MaturedBatch {
   readonly decision: Uint8Array
   readonly label: Float64Array
   readonly value: Float64Array
+  /** Null: no model compares answers to one request. */
+  readonly pairs: PairColumns | null
+}
+
+/** Both answers to one request, beside the row of the one that was read later. Decisions as in predictions: 0, 1, 2 where there is none. */
+export interface PairColumns {
+  /** 1: this row completes a pair; the others say nothing of theirs. */
+  readonly isPair: Uint8Array
+  readonly candidateDecision: Uint8Array
+  readonly controlDecision: Uint8Array
+  readonly candidateScore: Float64Array
+  readonly controlScore: Float64Array
+  /** What the control's outcome says, for both. NaN: none in time. */
+  readonly label: Float64Array
 }
 
 // ── panes ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -182,5 +182,6 @@ function emptyLabels(): MaturedBatch {
     decision: new Uint8Array(ROWS),
     label: new Float64Array(ROWS),
     value: new Float64Array(ROWS).fill(Number.NaN),
+    pairs: null,
   }
 }

@@ -1,5 +1,5 @@
 /** Where a rollout stands, read from its decisions alone: whoever may read the audit log may know it, and the judge's state stays private. */
-import type { Approval, Command, Decision, Restraint, RolloutPhase, SegmentWeights } from '../domain.ts'
+import type { Approval, Command, Decision, Reading, Restraint, RolloutPhase, SegmentWeights } from '../domain.ts'
 import type { ModelLayout } from '../policy/layout.ts'
 
 export interface RolloutView {
@@ -21,6 +21,8 @@ export interface RolloutView {
   /** What the last hold says is missing, in words; empty when nothing was held since the last move. */
   readonly waitsFor: readonly string[]
   readonly last: Decision | null
+  /** How often a shadow decided otherwise than the control, as the last of these decisions that knew of pairs has it. */
+  readonly disagreement: { readonly number: number; readonly reading: Reading } | null
 }
 
 /** One line of a rollout's history. */
@@ -70,7 +72,18 @@ export function rolloutView(decisions: readonly Decision[], command: Command | n
     approvals: standingApprovals(last),
     waitsFor: verdict?.kind === 'hold' ? verdict.missing : [],
     last,
+    disagreement: disagreementIn(decisions, model),
   }
+}
+
+function disagreementIn(decisions: readonly Decision[], { plan }: ModelLayout): RolloutView['disagreement'] {
+  const name = plan.guardrails.find(({ kind }) => kind === 'disagreement')?.name
+  if (name === undefined) return null
+  for (const { number, readings } of decisions.toReversed()) {
+    const reading = readings.find(({ guardrail, candidateRows }) => guardrail === name && candidateRows > 0)
+    if (reading !== undefined) return { number, reading }
+  }
+  return null
 }
 
 /** Decisions before schema 3 name no stage: the weight tells it. */

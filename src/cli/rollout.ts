@@ -6,6 +6,7 @@ import { readCommands } from '../shell/topic-reads.ts'
 import { segment } from './arguments.ts'
 import { asking, withUntil } from './asking.ts'
 import { type Connected, type ConnectionOptions, connected, modelNamed, withConnectionOptions } from './connected.ts'
+import { brief } from './explain-words.ts'
 import { printJson, printLine, table, weightsText } from './output.ts'
 import { registerGate } from './rollout-gate.ts'
 import { historyOf, type RolloutView, rolloutView, tellsWhy } from './rollout-view.ts'
@@ -75,7 +76,15 @@ function linesOf(view: RolloutView): readonly string[] {
       ({ kind, who, reason, untilMs }) => `${kind.padEnd(10)} by ${who}${untilMs === null ? '' : ` until ${isoTime(untilMs)}`}: ${reason}`,
     ),
     ...view.approvals.map(({ who, stage }) => `approval   of stage ${stage} by ${who}`),
+    ...disagreementLine(view),
     ...view.waitsFor.map((words) => `waits for  ${words}`),
     `last       ${last === null ? 'nothing decided yet' : `#${last.number} ${last.summary}`}`,
   ]
+}
+
+function disagreementLine({ disagreement }: RolloutView): readonly string[] {
+  if (disagreement === null) return []
+  const { number, reading } = disagreement
+  const [rate, low, high] = [reading.estimate, reading.intervalLow, reading.intervalHigh].map((share) => `${brief(100 * share)} %`)
+  return [`disagree   ${rate} (${low} … ${high}) of ${reading.candidateRows} pairs in the shadow, as of decision #${number}`]
 }

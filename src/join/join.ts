@@ -14,11 +14,12 @@
  * Where a plan has a shadow, control and candidate may answer the same request under the same id. Candidates then have a room of ids of
  * their own (`mirrors.ts`), and every outcome is looked up in both: it may count for two predictions, and its fate is told once.
  */
-import type { MaturedBatch, OutcomeBatch, PredictionBatch } from '../domain.ts'
+import type { MaturedBatch, OutcomeBatch, PairColumns, PredictionBatch } from '../domain.ts'
 import type { Layout } from '../policy/layout.ts'
 import { EarlyOutcomes } from './early.ts'
 import { MaturedColumns } from './matured-columns.ts'
 import { Mirrors, twinOf } from './mirrors.ts'
+import { hasPairs, Pairs } from './pairs.ts'
 import { type AddedRows, NEGATIVE, NO_LABEL, NO_OUTCOME, PendingPredictions, type PendingRun, POSITIVE } from './pending.ts'
 import { inSample, newSample, raiseLevel, relaxLevel, type SampleState } from './sample.ts'
 import { FirstExposures, type UnitTable } from './units.ts'
@@ -67,6 +68,8 @@ export class Join {
   /** Likewise of a mirrored candidate. */
   private readonly fittingTwin = new Int32Array(ROWS_AHEAD).fill(-1)
   private readonly mirrors: Mirrors
+  /** Null: no model compares answers to one request. */
+  private readonly pairs: Pairs | null
 
   constructor(layout: Layout, units: UnitTable, onOutcome: OnOutcome, known: readonly IdException[], sample: SampleState | null) {
     this.layout = layout
@@ -74,10 +77,16 @@ export class Join {
     this.firstExposures = new FirstExposures(units, layout.models, 'exposure')
     this.hasUnits = layout.models.some((model) => model.hasUnits)
     this.mirrors = new Mirrors(layout)
+    this.pairs = hasPairs(layout) ? new Pairs(layout, this.pending) : null
     this.onOutcome = onOutcome
     this.known = new Map(known.map((exception) => [exception.offset, exception.fitsFromMs]))
     this.sample = sample === null ? newSample() : { ...sample }
-    this.maturedColumns = new MaturedColumns(layout.predictions.dimensions.length)
+    this.maturedColumns = new MaturedColumns(layout.predictions.dimensions.length, this.pairs !== null)
+  }
+
+  /** Of the rows last accepted: the pairs they complete; null where nobody compares them. */
+  get pairColumns(): PairColumns | null {
+    return this.pairs === null ? null : this.pairs.columns
   }
 
   /** Predictions held, matured or not. */
@@ -117,6 +126,7 @@ export class Join {
     if (this.status.length < to) this.growRows(to)
     this.status.fill(0, from, to)
     this.first.fill(0, from, to)
+    this.pairs?.begin(from, to)
     let duplicates = 0
     for (let row = from; row < to; ) {
       // As many rows as there is room for: places stand still meanwhile. Where there is none, a row at a time, each may thin out first.
@@ -168,7 +178,9 @@ export class Join {
   mature(run: PendingRun, horizonMs: number, each: (batch: MaturedBatch) => void): void {
     const { batch, capacity } = this.maturedColumns
     for (let from = run.ringFrom; from < run.ringTo; from += capacity) {
-      this.pending.matured(from, Math.min(run.ringTo, from + capacity), horizonMs, batch)
+      const to = Math.min(run.ringTo, from + capacity)
+      this.pending.matured(from, to, horizonMs, batch)
+      this.pairs?.mature(from, to, batch.pairs!, horizonMs)
       each(batch)
     }
   }
@@ -191,6 +203,7 @@ export class Join {
     const duplicates = this.addRows(batch, id1, from, to, clockMs, run)
     if (this.hasUnits) this.markFirst(batch, from, to)
     pending.fill(batch, this.first, added)
+    this.pairs?.expose(added)
     if (this.early.size > 0) this.meetAllEarly(id1, batch.id2, from, to)
     return duplicates
   }

@@ -1,5 +1,6 @@
 /** The columns in which matured predictions leave the join; reused from batch to batch. */
 import type { MaturedBatch } from '../domain.ts'
+import { pairColumns } from './pairs.ts'
 
 const ROWS = 1024
 
@@ -7,7 +8,7 @@ export class MaturedColumns {
   readonly capacity = ROWS
   readonly batch: MaturedBatch
 
-  constructor(dimensions: number) {
+  constructor(dimensions: number, hasPairs: boolean) {
     this.batch = {
       count: 0,
       model: new Int32Array(ROWS),
@@ -19,6 +20,7 @@ export class MaturedColumns {
       decision: new Uint8Array(ROWS),
       label: new Float64Array(ROWS),
       value: new Float64Array(ROWS),
+      pairs: hasPairs ? pairColumns(ROWS) : null,
     }
   }
 }

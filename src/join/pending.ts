@@ -57,8 +57,8 @@ export class PendingPredictions {
   private readonly score: number
   private readonly value: number
   private readonly inTimeFrom: PackedField
-  private readonly model: PackedField
-  private readonly version: PackedField
+  private readonly modelField: PackedField
+  private readonly versionField: PackedField
   private readonly dimensions: readonly PackedField[]
 
   constructor(layout: Layout) {
@@ -69,8 +69,8 @@ export class PendingPredictions {
     const packing = pack([this.horizonsMs.length + 1, layout.models.length, versions, ...dimensions], FLAGS, PACKED_SHIFT, OWN_WORDS)
     const [inTimeFrom, model, version, ...places] = packing.fields
     this.inTimeFrom = inTimeFrom!
-    this.model = model!
-    this.version = version!
+    this.modelField = model!
+    this.versionField = version!
     this.dimensions = places
     const words = OWN_WORDS + packing.extraWords
     this.score = (words + (words & 1)) / 2
@@ -107,6 +107,37 @@ export class PendingPredictions {
   offset(place: number): number {
     const { words } = this.ring
     return this.anchors.offset(words[place + ANCHOR]!) + words[place + OFFSET]!
+  }
+
+  sliceEndMs(place: number): number {
+    return this.anchors.sliceEndMs(this.ring.words[place + ANCHOR]!)
+  }
+
+  model(place: number): number {
+    return this.fieldAt(this.modelField, place)
+  }
+
+  version(place: number): number {
+    return this.fieldAt(this.versionField, place)
+  }
+
+  decision(place: number): number {
+    return (this.ring.words[place + FLAGS]! >> DECISION_SHIFT) & 3
+  }
+
+  scoreAt(place: number): number {
+    return this.ring.doubles[(place >> 1) + this.score]!
+  }
+
+  /** As it stood at the end of the entry's own slice + this horizon; NaN: none. */
+  labelIn(place: number, horizonMs: number): number {
+    const held = this.label(place)
+    const isInTime = held !== NO_OUTCOME && this.fieldAt(this.inTimeFrom, place) <= this.horizonsMs.indexOf(horizonMs)
+    return isInTime && held !== NO_LABEL ? held - NEGATIVE : Number.NaN
+  }
+
+  private fieldAt({ word, shift, mask }: PackedField, place: number): number {
+    return (this.ring.words[place + word]! >> shift) & mask
   }
 
   label(place: number): number {
@@ -148,8 +179,8 @@ export class PendingPredictions {
       words[places[k]! + FLAGS] = first[row]! | (decision[row]! << DECISION_SHIFT) | (bucket << BUCKET_SHIFT)
     }
     for (let word = OWN_WORDS; word < this.score * 2; word++) for (let k = 0; k < count; k++) words[places[k]! + word] = 0
-    this.put(this.model, batch.model, added)
-    this.put(this.version, batch.version, added)
+    this.put(this.modelField, batch.model, added)
+    this.put(this.versionField, batch.version, added)
     for (let d = 0; d < this.dimensions.length; d++) this.put(this.dimensions[d]!, batch.dimensions[d]!, added)
     for (let k = 0; k < count; k++) doubles[(places[k]! >> 1) + this.score] = score[rows[k]!]!
   }
@@ -189,8 +220,8 @@ export class PendingPredictions {
       label[row] = inTime && held !== NO_LABEL ? held - NEGATIVE : Number.NaN
       value[row] = inTime && this.value >= 0 ? doubles[at + this.value]! : Number.NaN
     }
-    this.get(this.model, from, to, batch.model)
-    this.get(this.version, from, to, batch.version)
+    this.get(this.modelField, from, to, batch.model)
+    this.get(this.versionField, from, to, batch.version)
     for (let d = 0; d < this.dimensions.length; d++) this.get(this.dimensions[d]!, from, to, batch.dimensions[d]!)
     batch.count = to - from
   }

@@ -67,6 +67,9 @@ export function fillerOf(block: Block): Filler {
     }
     case 'unit-buckets': // in a table of their own
       return () => {}
+    case 'paired': // in the candidate's cell, whoever answered last: paired.ts
+    case 'paired-scores':
+      return () => {}
     case 'stale':
       return (table, targets, columns) => fillStale(block, table, targets, columns)
     case 'pair': {
@@ -188,7 +191,7 @@ function fillOutcome(block: Block, table: CellTable, targets: RowTargets, { labe
 }
 
 /** NaN: neither told nor said by the policy. */
-function labelOf(block: Block, seen: number): number {
+export function labelOf(block: Block, seen: number): number {
   return Number.isNaN(seen) ? block.absent : seen
 }
 

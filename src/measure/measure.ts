@@ -2,11 +2,12 @@
  * Counts records into cells. One `ChainMeasure` for each kind of chain (exposures, one for each horizon, self-describing outcomes):
  * it takes batches of columns, and hands over the cells of each model when the slice is closed.
  */
-import type { ChainName, DescribedOutcomeBatch, MaturedBatch, PaneCell, PredictionBatch } from '../domain.ts'
+import type { ChainName, DescribedOutcomeBatch, MaturedBatch, PairColumns, PaneCell, PredictionBatch } from '../domain.ts'
 import { ALL_SCOPE, type Block, type InputLayout, type ModelLayout } from '../policy/layout.ts'
 import { CellMemory, CellTable } from './cell-table.ts'
 import { type Filler, fillerOf } from './fill.ts'
 import { GatheredRows, NO_MODEL, type RowColumns } from './gathered-rows.ts'
+import { PairCounts } from './paired.ts'
 import { RowTargets, wholeDimension } from './row-targets.ts'
 import { UnitBuckets } from './unit-buckets.ts'
 
@@ -26,6 +27,8 @@ interface ModelMeasure {
   readonly duplicateBlock: Block | null
   /** Null where the model has no units. */
   readonly units: UnitBuckets | null
+  /** Null where no answers to one request are compared. */
+  readonly paired: PairCounts | null
   readonly blockHashes: ReadonlyMap<string, string>
 }
 
@@ -85,9 +88,17 @@ export class ChainMeasure {
   }
 
   /** Rows [from, to) of a batch of predictions. `status` says which count; `first` which are first exposures of their unit. */
-  predictions(batch: PredictionBatch, from: number, to: number, status: Uint8Array, first: Uint8Array): void {
+  predictions(
+    batch: PredictionBatch,
+    from: number,
+    to: number,
+    status: Uint8Array,
+    first: Uint8Array,
+    pairs: PairColumns | null = null,
+  ): void {
     this.takeColumns(batch, first)
     this.fill(from, to, status)
+    if (pairs !== null) this.countPairs(from, to, status, pairs)
   }
 
   described(batch: DescribedOutcomeBatch, from: number, to: number, status: Uint8Array, first: Uint8Array): void {
@@ -109,6 +120,7 @@ export class ChainMeasure {
     columns.label = batch.label
     columns.value = batch.value
     this.fill(0, batch.count, null)
+    if (batch.pairs !== null) this.countPairs(0, batch.count, null, batch.pairs)
   }
 
   /** The cells of every model with at least one record, in the order of the layout. Counting starts anew. */
@@ -204,6 +216,16 @@ export class ChainMeasure {
     }
   }
 
+  /** Pairs are few, and are counted where they stand: nothing of them is gathered. */
+  private countPairs(from: number, to: number, status: Uint8Array | null, pairs: PairColumns): void {
+    const { model } = this.columns
+    for (let row = from; row < to; row++) {
+      if (pairs.isPair[row] !== 1 || (status !== null && status[row] !== COUNTED)) continue
+      const at = this.models[model[row]!]
+      if (at) at.paired?.add(at.table, row, pairs)
+    }
+  }
+
   private countDuplicate(index: number, version: number): void {
     const model = this.models[index]
     if (model) countDuplicate(model, version)
@@ -224,8 +246,14 @@ function modelMeasure(
     fillers: blocks.filter((block) => block.kind !== 'duplicate').map(fillerOf),
     duplicateBlock: blocks.find((block) => block.kind === 'duplicate') ?? null,
     units: unitBlocks.length === 0 ? null : new UnitBuckets(layout, unitBlocks, blocks),
+    paired: pairedCounts(layout, blocks),
     blockHashes: new Map([...blocks, ...unitBlocks].map((block) => [block.id, block.hash])),
   }
+}
+
+function pairedCounts(layout: ModelLayout, blocks: readonly Block[]): PairCounts | null {
+  const paired = blocks.filter(({ kind }) => kind === 'paired' || kind === 'paired-scores')
+  return paired.length === 0 ? null : new PairCounts(layout, paired)
 }
 
 /** Duplicates are counted for the version as a whole: they are a fault of the traffic, not of a segment. */

@@ -3,10 +3,12 @@
  * The hash covers the fields a block is read from, its bins and its horizon: whatever, if changed, would make old and new numbers unlike.
  */
 import { DEFAULT_LAMBDAS } from '../../detectors/bounded-mean.ts'
+import { PAIRED_STAKES } from '../../detectors/paired-scores.ts'
 import { digestOf } from './canonical.ts'
 import { pairId } from './guardrails.ts'
 import { numberIndex, slotIndex } from './inputs.ts'
 import { type Block, type HorizonLayout, type InputLayout, PAIR_GROUPS, type PairSide } from './layout.ts'
+import { pairedExposureDrafts, pairedOutcomeDrafts } from './paired-blocks.ts'
 import type { PolicyFeature, PolicyModel, PolicyOutcome, PolicyResource } from './policy.ts'
 import { tailBins } from './resources.ts'
 import { UNIT_SLOTS } from './unit-blocks.ts'
@@ -59,7 +61,8 @@ function exposureDrafts(model: PolicyModel, input: InputLayout): Draft[] {
   const { staleAfter: staleAfterMs } = model
   const asksForStale = model.guardrails?.some((guardrail) => guardrail.kind === 'stale') ?? false
   if (asksForStale && time !== null) drafts.push({ id: 'stale', kind: 'stale', staleAfterMs, meaning: time })
-  return [...drafts, { id: 'duplicate', kind: 'duplicate', meaning: input.fields.id }]
+  const duplicate: Draft = { id: 'duplicate', kind: 'duplicate', meaning: input.fields.id }
+  return [...drafts, duplicate, ...pairedExposureDrafts(model, input)]
 }
 
 /** What a request uses on average is a value, more of it is worse; how often it uses very much is counted in bins, as latency is. */
@@ -111,6 +114,7 @@ function joinedDrafts(name: string, outcome: Extract<PolicyOutcome, { horizon: n
   const absent = outcome.absent === 'drop' ? Number.NaN : outcome.absent
   const drafts = outcomeDrafts(name, model, absent, { score, decision, label, id, horizonMs: outcome.horizon })
   if (value !== null) drafts.push(valueDraft(name, outcome, [value, id, outcome.horizon]))
+  if (label !== null) drafts.push(...pairedOutcomeDrafts(name, absent, model, inputs.predictions, [label, id, outcome.horizon]))
   return drafts
 }
 
@@ -179,7 +183,7 @@ function finish(draft: Draft, inSegments: boolean, countOffset: number, sumOffse
 }
 
 function slotsOf(
-  block: Pick<Block, 'kind' | 'bins' | 'edges' | 'lambdas' | 'bounds'>,
+  block: Pick<Block, 'kind' | 'bins' | 'edges' | 'lambdas' | 'bounds' | 'outcome'>,
   values: number,
 ): { countSlots: number; sumSlots: number } {
   switch (block.kind) {
@@ -202,6 +206,10 @@ function slotsOf(
       return { countSlots: block.edges.length - 1 + 5, sumSlots: 2 }
     case 'category':
       return { countSlots: values + 3, sumSlots: 0 }
+    case 'paired':
+      return { countSlots: block.outcome === '' ? 3 : 4, sumSlots: 0 }
+    case 'paired-scores':
+      return { countSlots: 1, sumSlots: 2 + PAIRED_STAKES.length }
     case 'outcome':
       return { countSlots: 4, sumSlots: 0 }
     case 'probability':

@@ -12,6 +12,7 @@ import {
   nearestEdgeMs,
   WHOLE_ONLY,
 } from './guardrails.ts'
+import { hasShadow } from './paired.ts'
 import type { Policy, PolicyGuardrail, PolicyModel, PolicyOutcome } from './policy.ts'
 import { checkNoSteadyKeys, checkSteady, isCompared, isSteady, steadyName } from './steady.ts'
 
@@ -51,6 +52,7 @@ function checkOne(policy: Policy, model: PolicyModel, guardrail: PolicyGuardrail
   checkResourceOf(model, guardrail, path, found)
   checkNumbers(policy, model, guardrail, path, found)
   checkThresholds(model, guardrail, path, found)
+  checkPaired(policy, model, guardrail, path, found)
   for (const dimension of guardrailDimensions(guardrail, model)) {
     if (!Object.hasOwn(model.segments, dimension)) found.fault([...path, 'segments'], `the model has no segments ${dimension}`)
   }
@@ -71,6 +73,29 @@ function checkAction({ kind, class: written, action }: PolicyGuardrail, path: Ke
     found.fault([...path, action === undefined ? 'class' : 'action'], 'calibration may hold or inform: it has no control to compare with')
   }
 }
+
+/** Answers to one request are compared where both versions give one: in the shadow, and to outcomes that are joined by its id. */
+function checkPaired(
+  policy: Policy,
+  model: PolicyModel,
+  { kind, outcome, action, class: written }: PolicyGuardrail,
+  path: KeyPath,
+  found: Findings,
+): void {
+  if (!PAIRED_KINDS.includes(kind)) return
+  const { fields } = policy.inputs.predictions
+  if (!hasShadow(model))
+    found.fault([...path, 'kind'], `${kind} compares answers to one request: it needs a stage shadow under rollout.stages`)
+  if ((fields.decision ?? null) === null && fields.score === null)
+    found.fault([...path, 'kind'], 'needs the field decision or score of the predictions, which are null')
+  if (kind === 'disagreement' && ((action ?? 'info') !== 'info' || (written ?? 'info') !== 'info'))
+    found.fault([...path, action === undefined ? 'class' : 'action'], 'disagreement informs only: a better version disagrees as well')
+  const joined = model.outcomes[outcome ?? Object.keys(model.outcomes)[0] ?? '']
+  if (kind !== 'disagreement' && joined !== undefined && 'described' in joined)
+    found.fault([...path, 'outcome'], `${kind} needs an outcome that is joined by the id of the request, with a horizon`)
+}
+
+const PAIRED_KINDS: readonly string[] = ['disagreement', 'paired', 'paired-log-score', 'paired-brier']
 
 const MARGIN_KEYS = ['marginPoints', 'marginPercent', 'margin'] as const
 
@@ -104,7 +129,8 @@ function checkBoundedMargin(guardrail: PolicyGuardrail, path: KeyPath, found: Fi
   if (kind === 'calibration' && margin < CALIBRATION_MARGIN_MIN) {
     found.fault(at, `must be at least ${CALIBRATION_MARGIN_MIN}: below, calibration accuses healthy models`)
   }
-  if ((kind === 'calibration' || kind === 'brier') && margin >= 1) found.fault(at, 'must be below 1: no harm is larger')
+  if ((kind === 'calibration' || kind === 'brier' || kind === 'paired-brier') && margin >= 1)
+    found.fault(at, 'must be below 1: no harm is larger')
 }
 
 const BOUNDED_UNITS: Readonly<Record<string, string>> = {
@@ -117,8 +143,9 @@ const BOUNDED_KINDS = Object.keys(BOUNDED_UNITS)
 
 function marginAdvice(kind: PolicyGuardrail['kind'], wanted: string | null): string {
   if (wanted === null) return `${kind} takes no margin: between random arms it must not differ`
-  const unit = BOUNDED_UNITS[kind] ?? 'probability'
+  const unit = BOUNDED_UNITS[kind.replace('paired-', '')] ?? 'probability'
   if (wanted === 'marginPercent') return `${kind} takes marginPercent, or margin in ${unit}; its promotion takes the same one`
+  if (kind === 'disagreement') return 'disagreement takes no margin: it accuses nobody'
   return wanted === 'margin' ? `${kind} takes margin, in ${unit}` : `${kind} takes marginPoints, in percentage points`
 }
 
@@ -175,9 +202,8 @@ function checkNumbers(policy: Policy, model: PolicyModel, { kind, features }: Po
   if (kind === 'error-rate' && fields.error === null) unmapped('error')
   if (kind === 'latency' && fields.latency === null) unmapped('latency')
   if (kind === 'stale' && fields.time === null) unmapped('time')
-  if ((kind === 'score-drift' || kind === 'log-score' || kind === 'brier' || kind === 'calibration') && fields.score === null)
-    unmapped('score')
-  if ((kind === 'log-score' || kind === 'brier' || kind === 'calibration') && !model.score.probability) {
+  if ((kind === 'score-drift' || OF_PROBABILITIES.includes(kind)) && fields.score === null) unmapped('score')
+  if (OF_PROBABILITIES.includes(kind) && !model.score.probability) {
     found.fault([...path, 'kind'], 'needs a score that is a probability (score.probability is false)')
   }
   if (features !== undefined && !KINDS_OF_FEATURES.includes(kind)) found.fault([...path, 'features'], `${kind} reads no features`)
@@ -195,6 +221,7 @@ function checkNumbers(policy: Policy, model: PolicyModel, { kind, features }: Po
   if (kind === 'pair-drift' && model.pairs.length === 0) found.fault([...path, 'kind'], 'needs pairs under the model')
 }
 
+const OF_PROBABILITIES: readonly string[] = ['log-score', 'brier', 'calibration', 'paired-log-score', 'paired-brier']
 const KINDS_OF_FEATURES: readonly string[] = ['feature-drift', 'missing', 'unseen']
 
 /** Where a kind's fixed limits are written, and their unit. */

@@ -7,6 +7,7 @@ import { drillPlanOf, drillTiming, withDrillModels } from './drill-models.ts'
 import { compileGuardrail, defaultGuardrails, guardrailBlocks, guardrailDimensions } from './guardrails.ts'
 import { describedLayout, dimensionValues, outcomesLayout, predictionsLayout, slotIndex } from './inputs.ts'
 import { ALL_SCOPE, type Layout, type ModelLayout, type Plan, type Privacy, type Scope, type Security } from './layout.ts'
+import { PAIRED } from './paired.ts'
 import { planOf } from './plan.ts'
 import type { Policy, PolicyModel } from './policy.ts'
 import { compileSteady, isCompared } from './steady.ts'
@@ -84,8 +85,10 @@ function compileModel(name: string, index: number, model: PolicyModel, policy: P
   )
   const isParted = partsPopulation(model)
   const inSegments = (id: string) => model.blocksInSegments || id === 'requests' || named.has(id)
-  // Pairs are counted for the whole population only: 65 cells in every segment would hold little each. Repeated ids always are.
-  const counted = (id: string) => (isParted ? id !== 'duplicate' : !id.startsWith('pair:') && inSegments(id))
+  // Pairs are counted for the whole population only: 65 cells in every segment would hold little each. Repeated ids always are, and so
+  // are answers to one request.
+  const ofFeatures = (id: string) => (isParted ? id !== 'duplicate' : !id.startsWith('pair:') && inSegments(id))
+  const counted = (id: string) => !id.startsWith(PAIRED) && ofFeatures(id)
   const blocks = blocksOf(model, inputs, (id) => scopes.length > 1 && counted(id))
   return {
     index,

@@ -54,7 +54,8 @@ function shadowOf(model: PolicyModel): PolicyModel {
 }
 
 function readsPredictions(written: PolicyGuardrailEntry): boolean {
-  if (isCompared(written)) return KINDS[written.kind].reads === 'exposure'
+  // A drill has no stages, so nothing is mirrored in it.
+  if (isCompared(written)) return KINDS[written.kind].reads === 'exposure' && written.kind !== 'disagreement'
   const counted = written.kind === 'ceiling' ? countedAs({ ...written, kind: 'ceiling' }) : null
   return counted !== null && KINDS[counted.kind].reads === 'exposure'
 }

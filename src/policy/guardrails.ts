@@ -6,6 +6,7 @@
  */
 import type { GuardrailClass } from '../domain.ts'
 import { ALL_SCOPE, type Guardrail, type GuardrailKind, type ModelLayout } from './layout.ts'
+import { PAIRED, pairedScoresId } from './paired.ts'
 import type { PolicyGuardrail, PolicyModel } from './policy.ts'
 import { resourceName, resourceNames, tailBins } from './resources.ts'
 
@@ -48,6 +49,11 @@ export const KINDS: Readonly<Record<GuardrailKind, KindDefaults>> = {
   calibration: { ...HOLDS, margin: CALIBRATION_MARGIN_MIN, marginKey: 'margin', reads: 'outcome', inSegments: false },
   resource: { ...WAITS, margin: 0.1, marginKey: 'marginPercent', reads: 'exposure', inSegments: false },
   'resource-tail': { ...WAITS, margin: 0.02, marginKey: 'marginPoints', reads: 'exposure', inSegments: false },
+  // Answers to one request, side by side: asked in a shadow alone, where the unpaired kinds go on asking for the proofs.
+  disagreement: { class: 'info', action: 'info', promotes: false, margin: 0, marginKey: null, reads: 'exposure', inSegments: false },
+  paired: { ...ACTS, promotes: false, margin: 0.02, marginKey: 'marginPoints', reads: 'outcome', inSegments: false },
+  'paired-log-score': { ...ACTS, promotes: false, margin: 0.02, marginKey: 'margin', reads: 'outcome', inSegments: false },
+  'paired-brier': { ...ACTS, promotes: false, margin: 0.01, marginKey: 'margin', reads: 'outcome', inSegments: false },
 }
 
 const CLASS_OF_ACTION = { rollback: 'critical', throttle: 'critical', hold: 'signal', info: 'info' } as const
@@ -73,10 +79,13 @@ export function defaultGuardrails(model: PolicyModel, blocks: Blocks): PolicyGua
   if (model.pairs.length > 0) exposure.push({ kind: 'pair-drift' })
   if (has('duplicate')) exposure.push({ kind: 'duplicate' })
   for (const resource of resourceNames(model)) exposure.push({ kind: 'resource', resource }, { kind: 'resource-tail', resource })
+  if (has(PAIRED)) exposure.push({ kind: 'disagreement' })
   const outcomes = Object.keys(model.outcomes).flatMap((outcome) => {
     const list: PolicyGuardrail[] = []
     if (has(`outcome:${outcome}`)) list.push({ kind: 'wrong-outcome', outcome })
     if (has(`probability:${outcome}`)) list.push({ kind: 'log-score', outcome })
+    for (const kind of ['paired', 'paired-log-score'] as const)
+      if (guardrailBlocks({ kind, outcome }, model).some(has)) list.push({ kind, outcome })
     // A value is judged only with the margin that the policy gives it: there is none to assume.
     return list
   })
@@ -98,7 +107,14 @@ export function outcomeName(written: PolicyGuardrail, model: PolicyModel): strin
 }
 
 /** Judged in the whole population, whatever a policy says of segments. */
-export const WHOLE_ONLY: readonly GuardrailKind[] = ['pair-drift', 'duplicate']
+export const WHOLE_ONLY: readonly GuardrailKind[] = [
+  'pair-drift',
+  'duplicate',
+  'disagreement',
+  'paired',
+  'paired-log-score',
+  'paired-brier',
+]
 
 export function guardrailDimensions(written: PolicyGuardrail, model: PolicyModel): readonly string[] {
   const segments = written.segments ?? (KINDS[written.kind].inSegments ? 'all' : [])
@@ -144,6 +160,18 @@ export function guardrailBlocks(written: PolicyGuardrail, model: PolicyModel): r
       return [`resource:${resourceName(written, model)}`]
     case 'resource-tail':
       return [`tail:${resourceName(written, model)}`]
+    case 'disagreement':
+      return ['requests', PAIRED]
+    case 'paired':
+      return [`${PAIRED}:${outcome}`]
+    case 'paired-log-score':
+    case 'paired-brier':
+      return [
+        pairedScoresId(
+          { loss: written.kind === 'paired-brier' ? 'brier' : 'log', margin: marginOf(written) ?? KINDS[written.kind].margin },
+          `${outcome}`,
+        ),
+      ]
   }
 }
 

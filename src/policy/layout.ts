@@ -174,6 +174,9 @@ export interface HorizonLayout {
  * | tail | [bin 0 … n-1, missing] | – |
  * | stale | [stale] | – |
  * | pair | [cell 0 … 63, not usable] | – |
+ * | paired (exposure) | [pairs, disagreements, pairs in which one has no decision] | – |
+ * | paired (outcome) | [matured pairs, disagreements, only the candidate wrong, only the control wrong] | – |
+ * | paired-scores | [matured pairs] | [Σ d, Σ d², Σ ln bet per stake], d = loss of the candidate − loss of the control |
  *
  * The mean of a resource is a value with bounds, read from a slot of the input's numbers; its tail has the bins of latency.
  * u is the value as a cost in [0, 1]: clipped to its bounds, 0 at the good end. A pair's cell is 8 · group of the first feature +
@@ -197,6 +200,8 @@ export interface Block {
     | 'pair'
     | 'unit-buckets'
     | 'tail'
+    | 'paired'
+    | 'paired-scores'
   readonly hash: string
   /** True: filled in every scope; false: only in `__all__`. */
   readonly inSegments: boolean
@@ -227,6 +232,8 @@ export interface Block {
   readonly staleAfterMs?: number
   /** pair: its two features. */
   readonly pair?: readonly [PairSide, PairSide]
+  /** paired-scores: whose bets are summed. */
+  readonly bets?: PairedBets
   /** unit-buckets: what is summed; the other fields are those of the block it stands beside. */
   readonly judged?: JudgedValue
 }
@@ -247,6 +254,12 @@ export type JudgedValue =
   | 'brier'
   | 'value'
   | 'tail'
+
+/** What is betted on the scores of two answers to one request; the margin is in units of the loss. */
+export interface PairedBets {
+  readonly loss: 'log' | 'brier'
+  readonly margin: number
+}
 
 export interface ValueBounds {
   readonly low: number
@@ -285,6 +298,10 @@ export type GuardrailKind =
   | 'calibration'
   | 'resource'
   | 'resource-tail'
+  | 'disagreement'
+  | 'paired'
+  | 'paired-log-score'
+  | 'paired-brier'
 
 export interface Guardrail {
   readonly name: string

@@ -159,6 +159,10 @@ export const GUARDRAIL_KINDS = [
   'calibration',
   'resource',
   'resource-tail',
+  'disagreement',
+  'paired',
+  'paired-log-score',
+  'paired-brier',
 ] as const
 
 /** Guardrails that need no control beside the candidate. */

@@ -8,6 +8,7 @@
 import type { DeadLetter, DescribedOutcomeBatch, DropReason, OutcomeBatch, PredictionBatch, RecordBatch, Rejected } from '../domain.ts'
 import type { Ingest } from '../ingest/ingest.ts'
 import { Join, type OutcomeFate } from '../join/join.ts'
+import { pairWindowMs } from '../join/pairs.ts'
 import { FirstExposures, type UnitChunk, UnitTable } from '../join/units.ts'
 import { ChainMeasure, type ModelCells } from '../measure/measure.ts'
 import type { Layout } from '../policy/layout.ts'
@@ -78,6 +79,8 @@ export class SourcePipeline {
   private readonly horizons: readonly HorizonMeasure[]
   private readonly inputCounters: Readonly<Record<InputName, InputCounters>>
   private ended = false
+  /** A run is kept until those that may hold the other answer to one of its requests are done with. */
+  private readonly pairWindowMs: number
   /** What the re-reading after a restart brought has been handed over: from here on own checkpoints are whole. */
   private resumed: boolean
   /** Runs released since the start: number of the first one in `exposures.runs`. */
@@ -104,6 +107,7 @@ export class SourcePipeline {
     this.exposures = new SourceSlices(layout, restored?.predictions ?? null)
     this.outcomeClock = new OutcomeClock(layout, restored?.outcomes ?? null)
     this.describedSlices = new SourceSlices(layout, restored?.described ?? null)
+    this.pairWindowMs = pairWindowMs(layout)
     this.units = new UnitTable(restored?.unitEntries ?? 0)
     const settled = (fate: OutcomeFate, offset: number, clockMs: number, predictionOffset: number) =>
       this.outcomeSettled(fate, offset, clockMs, predictionOffset)
@@ -305,7 +309,7 @@ export class SourcePipeline {
   private expose(batch: PredictionBatch, records: RecordBatch, run: SliceRun, from: number, to: number): void {
     const { join, exposures } = this
     const duplicates = join.accept(batch, from, to, exposures.clockMs, run.pending!)
-    this.exposureMeasure.predictions(batch, from, to, join.status, join.first)
+    this.exposureMeasure.predictions(batch, from, to, join.status, join.first, join.pairColumns)
     const counters = this.inputCounters.predictions
     counters.addUsed(counters.freshRows(batch.offset, from, to))
     if (duplicates > 0) this.dropDuplicates(batch, records, from, to)
@@ -407,13 +411,13 @@ export class SourcePipeline {
     )
   }
 
-  /** Lets go of runs that nothing can need again, be it for panes, for duplicates or for outcomes on a second reading. */
+  /** Lets go of runs that nothing can need again, be it for panes, for duplicates, for pairs or for outcomes on a second reading. */
   private release(): void {
     const { layout, exposures, horizons } = this
     const outcomeMs = this.ingest.outcomes === null ? Number.POSITIVE_INFINITY : this.outcomeClock.clock.nowMs
     exposures.release(
       (run) => {
-        const untilMs = run.endMs + layout.maxHorizonMs
+        const untilMs = run.endMs + layout.maxHorizonMs + this.pairWindowMs
         const matured = horizons.every((horizon) => horizon.runsDone > this.runsReleased)
         return matured && outcomeMs >= untilMs && exposures.clock.nowMs > untilMs + layout.maxEarlyMs
       },

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { historyOf, quarantineOf, rolloutView } from '../../src/cli/rollout-view.ts'
 import type { Decision, Restraint, RolloutPhase, Verdict } from '../../src/domain.ts'
-import { modelLayout } from '../judge/world.ts'
+import { guardrail, modelLayout } from '../judge/world.ts'
 import { decision } from '../wire/records.ts'
 
 const model = modelLayout()
@@ -46,6 +46,19 @@ test('a rollout waits for what its last hold misses; acks and refusals say nothi
       [4, 'refused'],
     ],
   )
+})
+
+test('how often a shadow disagrees is told by the last decision that knew of pairs', () => {
+  const reading = { ...decision.readings[0]!, guardrail: 'disagreement', estimate: 0.06, candidateRows: 900 }
+  const named = guardrail({ name: 'disagreement', kind: 'disagreement' })
+  const mirrored = modelLayout({ guardrails: [guardrail(), named] })
+  const told = [
+    decided(1, START, 0, 'shadow'),
+    { ...decided(2, HOLD, 0, 'shadow'), readings: [reading] },
+    { ...decided(3, START, 5, 'climbing'), readings: [{ ...reading, candidateRows: 0 }] },
+  ]
+  assert.deepEqual(rolloutView(told, null, mirrored).disagreement, { number: 2, reading })
+  assert.equal(rolloutView(told, null, model).disagreement, null)
 })
 
 test('quarantined is what was rolled back and not aborted, since the decision that did it, in records of before too', () => {

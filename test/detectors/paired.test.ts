@@ -66,6 +66,33 @@ test('a candidate that causes 60 % of the discordant errors is found at 1 % in n
   assert.equal(alarms(12, emptyPaired, step('fewer'), logEvidencePaired, 0.01), 0)
 })
 
+/** The candidate alone is wrong on 7 %, the control alone on 2 %, whatever the disagreements. */
+function beyondMargin(random: Random): PairedCounts {
+  const onlyCandidateWrong = binomial(random, 100, 0.07)
+  const onlyControlWrong = binomial(random, 100 - onlyCandidateWrong, 0.02 / 0.93)
+  return { pairs: 100, disagreements: onlyCandidateWrong + onlyControlWrong, onlyCandidateWrong, onlyControlWrong }
+}
+
+test('a candidate that is worse by just the margin is accused in at most 5 % of shadow runs, and by half the margin in nearly all', () => {
+  const step = (margin: number) => (state: ReturnType<typeof emptyPaired>, random: Random) =>
+    observePaired(state, beyondMargin(random), 'more', 1, margin)
+  const found = alarms(13, emptyPaired, step(0.05), logEvidencePaired)
+  assert.ok(found <= atMost(ALPHA), `${found} of ${RUNS}`)
+  assert.ok(alarms(13, emptyPaired, step(0.025), logEvidencePaired, 0.01) >= 0.95 * RUNS)
+})
+
+test('a margin of nearly nothing is a margin of nothing, and one that is no share of pairs is refused', () => {
+  const random = seededRandom(14)
+  let [none, hardly] = [emptyPaired(), emptyPaired()]
+  for (let stratum = 0; stratum < 20; stratum++) {
+    const counts = outcomePairs(random, 0.6)
+    none = observePaired(none, counts)
+    hardly = observePaired(hardly, counts, 'more', 1, 1e-12)
+  }
+  assert.ok(Math.abs(logEvidencePaired(none) - logEvidencePaired(hardly)) < 1e-6)
+  assert.throws(() => observePaired(none, outcomePairs(random, 0.5), 'more', 1, 1.5), RangeError)
+})
+
 test('harm that begins after a long healthy shadow run is still found', () => {
   const random = seededRandom(5)
   let state = emptyPaired()

@@ -43,7 +43,7 @@ models:
     mode: enforce
     ladder: { dwell: 2s, minimumRows: 50 }
     acks: { within: 10s, observeWithin: 30s, heartbeat: 2s, lease: 20s, presenceTimeout: 6s }
-    guardrails: [{ kind: error-rate, marginPoints: 5, promote: { marginPoints: 25 } }]
+    guardrails: [{ kind: error-rate, marginPoints: 5, promote: { marginPoints: 25 } }, { kind: disagreement }]
     rollout:
       hypothesis: fewer false alarms
       owner: fraud-models
@@ -61,7 +61,8 @@ function serving(governor: Governor): (number: number) => readonly Served[] {
     const id = `r${number}`
     const isMirrored = (governor.state('fraud').weights['v2'] ?? 0) === 0
     return [governor.route('fraud', id), ...(isMirrored ? ['v2'] : [])].map((version) => {
-      const prediction = { id, ts: Date.now(), model: 'fraud', version, error: random() < ERRORS }
+      const score = version === 'v2' && number % 20 === 0 ? 0.9 : 0.1
+      const prediction = { id, ts: Date.now(), model: 'fraud', version, score, error: random() < ERRORS }
       return { key: id, value: Buffer.from(JSON.stringify(prediction)) }
     })
   }
@@ -167,4 +168,6 @@ async function history({ flyball }: Scene, decisions: readonly Decision[]): Prom
   }
   assert.match(stdout, /stages +offline → shadow → 1 % → 5 % → 25 % → 50 % → 100 % → guard → \[promoted\]/)
   assert.match(stdout, /Refused to approve v2: .*a release/)
+  const [, rate, pairs] = /^disagree +([\d.]+) % .* of (\d+) pairs in the shadow, as of decision #\d+$/m.exec(stdout) ?? []
+  assert.ok(Number(pairs) >= 50 && Math.abs(Number(rate) - 5) < 2.5, `${rate} % of ${pairs}`)
 }

@@ -6,6 +6,7 @@ import type { Reading } from '../../domain.ts'
 import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
 import { placesOf } from './asked.ts'
 import { eventNames, featureName, isFewerHarm, isTwoSided, scopesOf } from './events.ts'
+import { isOfPairs, pairsMoved } from './paired.ts'
 import { evidenceIn, marginNow, scoreEffectNow, scoreUnit, seriesIn } from './readings.ts'
 import { logEvidenceOfEvent, logEvidenceOfShape } from './series.ts'
 import type { EventEvidence, EventSeries, EvidenceState, ScoreSeries, Series, ShapeEvidence, ShapeSeries } from './state.ts'
@@ -80,6 +81,7 @@ export function loudest(guardrail: Guardrail, state: EvidenceState, model: Model
 export function whatMoved(series: Series, guardrail: Guardrail, state: EvidenceState, model: ModelLayout): Found {
   if (series.kind === 'shape') return shapeMoved(series, guardrail, model)
   if (series.kind === 'calibration') return { words: `the candidate's probabilities are off: ${biasInWords(series)}`, feature: '' }
+  if (isOfPairs(series)) return { words: pairsMoved(series, guardrail, state, model), feature: '' }
   return series.kind === 'score' ? scoreMoved(series, guardrail, model) : eventsMoved(series, guardrail, state, model)
 }
 

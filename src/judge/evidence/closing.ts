@@ -5,6 +5,7 @@ import { addCoverage } from './coverage.ts'
 import { driftsOf } from './environment.ts'
 import { blocksRead, hasThresholds, isBinned, latencyBlock, latencyCounts, latencyKey, scopesOf, thresholdBins } from './events.ts'
 import { NO_MEMORY, remember } from './memory.ts'
+import { isMirrored, isPaired } from './paired.ts'
 import { restsOf, withRests } from './rests.ts'
 import { added, emptySeries, observeSeries, type Surroundings } from './series.ts'
 import { CONTROL, currentStage, type EvidenceState, type Series, seriesKey } from './state.ts'
@@ -21,7 +22,8 @@ export function addStratum(
   model: ModelLayout,
   settlingUntilMs: StreamTimeMs,
 ): EvidenceState {
-  const guardrails = model.plan.guardrails.filter((guardrail) => guardrail.chain === chain)
+  const ofChain = model.plan.guardrails.filter((guardrail) => guardrail.chain === chain)
+  const guardrails = ofChain.filter((guardrail) => !isPaired(guardrail))
   const state = fixThresholds(given, guardrails, model)
   const stratum = withRests(closed, state, model)
   const inStage = stratum.stage === currentStage(state)
@@ -29,7 +31,7 @@ export function addStratum(
   return withMemory(
     {
       ...state,
-      series: observePlain(state, guardrails, chain, stratum, around),
+      series: withPairs(observePlain(state, guardrails, chain, stratum, around), ofChain.filter(isPaired), stratum, around),
       tempered: observeTempered(state.tempered, guardrails, chain, stratum, around),
       rests: restsAfter(guardrails, chain, stratum, around),
       units: addUnits(state, guardrails, chain, stratum, model, inStage),
@@ -66,6 +68,16 @@ function observePlain(
   const tempers = tempersOf(state, chain, around.model)
   const temperFor = (guardrail: Guardrail) => (isTempered(guardrail, around.model) ? tempers(guardrail) : () => 1)
   return observeAll(state.series, guardrails, stratum.rows, around, temperFor)
+}
+
+/** Pairs of a mirrored stage, all requests of it; what matures when the stage is over is of no use any more. */
+function withPairs(
+  series: EvidenceState['series'],
+  guardrails: readonly Guardrail[],
+  stratum: ClosedStratum,
+  around: Surroundings,
+): EvidenceState['series'] {
+  return around.inStage && isMirrored(around.state) ? observeAll(series, guardrails, stratum.rows, around) : series
 }
 
 /** Every guardrail of the chain in every scope that has rows. */

@@ -17,6 +17,7 @@ import type { Block, Guardrail, ModelLayout } from '../../policy/layout.ts'
 import { UPSTREAM } from './cause.ts'
 import { armsOf, blocksRead, eventBlock, eventNames, featureName, isTwoSided, orderedBins, sumOf } from './events.ts'
 import { sumOfSpans } from './memory.ts'
+import { isPaired } from './paired.ts'
 import { isScore, isShape } from './series.ts'
 import type { Drift, EvidenceState, MemorySpan } from './state.ts'
 import { stageDesignEffect } from './units.ts'
@@ -73,7 +74,7 @@ export function movedOnBoth({ memory }: EvidenceState): readonly string[] {
 }
 
 function hasRates(guardrail: Guardrail): boolean {
-  return !isScore(guardrail) && guardrail.kind !== 'calibration'
+  return !isScore(guardrail) && !isPaired(guardrail) && guardrail.kind !== 'calibration'
 }
 
 function driftOf(guardrail: Guardrail, cuts: readonly Cut[], rivals: number, state: EvidenceState, model: ModelLayout): Drift | null {

@@ -127,6 +127,8 @@ function evidenceOfRest(state: EvidenceState, guardrail: Guardrail, scope: strin
 /** Of the candidate, over all strata. */
 function rowsOf(series: Series): number {
   if (series.kind === 'score') return series.candidateRows
+  if (series.kind === 'paired') return series.tally.pairs
+  if (series.kind === 'paired-scores') return series.pairs
   if (series.kind === 'events') return Math.max(0, ...series.events.map(({ whole }) => whole.candidateRequests))
   const counts = series.kind === 'shape' ? series.blocks.map(({ candidate }) => candidate) : [series.rows]
   return Math.max(0, ...counts.map((each) => each.reduce((sum, count) => sum + count, 0)))

@@ -8,6 +8,7 @@ import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout
 import { alphaOf, weightOf } from './asked.ts'
 import { coverageNow } from './coverage.ts'
 import { eventBlock, featureName, hasThresholds, isDataQuality, latencyBlock, latencyKey, scopesOf } from './events.ts'
+import { isMirrored, isOfPairs, isPaired, isPairedScore, pairUnit } from './paired.ts'
 import { isJudgedIn, populationNow } from './population.ts'
 import {
   type Effect,
@@ -15,6 +16,7 @@ import {
   evidenceIn,
   isRare,
   marginNow,
+  pairedEffect,
   proofEvent,
   scoreDesignEffect,
   scoreEffectNow,
@@ -37,12 +39,19 @@ export function proofsNow(
   nextWeightPercent: number,
   minimumRows: number,
 ): readonly NonInferiority[] {
-  const asked = model.plan.guardrails.filter((guardrail) => guardrail.promotes && !hasNoNumbers(guardrail, state, model))
+  const asked = model.plan.guardrails.filter(
+    (guardrail) => guardrail.promotes && !hasNoNumbers(guardrail, state, model) && isAskedNow(guardrail, state),
+  )
   return asked.map((guardrail) =>
     isShape(guardrail) || isDataQuality(guardrail) || guardrail.kind === 'calibration'
       ? quietProof(guardrail, state, model, minimumRows)
       : intervalProof(guardrail, state, model, nextWeightPercent / 100),
   )
+}
+
+/** Of pairs a proof is asked where there are any: on the way out of the shadow. */
+function isAskedNow(guardrail: Guardrail, state: EvidenceState): boolean {
+  return !isPaired(guardrail) || isMirrored(state)
 }
 
 /**
@@ -105,9 +114,14 @@ function marginUnknown({ name }: Guardrail): NonInferiority {
 function stageEffectOf(guardrail: Guardrail, state: EvidenceState, model: ModelLayout, halfWidth: number): Effect {
   const series = seriesIn(state, guardrail, ALL_SCOPE, model)
   if (series.kind === 'score') return scoreEffectNow(series, guardrail, model, halfWidth, likenessOf(guardrail, state, model))
+  if (isOfPairs(series)) return withoutNumbers(pairedEffect(series, guardrail, state, model))
   const event = series.kind === 'events' ? series.events[proofEvent(guardrail)] : undefined
   if (!event || event.stage.candidateRequests === 0 || event.stage.controlRequests === 0) return NOTHING_SEEN
   return eventEffect(event, model.plan.promotionAlpha, halfWidth, likenessOf(guardrail, state, model))
+}
+
+function withoutNumbers(effect: Effect): Effect {
+  return effect.candidateRows === 0 ? NOTHING_SEEN : effect
 }
 
 /** The design effect of what a promotion asks for; infinite while it is not known, 1 without units. */
@@ -138,13 +152,14 @@ function whatIsMissing(guardrail: Guardrail, effect: Effect, allowed: number, is
   }
   const half = effect.intervalHigh - effect.estimate
   const room = allowed - effect.estimate
-  const words = isScore(guardrail) ? (value: number) => `${brief(value)} ${scoreUnit(guardrail)}` : percent
+  const unit = isPairedScore(guardrail) ? pairUnit(guardrail) : isScore(guardrail) ? scoreUnit(guardrail) : ''
+  const words = unit === '' ? percent : (value: number) => `${brief(value)} ${unit}`
   const upper = `harm may be as large as ${words(effect.intervalHigh)}, allowed at the next weight ${words(allowed)}`
   if (room <= 0) return `${guardrail.name}: ${upper}; the estimate itself (${words(effect.estimate)}) is above what is allowed`
   const rows = effect.candidateRows + effect.controlRows
   // The interval of rare events narrows like 1/n, others like 1/√n.
   const ratio = half / room
-  const more = rows * ((isRare(effect) && !isScore(guardrail) ? ratio : ratio ** 2) - 1)
+  const more = rows * ((isRare(effect) && unit === '' ? ratio : ratio ** 2) - 1)
   return `${guardrail.name} needs about ${about(Math.max(1, more))} more rows: ${upper}`
 }
 

@@ -15,6 +15,7 @@ import { alphaOf, type Place, placeIn, placesOf, type Told } from './asked.ts'
 import { calibrationInWords, performanceInWords } from './calibration.ts'
 import { distancesInWords } from './distances.ts'
 import { blocksRead, eventBlock, eventNames, featureName, hasThresholds } from './events.ts'
+import { isOfPairs, pairEffect, pairsInWords, pairUnit } from './paired.ts'
 import { isJudgedIn, notJudgedWords, populationNow } from './population.ts'
 import {
   emptySeries,
@@ -33,6 +34,8 @@ import {
   type EventEvidence,
   type EventSeries,
   type EvidenceState,
+  type PairedScoreSeries,
+  type PairedSeries,
   type ScoreSeries,
   type Series,
   type ShapeEvidence,
@@ -230,6 +233,7 @@ function shown(series: Series, guardrail: Guardrail, state: EvidenceState, model
   if (series.kind === 'score') return scoreShown(series, guardrail, state, model)
   if (series.kind === 'shape') return shapeShown(series, guardrail, state, model)
   if (series.kind === 'calibration') return calibrationShown(series)
+  if (isOfPairs(series)) return pairsShown(series, guardrail, state, model)
   return eventsShown(series, guardrail, state, model)
 }
 
@@ -378,6 +382,23 @@ function calibrationShown(series: CalibrationSeries): Shown {
   const effect = { ...NO_EFFECT, estimate: Math.abs(happened - said), candidateRows: rows, candidateEvents: positives }
   const isNotable = logEvidenceCalibration(series.evidence) >= LOG_NOTABLE
   return { effect, unit: 'probability', words: () => (isNotable ? biasInWords(series) : '') }
+}
+
+function pairsShown(series: PairedSeries | PairedScoreSeries, guardrail: Guardrail, state: EvidenceState, model: ModelLayout): Shown {
+  const effect = pairedEffect(series, guardrail, state, model)
+  return { effect, unit: pairUnit(guardrail), words: () => pairsInWords(series, guardrail, state) }
+}
+
+/** Each pair is a row of both versions. */
+export function pairedEffect(
+  series: PairedSeries | PairedScoreSeries,
+  guardrail: Guardrail,
+  state: EvidenceState,
+  model: ModelLayout,
+): Effect {
+  const { estimate, low, high, pairs, candidateEvents, controlEvents } = pairEffect(series, guardrail, state, model)
+  if (pairs === 0) return NO_EFFECT
+  return { estimate, intervalLow: low, intervalHigh: high, candidateRows: pairs, controlRows: pairs, candidateEvents, controlEvents }
 }
 
 export function scoreDesignEffect(guardrail: Guardrail, state: EvidenceState, model: ModelLayout): number {

@@ -9,6 +9,7 @@
  * | log score, Brier, value within bounds, mean of a resource | bounded mean | worse |
  * | feature drift (mean over features), pair drift (mean over pairs), score drift | distribution | both |
  * | calibration (the candidate alone) | calibration residual | both |
+ * | answers to one request (paired.ts) | paired outcomes, paired scores | worse |
  */
 import { type BoundedArms, emptyBounded, logEvidenceBounded, observeBounded } from '../../../detectors/bounded-mean.ts'
 import { emptyCalibration, logEvidenceCalibration, observeCalibration } from '../../../detectors/calibration-residual.ts'
@@ -35,6 +36,7 @@ import {
   orderedBins,
   sumOf,
 } from './events.ts'
+import { emptyOfPairs, isOfPairs, isPaired, logEvidenceOfPairs, observePairs, startPairsStage } from './paired.ts'
 import {
   CANDIDATE,
   type CalibrationSeries,
@@ -80,6 +82,7 @@ export function isUntouched(series: Series): boolean {
 
 function newSeries(guardrail: Guardrail, model: ModelLayout): Series {
   const head = { guardrail: guardrail.name, scope: ALL_SCOPE, digest: digestOf(guardrail, model), strata: 0 }
+  if (isPaired(guardrail)) return emptyOfPairs(guardrail, head)
   if (isScore(guardrail)) {
     const tallies = { candidateRows: 0, controlRows: 0, effect: emptyMeanDifference(), deviation: 0 }
     return { ...head, kind: 'score', evidence: emptyBounded(probabilityBlock(guardrail, model)?.lambdas ?? []), ...tallies }
@@ -103,6 +106,7 @@ export function logEvidenceOf(series: Series, lambdas: readonly number[]): numbe
   if (series.kind === 'score') return logEvidenceBounded(series.evidence, lambdas)
   if (series.kind === 'shape') return logMeanOf(series.blocks.map(logEvidenceOfShape))
   if (series.kind === 'calibration') return logEvidenceCalibration(series.evidence)
+  if (isOfPairs(series)) return logEvidenceOfPairs(series)
   return logMeanOf(series.events.map(logEvidenceOfEvent))
 }
 
@@ -137,6 +141,7 @@ export function observeSeries(series: Series, guardrail: Guardrail, rows: readon
   if (series.kind === 'score') return observeScore(series, guardrail, rows, around)
   if (series.kind === 'shape') return observeShape(series, guardrail, rows, around)
   if (series.kind === 'calibration') return observeBins(series, guardrail, rows[CANDIDATE], around.model)
+  if (isOfPairs(series)) return observePairs(series, guardrail, rows, around.state, around.model)
   return observeEvents(series, guardrail, rows, around)
 }
 
@@ -150,7 +155,7 @@ export function resetSeries(series: Series, guardrail: Guardrail, model: ModelLa
   return fresh
 }
 
-/** A new stage: effects and their rows start anew, evidence goes on. */
+/** A new stage: effects and their rows start anew, evidence goes on; that of pairs is dropped. */
 export function startSeriesStage(series: Series): Series {
   if (isUntouched(series)) return series
   if (series.kind === 'events') {
@@ -160,6 +165,7 @@ export function startSeriesStage(series: Series): Series {
   if (series.kind === 'score') {
     return { ...series, candidateRows: 0, controlRows: 0, clipped: 0, effect: emptyMeanDifference(), deviation: 0 }
   }
+  if (isOfPairs(series)) return startPairsStage(series)
   return series
 }
 

@@ -8,6 +8,8 @@ import type { CalibrationState } from '../../../detectors/calibration-residual.t
 import type { BucketSums } from '../../../detectors/design-effect.ts'
 import type { DistributionState } from '../../../detectors/distribution.ts'
 import type { MeanDifferenceState, RiskDifferenceState } from '../../../detectors/effects.ts'
+import type { PairedState } from '../../../detectors/paired.ts'
+import type { PairedScoreState } from '../../../detectors/paired-scores.ts'
 import type { SampleRatioState } from '../../../detectors/sample-ratio.ts'
 import type { SilenceState } from '../../../detectors/silence.ts'
 import type { Arms, TwoArmState } from '../../../detectors/two-arm.ts'
@@ -116,7 +118,7 @@ export interface OpenCell {
   readonly blocks: readonly (readonly [string, BlockCounts])[]
 }
 
-export type Series = EventSeries | ScoreSeries | ShapeSeries | CalibrationSeries
+export type Series = EventSeries | ScoreSeries | ShapeSeries | CalibrationSeries | PairedSeries | PairedScoreSeries
 
 interface SeriesHead {
   readonly guardrail: string
@@ -209,6 +211,37 @@ export interface ShapeEvidence {
   readonly candidate: Float64Array
   readonly control: Float64Array
   readonly temper?: number
+}
+
+/** Decisions on one request, side by side, in the whole population of a mirrored stage. */
+export interface PairedSeries extends SeriesHead {
+  readonly kind: 'paired'
+  readonly evidence: PairedState
+  readonly tally: PairTally
+  /** The design effect its capital stands at. */
+  readonly temper: number
+}
+
+/** Of the stage. */
+export interface PairTally {
+  /** Answers of the candidate, paired or not. */
+  readonly mirrored: number
+  readonly pairs: number
+  readonly disagreements: number
+  readonly undecided: number
+  readonly onlyCandidateWrong: number
+  readonly onlyControlWrong: number
+}
+
+/** Probabilities for one outcome, side by side. */
+export interface PairedScoreSeries extends SeriesHead {
+  readonly kind: 'paired-scores'
+  readonly evidence: PairedScoreState
+  readonly pairs: number
+  /** Of how much more the candidate lost. */
+  readonly sum: number
+  readonly sumSquares: number
+  readonly temper: number
 }
 
 /** Recent outcome coverage: sums that fade by a tenth a stratum, and evidence that the arms differ. */

@@ -46,7 +46,7 @@ export function slotsOf(blocks: readonly Block[]): Pick<ScopeRead, 'countSlots' 
 }
 
 /** Of other blocks evidence reads counts alone. */
-const SUMMED: readonly Block['kind'][] = ['probability', 'value', 'unit-buckets']
+const SUMMED: readonly Block['kind'][] = ['probability', 'value', 'unit-buckets', 'paired-scores']
 
 /** Blocks that arrive on a chain; none when the model knows no such chain. */
 export function blocksOf(model: ModelLayout, chain: ChainName): readonly Block[] {

@@ -34,13 +34,13 @@ export function unitBlocksIn(model: ModelLayout, chain: ChainName): readonly Blo
 
 /**
  * Whether a guardrail is judged on all requests as well. Not where the chain brings no units; and not calibration, which looks at the
- * candidate alone and bets on no arm.
+ * candidate alone and bets on no arm, nor pairs, which are of all requests anyway.
  */
 export function isTempered(guardrail: Guardrail, model: ModelLayout): boolean {
   return unitBlocksIn(model, guardrail.chain).length > 0 && !ONE_ARMED.includes(guardrail.kind)
 }
 
-const ONE_ARMED: readonly Guardrail['kind'][] = ['calibration']
+const ONE_ARMED: readonly Guardrail['kind'][] = ['calibration', 'disagreement', 'paired', 'paired-log-score', 'paired-brier']
 
 /** Sums are kept under the definition they were made with: another one begins anew. */
 export function bucketKey(block: Block): string {
@@ -65,6 +65,17 @@ export function stageDesignEffect(guardrail: Guardrail, blockId: string, state: 
   const blocks = judging(guardrail, blockId, model)
   const ofStage = largestOf(blocks, units.stage, new Map())
   return Number.isFinite(ofStage) ? ofStage : largestOf(blocks, units.whole, new Map())
+}
+
+/** The largest design effect of anything counted on these chains; of the whole rollout where the stage has few rows. */
+export function largestDesignEffect(chains: readonly ChainName[], of: 'whole' | 'stage', state: EvidenceState, model: ModelLayout): number {
+  const effects = chains.map((chain) => {
+    const blocks = unitBlocksIn(model, chain)
+    const { whole, stage } = state.units[chain] ?? NO_UNITS
+    const ofStage = of === 'stage' ? largestOf(blocks, stage, new Map()) : Number.POSITIVE_INFINITY
+    return Number.isFinite(ofStage) ? ofStage : largestOf(blocks, whole, new Map())
+  })
+  return Math.max(...effects)
 }
 
 function largestOf(blocks: readonly Block[], sums: UnitsState['whole'], cache: Map<string, number>): number {
