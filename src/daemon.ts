@@ -9,6 +9,8 @@ import type { Clock } from './kit/clock.ts'
 import { FlyballError } from './kit/errors.ts'
 import { ownTopics, topicNames } from './kit/topics.ts'
 import { inputTopics, type Layout } from './policy/layout.ts'
+import { actWorkerOf } from './shell/act-start.ts'
+import type { ActWorker } from './shell/act-worker.ts'
 import { ChangeFeed } from './shell/change-feed.ts'
 import type { JudgeContext } from './shell/judge-partition.ts'
 import { JudgeWorker } from './shell/judge-worker.ts'
@@ -35,6 +37,8 @@ export interface DaemonOptions {
   readonly version: string
   /** Who measures; left out: one worker in this thread. */
   readonly measurer?: Measurer
+  /** Where destinations of alerts that are logs write; left out: nobody is told of alerts here. A drain tells nobody. */
+  readonly writeAlert?: (line: Readonly<Record<string, unknown>>) => void
 }
 
 export interface Daemon {
@@ -56,17 +60,20 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const measured = options.drain ? measure.drain() : null
   const changes = changeFeed(options)
   const judge = new JudgeWorker({ ...contexts.judge, changes, measured }, ending.fail)
+  const act = await actingOf(options, ending.fail)
   options.emit({ event: 'started', version: options.version, policyDigest: options.layout.policyDigest })
   if (measured === null) {
     rekey?.start(ending.fail)
     measure.start(ending.fail)
     judge.start(ending.fail)
+    act?.start(ending.fail)
   } else {
     // The judge of a drain waits for measure to end: what measure fails with must not be waited for.
     measured.catch(ending.fail)
     judge.drain().then(ending.end, ending.fail)
   }
   const stop = async (reason: string): Promise<void> => {
+    await act?.stop()
     await changes?.stop()
     await judge.stop()
     await measure.stop()
@@ -80,11 +87,20 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       throw error
     },
   )
-  return { health: healthOf(options.clock, measure, judge), done, stop: async () => ending.end() }
+  return { health: healthOf(options.clock, measure, judge, act), done, stop: async () => ending.end() }
 }
 
 function changeFeed({ log, layout, clock, emit, drain }: DaemonOptions): ChangeFeed | null {
   return layout.changesTopic === undefined ? null : new ChangeFeed({ log, topic: layout.changesTopic, clock, emit }, !drain)
+}
+
+/** Null: nobody is told here. */
+async function actingOf(options: DaemonOptions, onFailure: (error: unknown) => void): Promise<ActWorker | null> {
+  const { log, layout, prefix, clock, emit, writeAlert } = options
+  if (options.drain || writeAlert === undefined || layout.alerting === undefined) return null
+  const topics = topicNames(prefix)
+  if (!(await log.admin.topics([topics.deliveries])).has(topics.deliveries)) missing(topics.deliveries)
+  return actWorkerOf({ log, layout, topics, prefix, clock, emit, write: writeAlert }, onFailure)
 }
 
 /** A promise that the first word settles. */
@@ -98,9 +114,9 @@ function endingPromise(): { promise: Promise<void>; end: () => void; fail: (erro
   return { promise, end, fail }
 }
 
-function healthOf(clock: Clock, measure: Measuring, judge: JudgeWorker): Health {
+function healthOf(clock: Clock, measure: Measuring, judge: JudgeWorker, act: ActWorker | null): Health {
   return {
-    stalled: () => [...measure.stalled(clock.monotonicMs(), STALLED_AFTER_MS), ...judge.stalled(clock.monotonicMs(), STALLED_AFTER_MS)],
+    stalled: () => [measure, judge, act].flatMap((part) => part?.stalled(clock.monotonicMs(), STALLED_AFTER_MS) ?? []),
     notReady: () => [
       ...(measure.owned > 0 ? [] : ['measure owns no partition yet']),
       ...(judge.owned > 0 ? [] : ['judge owns no partition yet']),

@@ -458,6 +458,88 @@ export interface Alert {
   readonly summary: string
   readonly decisionId: string
   readonly judgeTimeMs: StreamTimeMs
+  readonly detail: AlertDetail
+}
+
+/** As the ladder remembers it: enough to end it. */
+export type OpenAlert = Omit<Alert, 'detail'>
+
+/** What somebody who is woken wants to know. Empty words and NaN: there is none, or the alert was written before schema 2. */
+export interface AlertDetail {
+  /** What was done: the command's effect, or that nothing was. */
+  readonly done: string
+  /** Of the gravest finding. */
+  readonly guardrail: string
+  readonly scope: string
+  readonly estimate: number
+  readonly intervalLow: number
+  readonly intervalHigh: number
+  /** How much worse the candidate may be, in the unit of the estimate. */
+  readonly margin: number
+  readonly unit: string
+  readonly logEvidence: number
+  readonly logLimit: number
+  readonly candidateRows: number
+  readonly controlRows: number
+  /** The probable cause, in words. */
+  readonly probableCause: string
+  readonly owner: string
+  readonly contact: string
+  /** Pages that tell what to do, the plan's own first. */
+  readonly runbooks: readonly string[]
+  /** The command line with which a person decides otherwise. */
+  readonly override: string
+}
+
+// ── telling people ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** How far one destination has been told of one group of incidents. On `deliveries`, key `<group>|<sink>`. */
+export interface Delivery {
+  /** Labels that its incidents have in common, as text: the same as long as the labels are. */
+  readonly group: string
+  readonly sink: string
+  /** What the far end was last told, as far as is known; null: nothing that stands. */
+  readonly told: Told | null
+  /** What is being told, or could not be; null: nothing is open. */
+  readonly attempt: Attempt | null
+  /** Messages that the far end took since the group was first told of. */
+  readonly messages: number
+}
+
+export interface Told {
+  readonly status: Alert['status']
+  readonly severity: Alert['severity']
+  /** Hash over the incidents in it and how they stood. */
+  readonly fingerprint: string
+  /** Wall clock of the message that began it, and of the last one. */
+  readonly sinceMs: number
+  readonly atMs: number
+  /** The far end's own name of the message, to keep it up to date; empty: it gave none. */
+  readonly reference: string
+}
+
+export interface Attempt {
+  readonly status: Alert['status']
+  readonly severity: Alert['severity']
+  readonly fingerprint: string
+  /** sending: on its way, or its sender died. failed: to be repeated. refused: the far end will not have it as things are set up. */
+  readonly result: 'sending' | 'failed' | 'refused'
+  readonly attempts: number
+  readonly atMs: number
+  /** Not to be repeated before. */
+  readonly notBeforeMs: number
+  readonly problem: string
+}
+
+/** Incidents that nobody shall be told of for a while. On `deliveries`, key `silence|<id>`. */
+export interface Silence {
+  readonly id: string
+  /** Label → patterns of which one must fit. */
+  readonly match: Readonly<Record<string, readonly string[]>>
+  readonly author: string
+  readonly reason: string
+  readonly beginsAtMs: number
+  readonly endsAtMs: number
 }
 
 // ── gateways and people ────────────────────────────────────────────────────────────────────────────────────────────────────

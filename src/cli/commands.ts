@@ -30,6 +30,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   approve: () => import('./approve.ts'),
   mode: () => import('./mode.ts'),
   sign: () => import('./sign.ts'),
+  act: () => import('./act.ts'),
+  alerts: () => import('./alerts.ts'),
+  silence: () => import('./silence.ts'),
   watch: () => import('./watch.ts'),
   demo: () => import('./demo.ts'),
 }

@@ -2,7 +2,7 @@
 import { constants } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { pino } from 'pino'
-import { type Daemon, startDaemon } from '../daemon.ts'
+import { type Daemon, type DaemonOptions, startDaemon } from '../daemon.ts'
 import type { Decision } from '../domain.ts'
 import type { EventLog } from '../kafka/contract.ts'
 import { systemClock } from '../kit/clock.ts'
@@ -62,7 +62,8 @@ async function runCommand(options: Options): Promise<void> {
   // Nobody asks a drain for its metrics: its summary says it all.
   const metrics = options.drain ? null : (await import('../telemetry/metrics.ts')).createMetrics()
   const seen: Seen = { accounts: new Map(), decided: new Map() }
-  const tellLog = logLines(createLogger(options.logLevel, pino.destination({ fd: 2, sync: true })))
+  const logger = createLogger(options.logLevel, pino.destination({ fd: 2, sync: true }))
+  const tellLog = logLines(logger)
   const emit: Emit = (event) => {
     metrics?.observe(event)
     tellLog(event)
@@ -73,7 +74,7 @@ async function runCommand(options: Options): Promise<void> {
   try {
     const log = await openLog(loaded, options, (level, message) => emit({ event: 'client-trouble', level, message }))
     try {
-      await serve(loaded, options, log, emit, door)
+      await serve(loaded, options, log, emit, (line) => logger.warn(line, 'alert'), door)
       if (options.drain) await summarize(log, loaded, seen, options)
     } finally {
       await log.close()
@@ -117,7 +118,14 @@ async function telemetry(at: TelemetryDoor, metrics: Metrics, health: Health): P
   }
 }
 
-async function serve({ policy, layout }: LoadedPolicy, options: Options, log: EventLog, emit: Emit, door: Door): Promise<void> {
+async function serve(
+  { policy, layout }: LoadedPolicy,
+  options: Options,
+  log: EventLog,
+  emit: Emit,
+  writeAlert: NonNullable<DaemonOptions['writeAlert']>,
+  door: Door,
+): Promise<void> {
   const daemon = await startDaemon({
     log,
     layout,
@@ -128,6 +136,7 @@ async function serve({ policy, layout }: LoadedPolicy, options: Options, log: Ev
     createTopics: options.createTopics ?? false,
     drain: options.drain ?? false,
     version: packageVersion(),
+    writeAlert,
     ...measurerOf(policy, options),
   })
   let isStopped = false

@@ -2,9 +2,10 @@
  * Incidents: one per (environment, model, version, cause), so that a restart or a second look never pages twice and an end always
  * matches its beginning. Which cause a decision opens is a table; when it ends is a property of the ladder.
  */
-import type { Alert, Decision, Verdict } from '../domain.ts'
-import { runbookOf } from '../kit/runbooks.ts'
+import type { Alert, Decision, OpenAlert, Verdict } from '../domain.ts'
+import { NO_DETAIL } from '../kit/no-detail.ts'
 import type { ModelLayout } from '../policy/layout.ts'
+import { alertDetail, runbooksFor } from './alert-detail.ts'
 import { DRILL_RULE, isOverdue, lastFailed, OVERDUE_RULE, passedOf } from './drills.ts'
 import { WATCHED } from './phases.ts'
 import { percentOf } from './segments.ts'
@@ -62,16 +63,17 @@ export function alertsOf(
 ): { readonly alerts: readonly Alert[]; readonly open: Ladder['open'] } {
   const opening = openingOf(decision, before, model)
   const alerts: Alert[] = []
-  const open: Record<string, Alert> = {}
+  const open: Record<string, OpenAlert> = {}
   for (const alert of Object.values(before.open)) {
     if (stillFires(alert, decision.verdict, opening, after.ladder, model)) open[alert.incident] = alert
-    else alerts.push({ ...alert, status: 'resolved', decisionId: decision.id, judgeTimeMs: decision.judgeTimeMs })
+    else alerts.push({ ...alert, status: 'resolved', decisionId: decision.id, judgeTimeMs: decision.judgeTimeMs, detail: NO_DETAIL })
   }
   if (opening !== null) {
     const alert = alertFor(decision, opening, model)
     const known = open[alert.incident]
     if (known === undefined || known.severity !== alert.severity) alerts.push(alert)
-    if (!momentary(decision.verdict, model)) open[alert.incident] = alert
+    const { detail: _told, ...rest } = alert
+    if (!momentary(decision.verdict, model)) open[alert.incident] = rest
   }
   return { alerts, open }
 }
@@ -110,7 +112,7 @@ function momentary(verdict: Verdict, model: ModelLayout): boolean {
   return !commands(model) && ['start', 'promote', 'lift'].includes(verdict.kind)
 }
 
-function stillFires(alert: Alert, verdict: Verdict, opening: Opening | null, after: Ladder, model: ModelLayout): boolean {
+function stillFires(alert: OpenAlert, verdict: Verdict, opening: Opening | null, after: Ladder, model: ModelLayout): boolean {
   if (alert.cause === 'not-effective') return after.loop?.notEffective === true
   if (alert.cause === 'throttle') return after.throttledRungs > 0 && after.phase !== 'rolled-back'
   if (alert.cause.startsWith(APART_CAUSES)) return after.isolated.includes(alert.cause.slice(APART_CAUSES.length))
@@ -142,11 +144,12 @@ function alertFor(decision: Decided, opening: Opening, model: ModelLayout): Aler
     summary: `${decision.summary}${runbookWords(opening.cause, model)}`,
     decisionId: decision.id,
     judgeTimeMs: decision.judgeTimeMs,
+    detail: alertDetail(decision, opening.cause, model),
   }
 }
 
-/** What to do: the plan's own page first, for it knows the model. */
-function runbookWords(cause: string, { plan }: ModelLayout): string {
-  const pages = [plan.rollout.runbook, runbookOf(cause) ?? ''].filter((page) => page !== '')
+/** What to do. */
+function runbookWords(cause: string, model: ModelLayout): string {
+  const pages = runbooksFor(cause, model)
   return pages.length === 0 ? '' : `. Runbook: ${pages.join(', ')}`
 }

@@ -3,7 +3,7 @@
  *
  * All of it is written with every decision: whoever resumes stands where that decision left the model, and judges on from there.
  */
-import type { Alert, ChangeRecord, Command, Restraint, RolloutPhase, SegmentWeights, StreamTimeMs, Weights } from '../domain.ts'
+import type { ChangeRecord, Command, OpenAlert, Restraint, RolloutPhase, SegmentWeights, StreamTimeMs, Weights } from '../domain.ts'
 import type { ModelLayout } from '../policy/layout.ts'
 import type { ContractTally } from './contract.ts'
 import { type ChainsState, emptyChains } from './evidence/chains.ts'
@@ -162,7 +162,7 @@ export interface Ladder {
   /** What was last decided, so that the same hold is written once. */
   readonly lastVerdict: string
   /** Incidents that fire, by id. */
-  readonly open: Readonly<Record<string, Alert>>
+  readonly open: Readonly<Record<string, OpenAlert>>
   readonly requestsSeen: readonly SeenRequest[]
   readonly panes: number
   readonly rows: number

@@ -174,6 +174,24 @@ export const ERRORS = {
     remedy: 'Give what `flyball audit anchors MODEL --json` wrote, lines of MODEL:NUMBER:HASH, or MODEL:NUMBER:HASH itself.',
     exit: 2,
   },
+  'FLY-CLI-030': {
+    message: 'a silence must say what it is about',
+    retriable: false,
+    remedy: 'Name at least one label: {labels}.',
+    exit: 2,
+  },
+  'FLY-CLI-031': {
+    message: '{count} silences in force begin with {id}',
+    retriable: false,
+    remedy: 'flyball silence list shows them.',
+    exit: 2,
+  },
+  'FLY-CLI-032': {
+    message: 'the policy names nobody who is to be told of alerts',
+    retriable: false,
+    remedy: 'Give alerts.sinks and alerts.routes in the policy (docs/alerts.md).',
+    exit: 2,
+  },
   'FLY-CLI-015': {
     message: '{answer}',
     retriable: false,

@@ -15,7 +15,19 @@ export interface Rule {
 }
 
 /** In the order in which they are met. */
-export const ROLES = ['setup', 'daemon', 'gateway', 'producer', 'operator', 'break-glass', 'watch', 'auditor', 'publisher'] as const
+export const ROLES = [
+  'setup',
+  'daemon',
+  'gateway',
+  'producer',
+  'operator',
+  'break-glass',
+  'watch',
+  'auditor',
+  'publisher',
+  'act',
+  'on-call',
+] as const
 export type Role = (typeof ROLES)[number]
 
 export const ROLE_WORDS: Readonly<Record<Role, string>> = {
@@ -28,6 +40,8 @@ export const ROLE_WORDS: Readonly<Record<Role, string>> = {
   watch: 'flyball watch --panes',
   auditor: 'flyball audit, changelog, lineage: reads what was decided, commanded, alerted and published; writes nothing',
   publisher: 'flyball lineage --publish: tells of a version, as a training pipeline does',
+  act: 'flyball act, and flyball run beside `daemon` where the policy has alerts: tells people of incidents',
+  'on-call': 'flyball alerts, silence: sees incidents and silences them',
 }
 
 export interface RightsSubject {
@@ -63,6 +77,15 @@ export function rulesOf(role: Role, subject: RightsSubject): readonly Rule[] {
       return on([names.decisions, names.state, names.control, names.alerts, names.requests, names.acks, names.versions], 'READ')
     case 'publisher':
       return on([names.versions], 'WRITE')
+    case 'act':
+      return [
+        ...on([names.alerts, names.decisions, names.control, names.acks], 'READ'),
+        ...on([names.deliveries], 'READ', 'WRITE'),
+        group(`${prefix}act`),
+        { operation: 'WRITE', resource: 'transactional-id', name: `${prefix}act-`, prefixed: true },
+      ]
+    case 'on-call':
+      return [...on([names.alerts, names.decisions], 'READ'), ...on([names.deliveries], 'READ', 'WRITE')]
   }
 }
 

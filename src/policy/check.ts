@@ -3,6 +3,7 @@
  * Faults stop the policy; warnings are said once and change nothing. All of them are collected.
  */
 import { rekeyedTopics, topicNames } from '../kit/topics.ts'
+import { checkAlerts } from './check-alerts.ts'
 import { checkDrill } from './check-drill.ts'
 import { checkGuardrails } from './check-guardrails.ts'
 import { checkResources } from './check-resources.ts'
@@ -33,6 +34,7 @@ export function check(policy: Policy): CheckResult {
   checkInputs(policy, found)
   checkTiming(policy, found)
   checkSecurity(policy, found)
+  checkAlerts(policy, found)
   for (const [name, model] of Object.entries(policy.models)) {
     checkModel(policy, model, ['models', name], found)
     checkDrill(policy, name, model, ['models', name], found)

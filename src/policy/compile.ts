@@ -1,6 +1,7 @@
 /** Checked policy → Layout: names become small numbers, defaults are written out, blocks get their slots and hashes. Pure. */
 
 import { resolve } from 'node:path'
+import { alertingOf } from './alerting.ts'
 import { blocksOf, type Inputs } from './blocks.ts'
 import { digestOf } from './canonical.ts'
 import { drillPlanOf, drillTiming, withDrillModels } from './drill-models.ts'
@@ -45,6 +46,7 @@ export function compile(written: Policy, folder = '.'): Layout {
     ...(policy.inputs.changes === undefined ? {} : { changesTopic: policy.inputs.changes.topic }),
     ...(policy.privacy === undefined ? {} : { privacy: privacyOf(policy.privacy, folder) }),
     ...(policy.security === undefined ? {} : { security: securityOf(policy.security, folder) }),
+    ...(policy.alerts === undefined ? {} : { alerting: alertingOf(policy.alerts, folder) }),
   })
 }
 
@@ -69,8 +71,8 @@ function securityOf({ signing, trusted, strict }: NonNullable<Policy['security']
   }
 }
 
-/** Names the rules, not the cluster they run on: other brokers, another password or another key to sign with leave it as it was. */
-export function policyDigest({ security, ...policy }: Policy): string {
+/** Names the rules, not the cluster they run on or who is told: other brokers, passwords, keys to sign with and channels leave it as it was. */
+export function policyDigest({ security, alerts: _told, ...policy }: Policy): string {
   const trust = security === undefined ? {} : { security: { trusted: security.trusted, strict: security.strict } }
   return digestOf({ ...policy, ...trust, kafka: { prefix: policy.kafka.prefix } })
 }

@@ -41,6 +41,56 @@ export interface Layout {
   readonly privacy?: Privacy
   /** Left out: nothing is signed, and nothing is asked to be. */
   readonly security?: Security
+  /** Left out: nobody is told of incidents. */
+  readonly alerting?: Alerting
+}
+
+/** Label of an incident → patterns of which one must fit; `*` in a pattern is anything. */
+export type Matcher = Readonly<Partial<Record<AlertLabel, readonly string[]>>>
+export type AlertLabel = 'environment' | 'model' | 'version' | 'cause' | 'severity'
+
+/** Who is told of what. Paths of secrets are absolute: who sends reads them, each time anew. */
+export interface Alerting {
+  readonly sinks: Readonly<Record<string, SinkPlan>>
+  /** In order; the first that matches takes the incident, and those after it where it says `continue`. */
+  readonly routes: readonly AlertRoute[]
+  readonly inhibitions: readonly Inhibition[]
+  readonly flapping: { readonly changes: number; readonly withinMs: number; readonly calmMs: number }
+  /** With {decision}, {model} and {incident} to be filled in; empty: none. */
+  readonly link: string
+}
+
+interface SinkLimits {
+  readonly messagesMax: number
+  readonly perMs: number
+  readonly timeoutMs: number
+}
+
+export type SinkPlan =
+  | ({ readonly kind: 'slack-webhook'; readonly urlFile: string } & SinkLimits)
+  | ({ readonly kind: 'slack-bot'; readonly url: string; readonly tokenFile: string; readonly channel: string } & SinkLimits)
+  | ({ readonly kind: 'pagerduty'; readonly url: string; readonly routingKeyFile: string } & SinkLimits)
+  | ({ readonly kind: 'alertmanager'; readonly url: string; readonly tokenFile: string | null } & SinkLimits)
+  | ({ readonly kind: 'webhook'; readonly url: string; readonly secretFile: string | null } & SinkLimits)
+  | ({ readonly kind: 'heartbeat'; readonly url: string; readonly everyMs: number } & SinkLimits)
+  | ({ readonly kind: 'log' } & SinkLimits)
+
+export interface AlertRoute {
+  readonly name: string
+  readonly match: Matcher
+  readonly targets: readonly { readonly sink: string; readonly groupBy: readonly AlertLabel[] }[]
+  readonly groupWaitMs: number
+  readonly groupIntervalMs: number
+  readonly repeatIntervalMs: number
+  readonly continue: boolean
+  /** Messages a week; null: no budget. */
+  readonly budgetPerWeek: number | null
+}
+
+export interface Inhibition {
+  readonly source: Matcher
+  readonly target: Matcher
+  readonly equal: readonly AlertLabel[]
 }
 
 /** Keys for signatures. Files are absolute paths: the keys themselves are read by whoever signs or verifies. */

@@ -6,6 +6,7 @@
  * Every `describe` ends up in `schemas/policy.schema.json`, which editors show while the file is written.
  */
 import { z } from 'zod'
+import { alertsSchema } from './alerts-schema.ts'
 import { drillSchema } from './drill-schema.ts'
 import { rolloutSchema } from './rollout-schema.ts'
 import { DOTTED_PATH } from './units.ts'
@@ -385,6 +386,9 @@ export const policySchema = z
       })
       .optional()
       .describe('Signatures on requests and commands.'),
+    alerts: alertsSchema
+      .optional()
+      .describe('Who is told of what, and how often. Left out: incidents stand on the alerts topic, and nobody is told.'),
     metrics: z
       .strictObject({
         host: z.string().min(1).optional().describe('Where /metrics and the probes listen. Default: 127.0.0.1'),

@@ -12,7 +12,7 @@ import { isAnchor } from '../kit/anchor.ts'
 import type { TopicNames } from '../kit/topics.ts'
 import type { Layout, ModelLayout } from '../policy/layout.ts'
 import type { Emit } from '../telemetry/events.ts'
-import { encodeAlert } from '../wire/alerts.ts'
+import { alertRecord } from '../wire/alerts.ts'
 import { controlHeaders, encodeCommand } from '../wire/control.ts'
 import { DECISION_HEADERS, encodeDecision, hashOfDecision } from '../wire/decisions.ts'
 import { modelKey } from '../wire/keys.ts'
@@ -111,7 +111,7 @@ export class JudgeSeat {
   }
 
   #alertRecord(alert: Alert): TenureRecord {
-    return { topic: this.#context.topics.alerts, record: { key: alert.incident, value: encodeAlert(alert) } }
+    return { topic: this.#context.topics.alerts, record: alertRecord(alert) }
   }
 
   #tell(effect: JudgeEffect): void {

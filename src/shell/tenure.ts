@@ -24,6 +24,19 @@ export interface TenureRecord {
   readonly record: OutgoingRecord
 }
 
+/** What every tenure is, whatever it writes. */
+export interface Held {
+  readonly partition: number
+  /** Offset of the barrier on the first topic: rises with every take-over. */
+  readonly epoch: number
+  /** What stood on each topic before the barrier, in order, own marks left out. */
+  readonly read: readonly (readonly LogRecord[])[]
+  /** Offset of the barrier on each topic. */
+  readonly barriers: readonly number[]
+  commit(records: readonly TenureRecord[]): Promise<void>
+  close(): Promise<void>
+}
+
 export interface Tenure {
   readonly partition: number
   /** Offset of the barrier: rises with every take-over. */
@@ -45,31 +58,54 @@ export async function takeOver(
   topics: TenureTopics,
   alive: () => boolean,
 ): Promise<Tenure | null> {
+  const held = await hold(log, reader, transactionalId, partition, [topics.state, topics.control], alive)
+  if (held === null) return null
+  const [state = [], control = []] = held.read
+  return { partition, epoch: held.epoch, state, control, commit: held.commit, close: held.close }
+}
+
+/** Takes one partition of some topics over: what stands on them is read back to the barrier. Null when `alive` said no on the way. */
+export async function hold(
+  log: EventLog,
+  reader: Reader,
+  transactionalId: string,
+  partition: number,
+  topics: readonly string[],
+  alive: () => boolean,
+): Promise<Held | null> {
   if (!alive()) return null
   const transactor = await within(log.transactor(transactionalId), STEP_DEADLINE_MS, `opening ${transactionalId}`)
   try {
     const nonce = randomUUID()
-    const epoch = await within(writeBarrier(transactor, partition, topics, nonce), STEP_DEADLINE_MS, `barrier of ${transactionalId}`)
-    const state = await readBack(log, reader, topics.state, partition, nonce, alive)
-    const control = state && (await readBack(log, reader, topics.control, partition, nonce, alive))
-    if (control === null) {
-      await transactor.close()
-      return null
+    const barriers = await within(writeBarrier(transactor, partition, topics, nonce), STEP_DEADLINE_MS, `barrier of ${transactionalId}`)
+    const read: LogRecord[][] = []
+    for (const topic of topics) {
+      const records = await readBack(log, reader, topic, partition, nonce, alive)
+      if (records === null) {
+        await transactor.close()
+        return null
+      }
+      read.push(records)
     }
-    return { ...holder(transactor, partition), epoch, state: state!, control }
+    return { ...holder(transactor, partition), epoch: barriers[0]!, barriers, read }
   } catch (error) {
     await transactor.close().catch(() => undefined)
     throw error
   }
 }
 
-async function writeBarrier(transactor: Transactor, partition: number, topics: TenureTopics, nonce: string): Promise<number> {
+async function writeBarrier(
+  transactor: Transactor,
+  partition: number,
+  topics: readonly string[],
+  nonce: string,
+): Promise<readonly number[]> {
   const barrier = [{ key: BARRIER_KEY, value: Buffer.from(nonce) }]
   const transaction = await transactor.begin()
-  const { baseOffset } = await transaction.send(topics.state, partition, barrier)
-  await transaction.send(topics.control, partition, barrier)
+  const offsets: number[] = []
+  for (const topic of topics) offsets.push((await transaction.send(topic, partition, barrier)).baseOffset)
   await transaction.commit()
-  return baseOffset
+  return offsets
 }
 
 async function readBack(

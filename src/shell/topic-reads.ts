@@ -1,6 +1,6 @@
 /** What the topics say right now, for commands that look and do not govern. */
 import { type VersionRecord, versionRecordOf } from '../audit/version-record.ts'
-import type { Ack, Alert, Command, Decision, LogRecord, OperatorRequest } from '../domain.ts'
+import type { Ack, Alert, Command, Decision, LogRecord, OperatorRequest, Silence } from '../domain.ts'
 import type { EventLog } from '../kafka/contract.ts'
 import { isAnchor } from '../kit/anchor.ts'
 import { FlyballError } from '../kit/errors.ts'
@@ -8,6 +8,7 @@ import { decodeAck } from '../wire/acks.ts'
 import { decodeAlert } from '../wire/alerts.ts'
 import { decodeCommand } from '../wire/control.ts'
 import { decodeDecision, hashOfDecision } from '../wire/decisions.ts'
+import { decodeSilence, isSilenceKey } from '../wire/deliveries.ts'
 import { isInternalKey } from '../wire/keys.ts'
 import { decodeRequest } from '../wire/requests.ts'
 import { versionOf } from '../wire/versions.ts'
@@ -164,12 +165,27 @@ export async function readVersionRecords(
 
 /** Every alert; those of one incident in their order. */
 export async function readAlerts(log: EventLog, topic: string): Promise<readonly Alert[]> {
-  const alerts: Alert[] = []
-  await eachRecord(log, topic, 0, (_record, _partition, value) => {
-    const alert = decoded(decodeAlert, value)
-    if (alert !== null) alerts.push(alert)
+  return (await readAlertRecords(log, topic)).map(({ alert }) => alert)
+}
+
+/** Every alert with the wall clock at which it was written; those of one incident in their order. */
+export async function readAlertRecords(log: EventLog, topic: string): Promise<readonly { readonly alert: Alert; readonly atMs: number }[]> {
+  const alerts: { alert: Alert; atMs: number }[] = []
+  await eachRecord(log, topic, 0, (record, _partition, value) => {
+    const alert = decoded((bytes) => decodeAlert(bytes, versionOf(record)), value)
+    if (alert !== null) alerts.push({ alert, atMs: record.timestampMs })
   })
   return alerts
+}
+
+/** What nobody is told of, by id; those that are over among them. */
+export async function readSilences(log: EventLog, topic: string): Promise<ReadonlyMap<string, Silence>> {
+  const silences = new Map<string, Silence>()
+  await eachRecord(log, topic, 0, ({ key }, _partition, value) => {
+    const silence = key !== null && isSilenceKey(key) ? decoded(decodeSilence, value) : null
+    if (silence !== null) silences.set(silence.id, silence)
+  })
+  return silences
 }
 
 /** `recordsMax`: at most so many of the newest per partition; 0: all. */

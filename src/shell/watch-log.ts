@@ -5,14 +5,14 @@
  * held against those that the alerts topic says hold, and the difference is published; from then on each change. So a restart neither
  * repeats an alert nor forgets to end one, and no state is kept elsewhere.
  */
-import type { Alert, LogRecord, OutgoingRecord } from '../domain.ts'
+import type { Alert, LogRecord } from '../domain.ts'
 import type { EventLog, Reader, Source } from '../kafka/contract.ts'
 import { recordsOf } from '../kafka/log-record.ts'
 import type { Clock } from '../kit/clock.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { partitionOf } from '../kit/hash.ts'
 import type { Watch } from '../watch/watch.ts'
-import { encodeAlert } from '../wire/alerts.ts'
+import { alertRecord } from '../wire/alerts.ts'
 import { readAlerts } from './topic-reads.ts'
 
 export interface WatchPlan {
@@ -166,7 +166,7 @@ async function openOutlet({ log, isOurs }: WatchPlan, topic: string): Promise<Ou
   const writer = await log.writer()
   const publish = async (alerts: readonly Alert[]): Promise<void> => {
     for (const alert of alerts) {
-      const record: OutgoingRecord = { key: alert.incident, value: encodeAlert(alert) }
+      const record = alertRecord(alert)
       await writer.send(topic, partitionOf(Buffer.from(alert.incident), partitions), [record])
     }
   }

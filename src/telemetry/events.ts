@@ -65,6 +65,29 @@ export type FlyballEvent =
       readonly logLimit: number
       readonly estimate: number
     }
+  /** One message to one destination; `afterMs`: since it was due. */
+  | {
+      readonly event: 'notification'
+      readonly sink: string
+      readonly severity: 'critical' | 'warning' | 'info'
+      readonly status: 'firing' | 'resolved'
+      readonly result: 'delivered' | 'failed' | 'refused' | 'unconfirmed'
+      readonly problem: string
+      readonly incidents: number
+      readonly repeated: boolean
+      readonly afterMs: number
+    }
+  /** Messages that are due and have not been taken, by destination. */
+  | { readonly event: 'notifications-waiting'; readonly sink: string; readonly count: number }
+  | {
+      readonly event: 'heartbeat-sent'
+      readonly sink: string
+      readonly result: 'delivered' | 'failed' | 'refused'
+      readonly problem: string
+    }
+  | { readonly event: 'change-told'; readonly sink: string; readonly result: 'delivered' | 'failed' | 'refused'; readonly problem: string }
+  | { readonly event: 'act-took-over'; readonly epoch: number; readonly incidents: number; readonly groups: number }
+  | { readonly event: 'act-fenced'; readonly problem: string }
   | { readonly event: 'lag'; readonly topic: string; readonly partition: number; readonly records: number; readonly clockMs: number }
   /** What one source partition holds in memory. `sampleRate`: share of ids joined, below 1 past limits.maxPending. */
   | {

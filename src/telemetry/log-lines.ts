@@ -15,11 +15,12 @@ const LEVELS: Partial<Record<FlyballEvent['event'], Level>> = {
   'command-observed': 'info',
   'not-effective': 'error',
   alert: 'warn',
+  'act-took-over': 'info',
+  'act-fenced': 'warn',
   'pane-gap': 'warn',
   'pane-refused': 'warn',
   'clock-skew-held': 'debug',
   'memory-log': 'warn',
-  'client-trouble': 'warn',
   listening: 'info',
   started: 'info',
   stopped: 'info',
@@ -33,13 +34,27 @@ export function createLogger(level: string, destination: DestinationStream): Log
   )
 }
 
+function levelOf(event: FlyballEvent): Level | undefined {
+  switch (event.event) {
+    case 'client-trouble':
+      return event.level === 'warning' ? 'debug' : 'warn'
+    case 'notification':
+    case 'change-told':
+      return event.result === 'delivered' ? 'info' : 'warn'
+    case 'heartbeat-sent':
+      return event.result === 'delivered' ? 'debug' : 'warn'
+    default:
+      return LEVELS[event.event]
+  }
+}
+
 export type LogLine = (event: FlyballEvent) => void
 
 /** Refused panes come by the thousand when they come: one line for each source and reason, the rest is counted. */
 export function logLines(logger: Logger): LogLine {
   const told = new Set<string>()
   return (event) => {
-    const level = event.event === 'client-trouble' && event.level === 'warning' ? 'debug' : LEVELS[event.event]
+    const level = levelOf(event)
     if (level === undefined) return
     if (event.event === 'pane-refused') {
       const what = `${event.source} ${event.reason}`

@@ -11,6 +11,7 @@
 import { explainSeries } from '../../detectors/series/explain.ts'
 import { advanceSeries, emptySeries, SERIES_RULE, type SeriesState } from '../../detectors/series.ts'
 import type { Alert } from '../domain.ts'
+import { NO_DETAIL } from '../kit/no-detail.ts'
 import { advanceClock, type ClockState, newClock } from '../measure/partition-clock.ts'
 import { type Measured, type SeriesName, seriesId, type Unusable } from './measured.ts'
 import { type Group, isSilent, newGroup, spoke } from './silence.ts'
@@ -282,6 +283,7 @@ export class Watch {
       summary,
       decisionId: '',
       judgeTimeMs,
+      detail: NO_DETAIL,
     }
   }
 

@@ -9,7 +9,17 @@ import avro from 'avsc'
 import { FlyballError } from '../kit/errors.ts'
 import { boundsCheck, type SchemaJson } from './bounds.ts'
 
-export type SchemaName = 'panes' | 'checkpoints' | 'state' | 'control' | 'acks' | 'requests' | 'alerts' | 'decisions' | 'deliveries'
+export type SchemaName =
+  | 'panes'
+  | 'checkpoints'
+  | 'state'
+  | 'control'
+  | 'acks'
+  | 'requests'
+  | 'alerts'
+  | 'decisions'
+  | 'deliveries'
+  | 'silences'
 
 /** Avro bytes of one schema to plain objects and back. */
 export interface AvroCodec {

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { WATCHDOG_CAUSES } from '../../src/act/watchdogs.ts'
 import { CAUSES } from '../../src/judge/alerts.ts'
 import { RULES } from '../../src/judge/rules.ts'
 import { runbookOf } from '../../src/kit/runbooks.ts'
@@ -30,7 +31,7 @@ function verdictKinds(): string[] {
 test('every cause of an alert, every rule and every kind of verdict has its page', () => {
   const rules = [...RULES.map(({ name }) => name), ...rulesInSources()]
   assert.ok(CAUSES.length >= 14 && rules.length >= 40)
-  for (const name of [...CAUSES, ...rules, ...verdictKinds()]) {
+  for (const name of [...CAUSES, ...WATCHDOG_CAUSES, ...rules, ...verdictKinds()]) {
     const page = runbookOf(name)
     assert.ok(page !== null && existsSync(join(ROOT, page)), `${name} has no page: name it in src/kit/runbooks.ts`)
   }

@@ -7,16 +7,23 @@ import { test } from 'node:test'
 import { ALL } from '../../src/audit/findings.ts'
 import { watchWith } from '../../src/cli/watch.ts'
 import { startDaemon } from '../../src/daemon.ts'
+import type { OutgoingRecord } from '../../src/domain.ts'
 import type { EventLog } from '../../src/kafka/contract.ts'
 import { systemClock } from '../../src/kit/clock.ts'
 import { FlyballError } from '../../src/kit/errors.ts'
 import { type Role, type Rule, rulesOf } from '../../src/kit/rights.ts'
 import { ownTopics, topicNames } from '../../src/kit/topics.ts'
+import { alertingOf } from '../../src/policy/alerting.ts'
+import { alertsSchema } from '../../src/policy/alerts-schema.ts'
+import { actWorkerOf } from '../../src/shell/act-start.ts'
 import { verifyChains } from '../../src/shell/audit-reads.ts'
 import { breakGlass } from '../../src/shell/break-glass.ts'
-import { readAlerts, readCommands, readDecisions, readGateways, readVersionRecords } from '../../src/shell/topic-reads.ts'
+import { readAlerts, readCommands, readDecisions, readGateways, readSilences, readVersionRecords } from '../../src/shell/topic-reads.ts'
 import { createGovernor } from '../../src/subscriber/subscriber.ts'
+import { alertRecord, encodeAlert } from '../../src/wire/alerts.ts'
+import { encodeSilence } from '../../src/wire/deliveries.ts'
 import { encodeRequest } from '../../src/wire/requests.ts'
+import { alertOf } from '../act/told-world.ts'
 import { withSecuredBroker } from './secured.ts'
 import { BEGIN_MS, fillInputs, INPUTS, policyOf } from './secured-inputs.ts'
 
@@ -141,10 +148,10 @@ const gatewayDeed: Deed = async (log, prefix) => {
   }
 }
 
-const write = async (log: EventLog, topic: string, value: Buffer): Promise<void> => {
+const write = async (log: EventLog, topic: string, value: Buffer, headers: NonNullable<OutgoingRecord['headers']> = {}): Promise<void> => {
   const writer = await log.writer()
   try {
-    await writer.send(topic, 0, [{ key: 'fraud', value }])
+    await writer.send(topic, 0, [{ key: 'fraud', value, headers }])
   } finally {
     await writer.close()
   }
@@ -223,6 +230,53 @@ async function fillRead(prefix: string, log: EventLog): Promise<void> {
   for (const topic of [control, decisions, state, alerts, acks, requests, versions]) await write(log, topic, Buffer.from('x'))
 }
 
+/** Ends when it has told of the alert that is there. */
+const actDeed: Deed = async (log, prefix) => {
+  const { layout } = policyOf(prefix)
+  const alerting = alertingOf(
+    alertsSchema.parse({ sinks: { book: { kind: 'log' } }, routes: [{ name: 'all', sinks: ['book'], groupWait: '1s' }] }),
+    '.',
+  )
+  let told = false
+  let ended: unknown = null
+  const fail = (error: unknown): void => {
+    ended ??= error
+  }
+  const write = (): void => {
+    told = true
+  }
+  const topics = topicNames(prefix)
+  const worker = actWorkerOf(
+    { log, layout: { ...layout, alerting }, topics, prefix, clock: systemClock, emit: () => undefined, write },
+    fail,
+  )!
+  worker.start(fail)
+  while (!told && ended === null) await systemClock.sleep(50)
+  await worker.stop()
+  if (ended !== null) throw ended
+}
+
+async function fillTold(prefix: string, log: EventLog): Promise<void> {
+  const { alerts, decisions, control, acks } = topicNames(prefix)
+  for (const topic of [decisions, control, acks]) await write(log, topic, Buffer.from('x'))
+  await write(log, alerts, encodeAlert(alertOf()), alertRecord(alertOf()).headers ?? {})
+}
+
+const onCallDeed: Deed = async (log, prefix) => {
+  const { alerts, decisions, deliveries } = topicNames(prefix)
+  await readAlerts(log, alerts)
+  await readDecisions(log, decisions)
+  await readSilences(log, deliveries)
+  const atMs = systemClock.nowMs()
+  const silence = { id: 's', match: { model: ['fraud'] }, author: 'test', reason: 'test', beginsAtMs: atMs, endsAtMs: atMs }
+  await write(log, deliveries, encodeSilence(silence))
+}
+
+async function fillOnCall(prefix: string, log: EventLog): Promise<void> {
+  const { alerts, decisions, deliveries } = topicNames(prefix)
+  for (const topic of [alerts, decisions, deliveries]) await write(log, topic, Buffer.from('x'))
+}
+
 const others: readonly [Role, Deed, ((prefix: string, log: EventLog) => Promise<void>)?][] = [
   ['setup', setupDeed],
   ['gateway', gatewayDeed],
@@ -232,6 +286,8 @@ const others: readonly [Role, Deed, ((prefix: string, log: EventLog) => Promise<
   ['auditor', auditorDeed, fillRead],
   ['watch', watchDeed, fillWatched],
   ['publisher', publisherDeed],
+  ['act', actDeed, fillTold],
+  ['on-call', onCallDeed, fillOnCall],
 ]
 for (const [role, deed, prepare] of others) {
   test(`${role} works with exactly the rules printed for it, and names each that is taken away`, secured.options, async () => {

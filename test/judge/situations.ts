@@ -1,5 +1,5 @@
 /** Situations by hand: what the rules look at, with nothing wrong and nothing missing unless it is said. */
-import type { Alert, Reading } from '../../src/domain.ts'
+import type { OpenAlert, Reading } from '../../src/domain.ts'
 import { NO_PEOPLE } from '../../src/judge/people.ts'
 import type { Situation } from '../../src/judge/situation.ts'
 import { type Ladder, weightsFor } from '../../src/judge/state.ts'
@@ -76,7 +76,7 @@ export const READING: Reading = {
   detail: '',
 }
 
-export const STEADY_ALERT: Alert = {
+export const STEADY_ALERT: OpenAlert = {
   incident: 'test/flights/v2/steady',
   environment: 'test',
   model: 'flights',

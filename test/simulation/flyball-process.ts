@@ -1,4 +1,4 @@
-/** `flyball run` as a child process that a test may kill: its events are read from its log lines. */
+/** `flyball run`, or another command that goes on, as a child process that a test may kill: its events are read from its log lines. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -18,9 +18,9 @@ export interface FlyballProcess {
   kill(signal: NodeJS.Signals): Promise<void>
 }
 
-export function runFlyball(args: readonly string[], brokers: readonly string[]): FlyballProcess {
+export function runFlyball(args: readonly string[], brokers: readonly string[], command = 'run'): FlyballProcess {
   const env = { ...process.env, KAFKA_BROKERS: brokers.join(',') }
-  const child = spawn(process.execPath, ['--import', tsx, main, 'run', ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['--import', tsx, main, command, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const dieWithUs = (): void => void child.kill('SIGKILL')
   process.once('exit', dieWithUs)
   const lines: Record<string, unknown>[] = []

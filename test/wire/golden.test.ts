@@ -21,8 +21,8 @@ for (const sample of [...samples, ...earlier]) {
 
   test(`a reader that knows only schemas/${sample.schema}.avsc decodes ${sample.name}`, () => {
     const read = JSON.stringify(schemaType(sample.schema).fromBuffer(goldenBytes(sample.name)))
-    const { model, source, incident } = sample.record as { model?: string; source?: string; incident?: string }
-    assert.ok(read.includes(`"${model ?? source ?? incident}"`))
+    const { model, source, incident, group, id } = sample.record as Readonly<Record<string, string | undefined>>
+    assert.ok(read.includes(`"${model ?? source ?? incident ?? group ?? id}"`))
   })
 }
 

@@ -2,12 +2,14 @@
 
 import { readFileSync } from 'node:fs'
 import avro from 'avsc'
-import type { Ack, Alert, Command, Decision, OperatorRequest, Pane, Pulse, Reading } from '../../src/domain.ts'
+import type { Ack, Alert, Command, Decision, Delivery, OperatorRequest, Pane, Pulse, Reading, Silence } from '../../src/domain.ts'
+import { NO_DETAIL } from '../../src/kit/no-detail.ts'
 import { decodeAck, encodeAck } from '../../src/wire/acks.ts'
 import { decodeAlert, encodeAlert } from '../../src/wire/alerts.ts'
 import { type CheckpointRecord, decodeCheckpoint, encodeCheckpoint } from '../../src/wire/checkpoints.ts'
 import { decodeCommand, encodeCommand } from '../../src/wire/control.ts'
 import { decodeDecision, encodeDecision } from '../../src/wire/decisions.ts'
+import { decodeDelivery, decodeSilence, encodeDelivery, encodeSilence } from '../../src/wire/deliveries.ts'
 import { decodePane, encodePane, encodePulse, type WantedBlocks } from '../../src/wire/panes.ts'
 import { decodeRequest, encodeRequest } from '../../src/wire/requests.ts'
 import { decodeState, encodeState, type StateRecord } from '../../src/wire/state.ts'
@@ -186,6 +188,25 @@ export const alert: Alert = {
   summary: 'v2 was rolled back',
   decisionId: 'fraud-7',
   judgeTimeMs: 1_700_000_006_000,
+  detail: {
+    done: 'v2 went from 5 % to 0 %',
+    guardrail: 'error-rate',
+    scope: '__all__',
+    estimate: 0.031,
+    intervalLow: 0.012,
+    intervalHigh: 0.05,
+    margin: 0.005,
+    unit: 'points',
+    logEvidence: 9.25,
+    logLimit: 6.5,
+    candidateRows: 1_200,
+    controlRows: 22_800,
+    probableCause: 'candidate: v2 alone',
+    owner: 'ada',
+    contact: '#fraud',
+    runbooks: ['docs/runbooks/rollback.md'],
+    override: "flyball quarantine release fraud --reason '…'",
+  },
 }
 
 export const request: OperatorRequest = {
@@ -250,17 +271,37 @@ export const snapshot: StateRecord = {
   bytes: Buffer.from([9, 8, 7]),
 }
 
-/** What `schemas/deliveries.avsc` describes; its writer comes with the sinks. */
-export const delivery = {
-  incident: 'production/fraud/v2/harm',
-  sink: 'slack',
-  status: 'firing',
-  result: 'delivered',
-  attempts: 1,
-  decisionId: 'fraud-7',
-  reference: '170.1',
-  problem: '',
-  atMs: 1_700_000_007_000,
+export const delivery: Delivery = {
+  group: 'environment=production,model=fraud',
+  sink: 'oncall',
+  told: {
+    status: 'firing',
+    severity: 'critical',
+    fingerprint: '5feceb66ffc86f38',
+    sinceMs: 1_700_000_007_000,
+    atMs: 1_700_000_009_000,
+    reference: '170.1',
+  },
+  attempt: {
+    status: 'resolved',
+    severity: 'critical',
+    fingerprint: '6b86b273ff34fce1',
+    result: 'failed',
+    attempts: 2,
+    atMs: 1_700_000_019_000,
+    notBeforeMs: 1_700_000_021_000,
+    problem: '503',
+  },
+  messages: 2,
+}
+
+export const silence: Silence = {
+  id: 's-1',
+  match: { model: ['fraud'], cause: ['series:*'] },
+  author: 'ada',
+  reason: 'load test',
+  beginsAtMs: 1_700_000_000_000,
+  endsAtMs: 1_700_003_600_000,
 }
 
 export interface Sample {
@@ -271,10 +312,9 @@ export interface Sample {
   readonly decode: (bytes: Buffer) => unknown
 }
 
-const deliveryType = schemaType('deliveries')
-
 /** What earlier versions wrote. Nobody writes it any more: their golden bytes stay as they are, and must be read as these records. */
 export const earlier: readonly Omit<Sample, 'encode'>[] = [
+  { name: 'alerts.1', schema: 'alerts.1', record: { ...alert, detail: NO_DETAIL }, decode: (bytes) => decodeAlert(bytes, 1) },
   { name: 'acks.1', schema: 'acks.1', record: ackOf1, decode: (bytes) => decodeAck(bytes, 1) },
   { name: 'requests.2', schema: 'requests.2', record: requestOf2, decode: (bytes) => decodeRequest(bytes, 2) },
   { name: 'decisions.2', schema: 'decisions.2', record: decisionOf2, decode: (bytes) => decodeDecision(bytes, 2) },
@@ -319,9 +359,10 @@ export const samples: readonly Sample[] = [
     name: 'deliveries',
     schema: 'deliveries',
     record: delivery,
-    encode: () => deliveryType.toBuffer(delivery),
-    decode: (bytes) => ({ ...deliveryType.fromBuffer(bytes) }),
+    encode: () => encodeDelivery(delivery),
+    decode: decodeDelivery,
   },
+  { name: 'silences', schema: 'silences', record: silence, encode: () => encodeSilence(silence), decode: decodeSilence },
 ]
 
 /** What a stranger does: nothing but the schema file and avsc. */

@@ -1,0 +1,58 @@
+/** Who is told of what, in one message with what else: routes choose destinations, and what has the labels of a group in common is one. */
+import type { AlertLabel, AlertRoute } from '../policy/layout.ts'
+import { fits, type Labels } from './match.ts'
+
+export interface Group<Member> {
+  /** Its labels as text: the same as long as they are. With the sink it is the key on `deliveries`. */
+  readonly name: string
+  readonly sink: string
+  readonly labels: Readonly<Partial<Record<AlertLabel, string>>>
+  /** The first that sent one of its members here. */
+  readonly route: AlertRoute
+  readonly members: Member[]
+}
+
+/** By `<name>|<sink>`. */
+export function groupsOf<Member extends { readonly labels: Labels }>(
+  members: Iterable<Member>,
+  routes: readonly AlertRoute[],
+): ReadonlyMap<string, Group<Member>> {
+  const groups = new Map<string, Group<Member>>()
+  for (const member of members) {
+    for (const route of routesFor(member.labels, routes)) {
+      for (const { sink, groupBy } of route.targets) addTo(groups, sink, groupBy, route, member)
+    }
+  }
+  return groups
+}
+
+export function routesFor(labels: Labels, routes: readonly AlertRoute[]): readonly AlertRoute[] {
+  const taken: AlertRoute[] = []
+  for (const route of routes) {
+    if (!fits(route.match, labels)) continue
+    taken.push(route)
+    if (!route.continue) break
+  }
+  return taken
+}
+
+function addTo<Member extends { readonly labels: Labels }>(
+  groups: Map<string, Group<Member>>,
+  sink: string,
+  groupBy: readonly AlertLabel[],
+  route: AlertRoute,
+  member: Member,
+): void {
+  const name = groupName(groupBy, member.labels)
+  const key = `${name}|${sink}`
+  const group = groups.get(key)
+  if (group === undefined) {
+    const labels = Object.fromEntries(groupBy.map((label) => [label, member.labels[label]]))
+    groups.set(key, { name, sink, labels, route, members: [member] })
+  } else if (!group.members.includes(member)) group.members.push(member)
+}
+
+/** Values are escaped: neither a comma nor a bar in a name may make two groups one. */
+export function groupName(groupBy: readonly AlertLabel[], labels: Labels): string {
+  return groupBy.map((label) => `${label}=${encodeURIComponent(labels[label])}`).join(',')
+}

@@ -1,0 +1,63 @@
+/** PagerDuty's side of things, for tests: a server on loopback that takes events as the Events API does, and remembers all of them. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+export interface PagerEvent {
+  readonly event_action: 'trigger' | 'resolve' | 'acknowledge'
+  readonly dedup_key: string
+  readonly routing_key: string
+  readonly payload?: { readonly summary: string; readonly severity: string }
+}
+
+export interface FarEnd {
+  readonly url: string
+  readonly events: readonly PagerEvent[]
+  /** By dedup key: how often an incident was opened and closed. */
+  incidents(): ReadonlyMap<string, { opened: number; closed: number; isOpen: boolean }>
+  close(): Promise<void>
+}
+
+/** `answer`: what to do with the nth event, before it counts; true: taken. */
+export async function farEnd(
+  answer: (index: number, response: ServerResponse) => boolean | Promise<boolean> = () => true,
+): Promise<FarEnd> {
+  const events: PagerEvent[] = []
+  let asked = 0
+  const server = createServer((request, response) => {
+    void take(request).then(async (text) => {
+      if (request.url !== '/v2/enqueue') return response.writeHead(202).end('{}')
+      const event = JSON.parse(text) as PagerEvent
+      if (!(await answer(asked++, response))) return
+      events.push(event)
+      response.writeHead(202, { 'content-type': 'application/json' }).end(JSON.stringify({ status: 'success', dedup_key: event.dedup_key }))
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    events,
+    incidents: () => counted(events),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+async function take(request: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = []
+  for await (const part of request) parts.push(part as Buffer)
+  return Buffer.concat(parts).toString()
+}
+
+function counted(events: readonly PagerEvent[]): ReadonlyMap<string, { opened: number; closed: number; isOpen: boolean }> {
+  const incidents = new Map<string, { opened: number; closed: number; isOpen: boolean }>()
+  for (const { dedup_key, event_action } of events) {
+    const incident = incidents.get(dedup_key) ?? { opened: 0, closed: 0, isOpen: false }
+    incidents.set(dedup_key, incident)
+    if (event_action === 'trigger' && !incident.isOpen) Object.assign(incident, { opened: incident.opened + 1, isOpen: true })
+    if (event_action === 'resolve' && incident.isOpen) Object.assign(incident, { closed: incident.closed + 1, isOpen: false })
+  }
+  return incidents
+}
