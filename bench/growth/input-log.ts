@@ -56,6 +56,7 @@ function adminOf(admin: LogAdmin, inputs: Inputs, share: number): LogAdmin {
     topics: (asked) => admin.topics(asked),
     create: (specs) => admin.create(specs),
     delete: (topics) => admin.delete(topics),
+    configs: (topic) => admin.configs(topic),
     offsets: async (topic) => {
       const partitions = inputs.get(topic)
       return partitions?.map((each, partition) => ({ partition, start: 0, end: endOf(each, share) })) ?? admin.offsets(topic)

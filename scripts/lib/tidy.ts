@@ -56,6 +56,11 @@ const ROOMS: readonly Room[] = [
   { room: 'src/watch/', may: [...STAGE_MAY, 'src/measure/partition-clock.ts'], packages: null },
   { room: 'src/wire/', may: ['src/domain.ts', 'src/kit/', 'schemas/'], packages: null },
   { room: 'src/audit/', may: ['src/domain.ts', 'src/kit/', 'src/wire/'], packages: null },
+  {
+    room: 'src/doctor/',
+    may: ['src/domain.ts', 'src/kit/', 'src/policy/layout.ts', 'src/policy/units.ts', 'src/act/contract.ts'],
+    packages: null,
+  },
   { room: 'src/kafka/', may: ['src/domain.ts', 'src/kit/', 'src/telemetry/'], packages: null },
   { room: 'src/policy/', may: ['src/domain.ts', 'src/kit/', 'detectors/'], packages: null },
   { room: 'src/telemetry/', may: ['src/domain.ts', 'src/kit/'], packages: null },

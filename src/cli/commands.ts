@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   baseline: () => import('./baseline.ts'),
   profiles: () => import('./profiles.ts'),
   topics: () => import('./topics.ts'),
+  doctor: () => import('./doctor.ts'),
   run: () => import('./run.ts'),
   status: () => import('./status.ts'),
   explain: () => import('./explain.ts'),

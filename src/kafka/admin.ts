@@ -1,5 +1,5 @@
 /** Topics: which exist, made, offsets, deleted. */
-import type { Admin } from 'kafkajs'
+import kafkajs, { type Admin } from 'kafkajs'
 import { within } from '../kit/clock.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { Client, type KafkaOptions } from './client.ts'
@@ -92,6 +92,19 @@ export class KafkaAdmin implements LogAdmin {
       }
       await sleep(POLL_MS)
     }
+  }
+
+  async configs(topic: string): Promise<ReadonlyMap<string, string>> {
+    // Asked first: whether it is there, or may not be seen, is told apart here.
+    if (!(await this.topics([topic])).has(topic)) throw new FlyballError('FLY-KAFKA-005', { topic, partition: 0 })
+    const right: Right = { operation: 'DESCRIBE_CONFIGS', resource: 'topic', name: topic }
+    const asked = { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }
+    const { resources } = await this.#step(
+      `look at the settings of ${topic}`,
+      () => this.#admin.describeConfigs({ resources: [asked], includeSynonyms: false }),
+      right,
+    )
+    return new Map(resources.flatMap(({ configEntries }) => configEntries.map(({ configName, configValue }) => [configName, configValue])))
   }
 
   async delete(topics: readonly string[]): Promise<void> {

@@ -118,5 +118,7 @@ export interface LogAdmin {
   create(specs: readonly TopicSpec[]): Promise<readonly string[]>
   /** Log start and last stable offset per partition. */
   offsets(topic: string): Promise<readonly { readonly partition: number; readonly start: number; readonly end: number }[]>
+  /** Every setting of a topic that is in force, the broker's defaults among them. Throws FLY-KAFKA-005 when it does not exist. */
+  configs(topic: string): Promise<ReadonlyMap<string, string>>
   delete(topics: readonly string[]): Promise<void>
 }

@@ -37,7 +37,7 @@ export class CorruptBatch extends FlyballError {
 
 /** What Kafka's rules grant: an operation on a resource. READ and WRITE include DESCRIBE. */
 export interface Right {
-  readonly operation: 'READ' | 'WRITE' | 'READ or WRITE' | 'CREATE' | 'DELETE' | 'DESCRIBE'
+  readonly operation: 'READ' | 'WRITE' | 'READ or WRITE' | 'CREATE' | 'DELETE' | 'DESCRIBE' | 'DESCRIBE_CONFIGS'
   readonly resource: 'topic' | 'group' | 'transactional id' | 'cluster'
   readonly name: string
 }

@@ -183,7 +183,7 @@ export const ERRORS = {
   'FLY-CLI-031': {
     message: '{count} silences in force begin with {id}',
     retriable: false,
-    remedy: 'flyball silence list shows them.',
+    remedy: '`flyball silence list` shows them.',
     exit: 2,
   },
   'FLY-CLI-032': {
@@ -241,6 +241,12 @@ export const ERRORS = {
     retriable: false,
     remedy: 'Give bounds in their order; both are included.',
     exit: 2,
+  },
+  'FLY-DOCTOR-001': {
+    message: 'something would fail at night; faults: {count}, the first: {first}',
+    retriable: false,
+    remedy: 'Mend each as its finding says, and run it again; docs/doctor.md explains all of them.',
+    exit: 3,
   },
   'FLY-LINEAGE-001': {
     message: 'nothing is known of version {version}: no record, no decision',

@@ -4,7 +4,7 @@
  */
 import { rekeyedTopics, topicNames } from './topics.ts'
 
-export type Operation = 'READ' | 'WRITE' | 'CREATE' | 'DESCRIBE'
+export type Operation = 'READ' | 'WRITE' | 'CREATE' | 'DESCRIBE' | 'DESCRIBE_CONFIGS'
 
 export interface Rule {
   readonly operation: Operation

@@ -44,7 +44,7 @@ export function actWorkerOf(options: ActOptions, onFailure: (error: unknown) => 
 }
 
 /** Secrets are read for each message: who changes one need not restart anything. */
-function secret(file: string): string {
+export function secret(file: string): string {
   try {
     return readFileSync(file, 'utf8').trim()
   } catch (error) {

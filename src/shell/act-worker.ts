@@ -55,6 +55,7 @@ export class ActWorker {
   readonly #tasks: PartitionTasks
   #membership: Membership | null = null
   #lastTurnMs: number | null = null
+  #stopping = false
 
   constructor(context: ActContext, onFailure: (error: unknown) => void) {
     this.#context = context
@@ -67,7 +68,9 @@ export class ActWorker {
     this.#membership = log.join({
       groupId: `${prefix}act`,
       topics: [topics.alerts],
-      onAssigned: (now, kept) => this.#tasks.assign(now, kept),
+      onAssigned: (now, kept) => {
+        if (!this.#stopping) this.#tasks.assign(now, kept)
+      },
       onFatal,
     })
   }
@@ -116,9 +119,11 @@ export class ActWorker {
     return this.#lastTurnMs !== null && nowMs - this.#lastTurnMs > afterMs ? ['whoever tells people stands still'] : []
   }
 
+  /** What is on its way is written down before anybody else may act: nobody is told twice because of a restart that was asked for. */
   async stop(): Promise<void> {
-    await this.#membership?.stop()
+    this.#stopping = true
     await this.#tasks.stop()
+    await this.#membership?.stop()
   }
 }
 

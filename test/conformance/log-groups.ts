@@ -126,6 +126,18 @@ export const ADMIN: readonly ContractTest[] = [
     },
   },
   {
+    title: 'the settings of a topic are told: those it was made with, and defaults beside them; of one that does not exist it is said',
+    run: async (stage) => {
+      const { admin } = stage.log
+      const [made, absent] = [stage.unique('made'), stage.unique('absent')]
+      await admin.create([{ topic: made, partitions: 1, config: { 'cleanup.policy': 'compact', 'retention.ms': '3600000' } }])
+      const configs = await admin.configs(made)
+      assert.deepEqual([configs.get('cleanup.policy'), configs.get('retention.ms')], ['compact', '3600000'])
+      assert.deepEqual([configs.get('retention.bytes'), configs.get('message.timestamp.type')], ['-1', 'CreateTime'])
+      await assert.rejects(admin.configs(absent), { code: 'FLY-KAFKA-005', message: new RegExp(absent) })
+    },
+  },
+  {
     title: 'asking for the offsets of a topic that does not exist names it',
     run: async (stage) => {
       const topic = stage.unique('absent')

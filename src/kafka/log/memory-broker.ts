@@ -107,6 +107,8 @@ export class MemoryPartition {
 export class MemoryBroker {
   readonly clock: Clock
   readonly topics = new Map<string, MemoryPartition[]>()
+  /** As they were given when a topic was made. */
+  readonly configs = new Map<string, Readonly<Record<string, string>>>()
   readonly #listeners = new Set<() => void>()
   readonly #owners = new Map<string, { epoch: number; transaction: OpenTransaction | null }>()
   readonly groups = new Map<string, MemoryGroup>()
@@ -117,6 +119,7 @@ export class MemoryBroker {
 
   create(spec: TopicSpec): boolean {
     if (this.topics.has(spec.topic)) return false
+    this.configs.set(spec.topic, spec.config)
     this.topics.set(
       spec.topic,
       Array.from({ length: spec.partitions }, () => new MemoryPartition()),

@@ -67,6 +67,14 @@ class MemoryWriter implements Writer {
   }
 }
 
+/** As a broker that nobody has configured has them. */
+const BROKER_DEFAULTS = {
+  'cleanup.policy': 'delete',
+  'retention.ms': '604800000',
+  'retention.bytes': '-1',
+  'message.timestamp.type': 'CreateTime',
+}
+
 function memoryAdmin(broker: MemoryBroker): LogAdmin {
   return {
     topics: async () => new Map([...broker.topics].map(([topic, partitions]) => [topic, partitions.length])),
@@ -75,6 +83,10 @@ function memoryAdmin(broker: MemoryBroker): LogAdmin {
       const partitions = broker.topics.get(topic)
       if (partitions === undefined) throw new FlyballError('FLY-KAFKA-005', { topic, partition: 0 })
       return partitions.map((log, partition) => ({ partition, start: log.start, end: log.lastStable }))
+    },
+    configs: async (topic) => {
+      if (!broker.topics.has(topic)) throw new FlyballError('FLY-KAFKA-005', { topic, partition: 0 })
+      return new Map(Object.entries({ ...BROKER_DEFAULTS, ...broker.configs.get(topic) }))
     },
     delete: async (topics) => {
       for (const topic of topics) broker.topics.delete(topic)

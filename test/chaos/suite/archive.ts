@@ -58,6 +58,7 @@ export class Archive {
       offsets: async (topic) =>
         [...(this.#partitions.get(topic) ?? refuse())].map(([partition, { start, end }]) => ({ partition, start, end })),
       create: refuse,
+      configs: refuse,
       delete: refuse,
     }
     return { name: 'memory', reader: () => reader, writer: refuse, transactor: refuse, join: refuse, admin, close: async () => undefined }

@@ -37,6 +37,7 @@ function simAdmin(cluster: Cluster, process: SimProcess): LogAdmin {
         if (partitions === undefined) throw new FlyballError('FLY-KAFKA-005', { topic, partition: 0 })
         return partitions.map((log, partition) => ({ partition, start: log.start, end: log.lastStable }))
       }),
+    configs: () => Promise.reject(new Error('nobody looks at settings here')),
     delete: () => Promise.reject(new Error('nobody deletes topics here')),
   }
 }
