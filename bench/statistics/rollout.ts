@@ -2,7 +2,7 @@
  * One rollout, as the product runs it: the judge's own `step` climbs the ladder of a compiled policy by its own rules, two gateways
  * take its commands a moment after they are given, and a feed brings what the traffic shows under the shares they apply.
  */
-import type { Ack, Command, HarmVerdict, Verdict } from '../../src/domain.ts'
+import type { Ack, Alert, Command, HarmVerdict, Verdict } from '../../src/domain.ts'
 import { type JudgeEvent, step } from '../../src/judge/judge.ts'
 import { emptyJudgeTime, type JudgeTime, passPulse, passWall } from '../../src/judge/judge-time.ts'
 import { emptyJudge, type JudgeState } from '../../src/judge/state.ts'
@@ -40,6 +40,8 @@ export interface RolloutOptions {
   readonly splitter?: (commanded: number, afterMs: number) => number
   /** False: gateways do not tell what they route. */
   readonly routedCounts?: boolean
+  /** Told of each alert, with the wall clock. */
+  readonly onAlert?: (alert: Alert, atMs: number) => void
   /** Told after each slice, for plots. */
   readonly watch?: (state: JudgeState, pair: PanePair) => void
 }
@@ -163,6 +165,7 @@ export class Rollout {
     for (const effect of next.effects) {
       if (effect.kind !== 'decide') continue
       this.note(effect.decision.verdict)
+      for (const alert of effect.alerts) this.options.onAlert?.(alert, this.wallMs)
       if (effect.command !== null) this.obey(effect.command)
     }
   }
