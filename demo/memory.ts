@@ -1,19 +1,28 @@
 /** The stage without a broker: daemon, gateway and model servers in this one process, over the log in memory. HTTP is still real. */
 import { startGateway } from '../examples/gateway.ts'
 import { type RunningServer, startModelServer } from '../examples/model-server.ts'
-import { type Daemon, startDaemon } from '../src/daemon.ts'
+import { type Daemon, type DaemonOptions, startDaemon } from '../src/daemon.ts'
 import type { EventLog } from '../src/kafka/contract.ts'
 import { MemoryBroker } from '../src/kafka/log/memory-broker.ts'
 import { MemoryLog } from '../src/kafka/log/memory-log.ts'
 import { systemClock } from '../src/kit/clock.ts'
 import { loadPolicy } from '../src/policy/load.ts'
+import type { Emit } from '../src/telemetry/events.ts'
+import type { Health } from '../src/telemetry/http.ts'
 import { type DemoTopics, MODEL } from './policy.ts'
 import { createPredictor } from './predictor.ts'
 import { createTopics, GATEWAY_TIMEOUT_MS, type Stage, type VersionSpec } from './stage.ts'
 
-export async function memoryStage(topics: DemoTopics): Promise<Stage> {
+/** What a test sees of the daemon: its events, and the lines of its alerts; without the latter nobody is told of alerts. */
+export interface Watching {
+  readonly emit: Emit
+  readonly writeAlert: NonNullable<DaemonOptions['writeAlert']>
+  readonly onHealth: (health: Health) => void
+}
+
+export async function memoryStage(topics: DemoTopics, watching: Watching | null = null): Promise<Stage> {
   const broker = new MemoryBroker(systemClock)
-  const stage = new MemoryStage(broker, topics)
+  const stage = new MemoryStage(broker, topics, watching)
   await createTopics(stage.log, topics)
   return stage
 }
@@ -27,11 +36,13 @@ class MemoryStage implements Stage {
   readonly #servers: RunningServer[] = []
   readonly #silent = new Set<string>()
   readonly #problems: string[] = []
+  readonly #watching: Watching | null
   #daemon: Daemon | null = null
 
-  constructor(broker: MemoryBroker, topics: DemoTopics) {
+  constructor(broker: MemoryBroker, topics: DemoTopics, watching: Watching | null) {
     this.#broker = broker
     this.#topics = topics
+    this.#watching = watching
     this.log = new MemoryLog(broker)
   }
 
@@ -68,12 +79,15 @@ class MemoryStage implements Stage {
       judgePartitions: policy.kafka.partitions,
       clock: systemClock,
       emit: (event) => {
+        this.#watching?.emit(event)
         if (event.event === 'problem') this.#problems.push(`${event.code} ${event.message}`)
       },
       createTopics: false,
       drain: false,
       version: 'demo',
+      ...(this.#watching === null ? {} : { writeAlert: this.#watching.writeAlert }),
     })
+    this.#watching?.onHealth(this.#daemon.health)
     this.#daemon.done.catch((error: unknown) => this.#problems.push(`the daemon ended: ${String(error)}`))
   }
 

@@ -19,7 +19,7 @@ import { MeasureWorker } from './shell/measure-worker.ts'
 import type { Measurer, Measuring } from './shell/measuring.ts'
 import { originTopics, rekeyWorker } from './shell/rekey-start.ts'
 import { signaturesOf } from './shell/signatures.ts'
-import type { Emit } from './telemetry/events.ts'
+import type { Emit, FlyballEvent } from './telemetry/events.ts'
 import type { Health } from './telemetry/http.ts'
 
 export interface DaemonOptions {
@@ -52,6 +52,7 @@ const STALLED_AFTER_MS = 30_000
 
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const ending = endingPromise()
+  options.emit(policyLoaded(options.layout))
   const rekey = await rekeyWorker(options, ending.fail)
   if (options.drain) await rekey?.drain(await endsOf(options.log, originTopics(options.layout)))
   const contexts = await prepare(options)
@@ -90,6 +91,18 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   return { health: healthOf(options.clock, measure, judge, act), done, stop: async () => ending.end() }
 }
 
+function policyLoaded(layout: Layout): FlyballEvent {
+  const { policyDigest, environment, models, alerting } = layout
+  return {
+    event: 'policy-loaded',
+    policyDigest,
+    environment,
+    topics: inputTopics(layout),
+    models: models.map(({ name, versions }) => ({ name, versions })),
+    sinks: Object.entries(alerting?.sinks ?? {}).map(([name, { kind }]) => ({ name, kind })),
+  }
+}
+
 function changeFeed({ log, layout, clock, emit, drain }: DaemonOptions): ChangeFeed | null {
   return layout.changesTopic === undefined ? null : new ChangeFeed({ log, topic: layout.changesTopic, clock, emit }, !drain)
 }
@@ -120,6 +133,7 @@ function healthOf(clock: Clock, measure: Measuring, judge: JudgeWorker, act: Act
     notReady: () => [
       ...(measure.owned > 0 ? [] : ['measure owns no partition yet']),
       ...(judge.owned > 0 ? [] : ['judge owns no partition yet']),
+      ...(act?.isCatchingUp ? ['whoever tells people of alerts has not read what stands on the log yet'] : []),
     ],
   }
 }

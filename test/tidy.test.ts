@@ -8,7 +8,7 @@ import { functionsOf, importsOf, masked } from '../scripts/lib/source-text.ts'
 import { violations } from '../scripts/lib/tidy.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const SKIPPED = /^(node_modules|dist|coverage|\.git|\.kafka|\.work)$/
+const SKIPPED = /^(node_modules|dist|coverage|\.git|\.kafka|\.prometheus|\.work)$/
 const TEXT = /\.(ts|mts|mjs|js|json|md|ya?ml|avsc|py|sh|toml)$|(^|\/)(Dockerfile|run)$/
 
 function repository(folder = ROOT): Map<string, string> {

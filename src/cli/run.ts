@@ -60,7 +60,7 @@ async function runCommand(options: Options): Promise<void> {
   process.on('SIGINT', leave).on('SIGTERM', leave)
   const loaded = loadedPolicy(options)
   // Nobody asks a drain for its metrics: its summary says it all.
-  const metrics = options.drain ? null : (await import('../telemetry/metrics.ts')).createMetrics()
+  const metrics = options.drain ? null : await processMetrics()
   const seen: Seen = { accounts: new Map(), decided: new Map() }
   const logger = createLogger(options.logLevel, pino.destination({ fd: 2, sync: true }))
   const tellLog = logLines(logger)
@@ -82,6 +82,14 @@ async function runCommand(options: Options): Promise<void> {
   } finally {
     await door.close()
   }
+}
+
+async function processMetrics(): Promise<Metrics> {
+  const { createMetrics } = await import('../telemetry/metrics.ts')
+  const { collectProcessMetrics } = await import('../telemetry/process-metrics.ts')
+  const metrics = createMetrics()
+  collectProcessMetrics(metrics.registry)
+  return metrics
 }
 
 /** `/metrics` and the probes. They answer from the start on; the daemon comes to stand behind them. */

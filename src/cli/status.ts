@@ -44,7 +44,7 @@ interface ModelStatus {
   readonly gateways: readonly Ack[]
 }
 
-async function statusOf({ loaded, log, topics }: Connected): Promise<readonly ModelStatus[]> {
+export async function statusOf({ loaded, log, topics }: Connected): Promise<readonly ModelStatus[]> {
   const commands = await readCommands(log, topics.control)
   const decisions = await readDecisions(log, topics.decisions)
   const gateways = [...(await readGateways(log, topics.acks, ACKS_LOOKED_AT)).values()]

@@ -56,6 +56,7 @@ export class ActWorker {
   #membership: Membership | null = null
   #lastTurnMs: number | null = null
   #stopping = false
+  #catchingUp = false
 
   constructor(context: ActContext, onFailure: (error: unknown) => void) {
     this.#context = context
@@ -80,6 +81,7 @@ export class ActWorker {
     while (alive()) {
       const reader = log.reader()
       let held: Held | null = null
+      this.#catchingUp = true
       try {
         held = await hold(log, reader, `${prefix}act-0`, 0, [topics.deliveries], alive)
         if (held === null) return
@@ -91,6 +93,7 @@ export class ActWorker {
         await clock.sleep(RETRY_MS)
       } finally {
         this.#lastTurnMs = null
+        this.#catchingUp = false
         await held?.close().catch(() => undefined)
         await reader.close().catch(() => undefined)
       }
@@ -105,6 +108,7 @@ export class ActWorker {
     while (alive() && !feeds.isCaughtUp) if (!feeds.turn()) await reader.wait(WAIT_MS)
     emit({ event: 'act-took-over', epoch: held.epoch, incidents: memory.incidents.size, groups: memory.deliveries.size })
     const session = new ActSession(this.#context, held, memory)
+    this.#catchingUp = false
     while (alive()) {
       this.#lastTurnMs = clock.monotonicMs()
       const read = feeds.turn()
@@ -112,6 +116,11 @@ export class ActWorker {
       if (!read) await reader.wait(WAIT_MS)
     }
     await session.finished()
+  }
+
+  /** It is its turn to tell people, and it does not know yet what they have been told. */
+  get isCatchingUp(): boolean {
+    return this.#catchingUp
   }
 
   /** Its loop has not turned for so long. One that stands by is not stalled. */

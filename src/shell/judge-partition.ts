@@ -68,6 +68,14 @@ export class JudgePartition {
 
   /** Returns when `alive` says no or a drain is over. Throws only what no take-over can mend. */
   async run(alive: () => boolean): Promise<void> {
+    try {
+      await this.#judge(alive)
+    } finally {
+      this.#context.emit({ event: 'judge-left', partition: this.#partition, models: this.#models.map(({ name }) => name) })
+    }
+  }
+
+  async #judge(alive: () => boolean): Promise<void> {
     while (alive()) {
       const reader = this.#context.log.reader()
       let tenure: Tenure | null = null
@@ -333,6 +341,6 @@ class JudgeSession {
     for (const seat of this.#seats) await seat.apply({ kind: 'tick' }, this.#now())
     if (nowMs - this.#toldAtMs < READINGS_MS) return
     this.#toldAtMs = nowMs
-    for (const seat of this.#seats) seat.tellReadings()
+    for (const seat of this.#seats) seat.tellStanding(this.#now())
   }
 }

@@ -5,7 +5,6 @@
  * does the seat go on. Anything thrown here ends the tenure.
  */
 import type { Alert, Command, Decision } from '../domain.ts'
-import { readings } from '../judge/evidence/evidence.ts'
 import { type JudgeEffect, type JudgeEvent, type Now, step } from '../judge/judge.ts'
 import { type JudgeState, withLastHash } from '../judge/state.ts'
 import { isAnchor } from '../kit/anchor.ts'
@@ -16,6 +15,7 @@ import { alertRecord } from '../wire/alerts.ts'
 import { controlHeaders, encodeCommand } from '../wire/control.ts'
 import { DECISION_HEADERS, encodeDecision, hashOfDecision } from '../wire/decisions.ts'
 import { modelKey } from '../wire/keys.ts'
+import { judgeDelayMs, standingEvents } from './judge-standing.ts'
 import { type Positions, stateRecords } from './judge-store.ts'
 import { type Signatures, withSignature } from './signatures.ts'
 import type { Tenure, TenureRecord } from './tenure.ts'
@@ -56,7 +56,7 @@ export class JudgeSeat {
         records,
         effects.some((effect) => effect.kind === 'decide'),
       )
-    for (const effect of effects) this.#tell(effect)
+    for (const effect of effects) this.#tell(effect, now)
   }
 
   /** Stores the state without a decision when much has been read since the last time. */
@@ -68,11 +68,8 @@ export class JudgeSeat {
     await this.#commit([], true)
   }
 
-  tellReadings(): void {
-    for (const reading of readings(this.state.evidence, this.model)) {
-      const { guardrail, scope, logEvidence, logLimit, estimate } = reading
-      this.#context.emit({ event: 'reading', model: this.model.name, guardrail, scope, logEvidence, logLimit, estimate })
-    }
+  tellStanding(now: Now): void {
+    for (const event of standingEvents(this.state, this.model, now)) this.#context.emit(event)
   }
 
   async #commit(records: readonly TenureRecord[], withState: boolean): Promise<void> {
@@ -114,13 +111,13 @@ export class JudgeSeat {
     return { topic: this.#context.topics.alerts, record: alertRecord(alert) }
   }
 
-  #tell(effect: JudgeEffect): void {
+  #tell(effect: JudgeEffect, now: Now): void {
     if (effect.kind === 'event') this.#context.emit(effect.event)
     if (effect.kind !== 'decide') return
     const { model, number, verdict, summary } = effect.decision
     // No news to people: neither counted nor logged beside what was decided.
     if (isAnchor(effect.decision)) return this.#context.emit({ event: 'anchored', model, number })
-    this.#context.emit({ event: 'decided', model, number, verdict: verdict.kind, rule: verdict.rule, summary })
+    this.#context.emit({ event: 'decided', model, number, verdict: verdict.kind, rule: verdict.rule, summary, delayMs: judgeDelayMs(now) })
     for (const alert of effect.alerts) {
       this.#context.emit({ event: 'alert', incident: alert.incident, severity: alert.severity, summary: alert.summary })
     }

@@ -301,11 +301,14 @@ export class MeasureWorker implements Measuring {
   }
 
   #tellLag(task: MeasureTask): void {
-    const { pending, pendingBytes, unitBytes, sampleRate } = task.pipeline.gauges()
-    this.#context.emit({ event: 'memory-held', source: task.source, pending, pendingBytes, unitBytes, sampleRate })
-    for (const { source, clockMs } of task.inputs) {
-      const records = Math.max(0, source.end - source.next)
-      this.#context.emit({ event: 'lag', topic: source.topic, partition: source.partition, records, clockMs: clockMs() })
+    const { emit, clock } = this.#context
+    const { pending, pendingBytes, unitBytes, sampleRate, clockHeld } = task.pipeline.gauges()
+    emit({ event: 'memory-held', source: task.source, pending, pendingBytes, unitBytes, sampleRate, clockHeld })
+    for (const input of task.inputs) {
+      const { topic, partition, end, next } = input.source
+      const known = input.clockMs()
+      const clockMs = known > 0 ? known : Number.NaN
+      emit({ event: 'lag', topic, partition, records: Math.max(0, end - next), clockMs, delayMs: clock.nowMs() - clockMs })
     }
   }
 

@@ -9,6 +9,7 @@ const LEVELS: Partial<Record<FlyballEvent['event'], Level>> = {
   'source-stopped': 'info',
   'judge-took-over': 'info',
   'judge-fenced': 'warn',
+  'judge-left': 'info',
   decided: 'info',
   anchored: 'debug',
   'command-acked': 'info',
@@ -19,7 +20,6 @@ const LEVELS: Partial<Record<FlyballEvent['event'], Level>> = {
   'act-fenced': 'warn',
   'pane-gap': 'warn',
   'pane-refused': 'warn',
-  'clock-skew-held': 'debug',
   'memory-log': 'warn',
   listening: 'info',
   started: 'info',
@@ -27,11 +27,12 @@ const LEVELS: Partial<Record<FlyballEvent['event'], Level>> = {
   problem: 'error',
 }
 
+/** No event has such fields. Should one ever come to have them, or an error bring them along, they are not written. */
+const NEVER_WRITTEN = ['password', 'token', 'secret', 'routingKey', 'authorization', 'unit', 'units']
+const REDACTED = NEVER_WRITTEN.flatMap((field) => [field, `*.${field}`, `*.*.${field}`])
+
 export function createLogger(level: string, destination: DestinationStream): Logger {
-  return pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, redact: ['password', '*.password', 'unit', '*.unit'] },
-    destination,
-  )
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, redact: REDACTED }, destination)
 }
 
 function levelOf(event: FlyballEvent): Level | undefined {

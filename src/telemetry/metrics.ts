@@ -1,146 +1,319 @@
-/** Metrics, derived from events and from nothing else. Names have the prefix `flyball_`, base units, `_total` for counters. */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+/** Metrics, derived from events and from nothing else: which event moves which series of `metric-list.ts`. */
+import { Registry } from 'prom-client'
+import type { DropReason, Verdict } from '../domain.ts'
+import { type Clock, systemClock } from '../kit/clock.ts'
+import { ERRORS } from '../kit/errors.ts'
 import type { FlyballEvent } from './events.ts'
-
-/** A label value that would be the first beyond the cap is counted under this one. */
-const OTHER = '__other__'
-const LABEL_VALUES_MAX = 500
+import { Families, type LabelCaps, OTHER } from './families.ts'
 
 export interface Metrics {
   readonly registry: Registry
   observe(event: FlyballEvent): void
 }
 
-export function createMetrics(): Metrics {
+type Event<Kind extends FlyballEvent['event']> = Extract<FlyballEvent, { event: Kind }>
+type Handlers = { readonly [Kind in FlyballEvent['event']]?: (event: Event<Kind>) => void }
+
+const LABEL_CAPS: LabelCaps = { values: 500, scopes: 100 }
+
+/** `clock`: for when things happened, since events do not say. */
+export function createMetrics(clock: Pick<Clock, 'nowMs'> = systemClock, caps: LabelCaps = LABEL_CAPS): Metrics {
   const registry = new Registry()
-  const series = createSeries(registry)
-  const bounded = boundedLabels()
-  return { registry, observe: (event) => update(series, bounded, event) }
-}
-
-type Series = ReturnType<typeof createSeries>
-
-function createSeries(registry: Registry) {
-  const counter = (name: string, help: string, labelNames: string[]) =>
-    new Counter({ name: `flyball_${name}`, help, labelNames, registers: [registry] })
-  const gauge = (name: string, help: string, labelNames: string[]) =>
-    new Gauge({ name: `flyball_${name}`, help, labelNames, registers: [registry] })
+  const families = new Families(registry, caps)
+  const nowSeconds = (): number => clock.nowMs() / 1000
+  const handlers: Handlers = {
+    ...ofProcess(families, nowSeconds),
+    ...ofInputs(families, nowSeconds),
+    ...ofRollouts(families, nowSeconds),
+    ...ofReadings(families),
+    ...ofAlerts(families, nowSeconds),
+  }
   return {
-    read: gauge('records_read', 'Records read since the beginning of the input, checkpoints included.', ['topic']),
-    used: gauge('records_used', 'Records that entered the statistics.', ['topic']),
-    waiting: gauge('records_waiting', 'Records that wait for their other half.', ['topic']),
-    dropped: gauge('records_dropped', 'Records that were not used, by reason.', ['topic', 'reason']),
-    panes: counter('panes_written_total', 'Panes written.', ['source']),
-    paneBytes: counter('pane_bytes_written_total', 'Bytes of panes written.', ['source']),
-    checkpoints: counter('checkpoints_written_total', 'Checkpoints written.', ['source']),
-    checkpointAt: gauge('checkpoint_sequence', 'Sequence of the last checkpoint.', ['source']),
-    refused: counter('panes_refused_total', 'Panes the judge did not take, by reason.', ['reason']),
-    gaps: counter('pane_gaps_total', 'Gaps in chains of panes.', ['source', 'chain']),
-    skew: counter('clock_skew_held_total', 'Records whose time ran ahead of their partition and was not believed.', ['topic']),
-    lag: gauge('input_lag_records', 'Records between the reader and the last stable offset.', ['topic', 'partition']),
-    clock: gauge('input_clock_seconds', 'Record clock of a partition, seconds since 1970.', ['topic', 'partition']),
-    pending: gauge('pending_predictions', 'Predictions that are held for their outcomes and against duplicates.', ['source']),
-    pendingBytes: gauge('pending_bytes', 'Memory taken by pending predictions and by outcomes that wait.', ['source']),
-    unitBytes: gauge('unit_table_bytes', 'Memory taken by the table of first exposures.', ['source']),
-    sampleRate: gauge('join_sample_rate', 'Share of prediction ids joined: below 1 when more waited than the policy allows.', ['source']),
-    decisions: counter('decisions_total', 'Decisions taken.', ['model', 'verdict', 'rule']),
-    evidence: gauge('evidence_log', 'Natural logarithm of the evidence for harm.', ['model', 'guardrail', 'scope']),
-    limit: gauge('evidence_limit_log', 'Natural logarithm of the limit at which the guardrail acts.', ['model', 'guardrail', 'scope']),
-    estimate: gauge('effect_estimate', 'Candidate minus control, in the unit of the guardrail.', ['model', 'guardrail', 'scope']),
-    alerts: counter('alerts_total', 'Alerts published.', ['severity']),
-    takeovers: counter('judge_takeovers_total', 'Take-overs of a judge partition.', ['partition']),
-    problems: counter('problems_total', 'Problems by error code.', ['code']),
-    acked: new Histogram({
-      name: 'flyball_command_ack_seconds',
-      help: 'From command to quorum of acks.',
-      labelNames: ['model'],
-      buckets: [0.1, 0.3, 1, 3, 10, 30, 100],
-      registers: [registry],
-    }),
-    observed: new Histogram({
-      name: 'flyball_command_observed_seconds',
-      help: 'From command to the commanded split being seen in traffic.',
-      labelNames: ['model'],
-      buckets: [1, 3, 10, 30, 100, 300],
-      registers: [registry],
-    }),
+    registry,
+    observe: (event) => (handlers[event.event] as ((event: FlyballEvent) => void) | undefined)?.(event),
   }
 }
 
-/** Replaces label values beyond a cap, per name of the label. */
-function boundedLabels(): (name: string, value: string) => string {
-  const seen = new Map<string, Set<string>>()
-  return (name, value) => {
-    const values = seen.get(name) ?? new Set<string>()
-    seen.set(name, values)
-    if (values.has(value)) return value
-    if (values.size >= LABEL_VALUES_MAX) return OTHER
-    values.add(value)
-    return value
+// ── what is running ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function ofProcess(families: Families, nowSeconds: () => number): Handlers {
+  let models: readonly string[] = []
+  let environment = ''
+  return {
+    started: ({ version }) => families.set('build_info', { version }, 1),
+    'policy-loaded': (event) => {
+      const named = event.models.map(({ name }) => name)
+      for (const model of models) if (!named.includes(model)) retire(families, model)
+      models = named
+      environment = event.environment
+      for (const { name, versions } of event.models) keepVersions(families, name, versions)
+      const info = { environment, digest: event.policyDigest }
+      families.keepOnly('policy_info', {}, info)
+      families.set('policy_info', info, 1)
+      families.set('policy_load_timestamp_seconds', {}, nowSeconds())
+      zeroForAll(families)
+      for (const topic of event.topics) zeroForTopic(families, topic)
+      for (const model of named) zeroForModel(families, model)
+      for (const sink of event.sinks) zeroForSink(families, sink)
+    },
+    problem: ({ code }) => families.add('problems_total', { code }),
+    'client-trouble': ({ level }) => families.add('client_troubles_total', { level }),
   }
 }
 
-function update(series: Series, bounded: (name: string, value: string) => string, event: FlyballEvent): void {
-  switch (event.event) {
-    case 'records-accounted':
-      return accountRecords(series, event)
-    case 'panes-written':
-      series.panes.inc({ source: event.source }, event.count)
-      series.paneBytes.inc({ source: event.source }, event.bytes)
-      return
-    case 'checkpoint-written':
-      series.checkpoints.inc({ source: event.source })
-      series.checkpointAt.set({ source: event.source }, event.sequence)
-      return
-    case 'pane-refused':
-      return series.refused.inc({ reason: event.reason })
-    case 'pane-gap':
-      return series.gaps.inc({ source: event.source, chain: event.chain })
-    case 'clock-skew-held':
-      return series.skew.inc({ topic: event.topic })
-    case 'lag':
-      series.lag.set({ topic: event.topic, partition: event.partition }, event.records)
-      if (Number.isFinite(event.clockMs)) series.clock.set({ topic: event.topic, partition: event.partition }, event.clockMs / 1000)
-      return
-    case 'memory-held':
-      return tellMemory(series, event)
-    case 'decided':
-      return series.decisions.inc({ model: event.model, verdict: event.verdict, rule: event.rule })
-    case 'reading':
-      return readEvidence(series, { model: event.model, guardrail: event.guardrail, scope: bounded('scope', event.scope) }, event)
-    case 'alert':
-      return series.alerts.inc({ severity: event.severity })
-    case 'judge-took-over':
-      return series.takeovers.inc({ partition: event.partition })
-    case 'problem':
-      return series.problems.inc({ code: event.code })
-    case 'command-acked':
-      return series.acked.observe({ model: event.model }, event.afterMs / 1000)
-    case 'command-observed':
-      return series.observed.observe({ model: event.model }, event.afterMs / 1000)
-    default:
-      return
+/** Nothing of the model is said any more, by counters neither. */
+function retire(families: Families, model: string): void {
+  families.drop({ model }, 'all')
+  families.forget('model', model)
+}
+
+/** Versions that the policy names no more. */
+function keepVersions(families: Families, model: string, versions: readonly string[]): void {
+  families.drop({ model }, 'all', (series) =>
+    [series['version'], series['candidate']].every((one) => one === undefined || versions.includes(one)),
+  )
+}
+
+const DROP_REASONS: Readonly<Record<DropReason, true>> = {
+  undecodable: true,
+  'unknown-schema': true,
+  oversized: true,
+  tombstone: true,
+  'missing-field': true,
+  'wrong-type': true,
+  'not-finite': true,
+  'bad-time': true,
+  'unknown-model': true,
+  'unknown-version': true,
+  'too-many-values': true,
+  'sampled-out': true,
+  'duplicate-id': true,
+  'duplicate-outcome': true,
+  'contradicting-outcome': true,
+  'unmatched-outcome': true,
+}
+
+const VERDICTS: Readonly<Record<Verdict['kind'], true>> = {
+  start: true,
+  promote: true,
+  advance: true,
+  hold: true,
+  throttle: true,
+  lift: true,
+  'step-down': true,
+  isolate: true,
+  rollback: true,
+  adopt: true,
+  acked: true,
+  observed: true,
+  'not-effective': true,
+  override: true,
+  refused: true,
+  recorded: true,
+}
+
+const REFUSED: Readonly<Record<Event<'pane-refused'>['reason'], true>> = {
+  'stale-epoch': true,
+  overlap: true,
+  undecodable: true,
+  'other-hash': true,
+}
+
+const SEVERITIES = ['critical', 'warning', 'info'] as const
+const STATUSES = ['firing', 'resolved'] as const
+const RESULTS = ['delivered', 'failed', 'refused', 'unconfirmed'] as const
+
+function zeroForAll(families: Families): void {
+  for (const code of Object.keys(ERRORS)) families.add('problems_total', { code }, 0)
+  for (const reason of Object.keys(REFUSED)) families.add('panes_refused_total', { reason }, 0)
+  for (const severity of SEVERITIES) families.add('alerts_total', { severity }, 0)
+}
+
+function zeroForTopic(families: Families, topic: string): void {
+  for (const reason of Object.keys(DROP_REASONS)) families.set('records_dropped', { topic, reason }, 0)
+}
+
+function zeroForModel(families: Families, model: string): void {
+  for (const verdict of Object.keys(VERDICTS)) families.add('decisions_total', { model, verdict }, 0)
+  families.add('pane_gaps_total', { model }, 0)
+  families.add('commands_not_effective_total', { model }, 0)
+  for (const name of ['decision_delay_seconds', 'command_ack_seconds', 'command_observed_seconds'] as const) families.zero(name, { model })
+}
+
+function zeroForSink(families: Families, { name: sink, kind }: { readonly name: string; readonly kind: string }): void {
+  if (kind === 'heartbeat') {
+    for (const result of ['delivered', 'failed', 'refused']) families.add('heartbeats_total', { sink, result }, 0)
+    return
+  }
+  for (const severity of SEVERITIES)
+    for (const status of STATUSES) for (const result of RESULTS) families.add('notifications_total', { sink, severity, status, result }, 0)
+  families.add('notifications_repeated_total', { sink }, 0)
+  families.zero('notification_delay_seconds', { sink })
+  families.set('notifications_waiting', { sink }, 0)
+}
+
+// ── what is measured ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function ofInputs(families: Families, nowSeconds: () => number): Handlers {
+  const owned = new Set<string>()
+  return {
+    'source-started': ({ source }) => {
+      families.set('sources_owned', {}, owned.add(source).size)
+      for (const name of ['panes_written_total', 'pane_bytes_written_total', 'checkpoints_written_total'] as const)
+        families.add(name, { source }, 0)
+    },
+    'source-stopped': ({ source }) => {
+      owned.delete(source)
+      families.set('sources_owned', {}, owned.size)
+      families.drop({ source }, 'gauges')
+      // Of all inputs: they share their partitions' numbers.
+      families.drop({ partition: source.slice(source.lastIndexOf('/') + 1) }, 'gauges')
+    },
+    'records-accounted': (event) => accountRecords(families, event),
+    lag: (event) => tellLag(families, event),
+    'memory-held': (event) => tellMemory(families, event),
+    'panes-written': ({ source, count, bytes }) => {
+      families.add('panes_written_total', { source }, count)
+      families.add('pane_bytes_written_total', { source }, bytes)
+    },
+    'checkpoint-written': ({ source, sequence }) => {
+      families.add('checkpoints_written_total', { source })
+      families.set('checkpoint_sequence', { source }, sequence)
+      families.set('checkpoint_timestamp_seconds', { source }, nowSeconds())
+    },
+    'pane-refused': ({ reason }) => families.add('panes_refused_total', { reason }),
+    'pane-gap': ({ model }) => families.add('pane_gaps_total', { model }),
   }
 }
 
-function tellMemory(series: Series, event: FlyballEvent & { event: 'memory-held' }): void {
+function accountRecords(families: Families, { topic, read, used, waiting, dropped }: Event<'records-accounted'>): void {
+  families.set('records_read', { topic }, read)
+  families.set('records_used', { topic }, used)
+  families.set('records_waiting', { topic }, waiting)
+  for (const reason of Object.keys(DROP_REASONS) as DropReason[]) families.set('records_dropped', { topic, reason }, dropped[reason] ?? 0)
+}
+
+function tellLag(families: Families, { topic, partition, records, clockMs, delayMs }: Event<'lag'>): void {
+  const labels = { topic, partition: String(partition) }
+  const delaySeconds = Math.max(0, delayMs) / 1000
+  families.set('input_lag_records', labels, records)
+  families.set('input_lag_seconds', labels, records === 0 ? 0 : delaySeconds)
+  families.set('input_clock_seconds', labels, clockMs / 1000)
+  families.set('input_clock_delay_seconds', labels, delaySeconds)
+}
+
+function tellMemory(families: Families, event: Event<'memory-held'>): void {
   const { source } = event
-  series.pending.set({ source }, event.pending)
-  series.pendingBytes.set({ source }, event.pendingBytes)
-  series.unitBytes.set({ source }, event.unitBytes)
-  series.sampleRate.set({ source }, event.sampleRate)
+  families.set('clock_skew_held_records', { source }, event.clockHeld)
+  families.set('pending_predictions', { source }, event.pending)
+  families.set('pending_bytes', { source }, event.pendingBytes)
+  families.set('unit_table_bytes', { source }, event.unitBytes)
+  families.set('join_sample_ratio', { source }, event.sampleRate)
 }
 
-function readEvidence(series: Series, labels: Record<string, string>, event: FlyballEvent & { event: 'reading' }): void {
-  series.evidence.set(labels, event.logEvidence)
-  series.limit.set(labels, event.logLimit)
-  if (Number.isFinite(event.estimate)) series.estimate.set(labels, event.estimate)
+// ── what is judged ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function ofRollouts(families: Families, nowSeconds: () => number): Handlers {
+  const owned = new Set<number>()
+  const pairs = new Map<string, string>()
+  const ownedNow = (): void => families.set('judge_partitions_owned', {}, owned.size)
+  return {
+    'judge-took-over': ({ partition }) => {
+      owned.add(partition)
+      ownedNow()
+      families.add('judge_takeovers_total', { partition: String(partition) })
+    },
+    'judge-fenced': ({ partition }) => {
+      owned.delete(partition)
+      ownedNow()
+      families.add('judge_fences_total', { partition: String(partition) })
+    },
+    'judge-left': ({ partition, models }) => {
+      owned.delete(partition)
+      ownedNow()
+      for (const model of models) families.drop({ model }, 'gauges')
+    },
+    'rollout-standing': (event) => {
+      const { model, control, candidate } = event
+      const pair = `${control}\u0000${candidate}`
+      // A version that is rolled out no more: its evidence, its share and its outcomes are of another rollout.
+      if ((pairs.get(model) ?? pair) !== pair) {
+        families.drop({ model }, 'gauges', ({ version }) => version === undefined || version === control || version === candidate)
+      }
+      pairs.set(model, pair)
+      tellStanding(families, event)
+    },
+    'outcome-coverage': ({ model, version, outcome, share, limit }) => {
+      families.set('outcome_coverage_ratio', { model, version, outcome }, share)
+      families.set('outcome_coverage_limit_ratio', { model, version, outcome }, limit)
+    },
+    decided: ({ model, verdict, rule, delayMs }) => {
+      families.add('decisions_total', { model, verdict })
+      families.set('decision_timestamp_seconds', { model, verdict, rule }, nowSeconds())
+      if (Number.isFinite(delayMs)) families.observe('decision_delay_seconds', { model }, Math.max(0, delayMs) / 1000)
+    },
+    'command-acked': ({ model, afterMs }) => families.observe('command_ack_seconds', { model }, Math.max(0, afterMs) / 1000),
+    'command-observed': ({ model, afterMs }) => families.observe('command_observed_seconds', { model }, Math.max(0, afterMs) / 1000),
+    'not-effective': ({ model }) => families.add('commands_not_effective_total', { model }),
+  }
 }
 
-function accountRecords(series: Series, event: FlyballEvent & { event: 'records-accounted' }): void {
-  const { topic } = event
-  series.read.set({ topic }, event.read)
-  series.used.set({ topic }, event.used)
-  series.waiting.set({ topic }, event.waiting)
-  for (const [reason, count] of Object.entries(event.dropped)) series.dropped.set({ topic, reason }, count)
+function tellStanding(families: Families, event: Event<'rollout-standing'>): void {
+  const { model, control, candidate, phase, weights } = event
+  const info = { model, control, candidate, phase }
+  families.keepOnly('rollout_info', { model }, info)
+  families.set('rollout_info', info, 1)
+  for (const [version, percent] of Object.entries(weights)) families.set('rollout_weight_ratio', { model, version }, percent / 100)
+  families.set('gateways_present', { model }, event.gateways)
+  families.set('incidents_open', { model }, event.incidents)
+  families.set('judge_delay_seconds', { model }, Math.max(0, event.delayMs) / 1000)
+  const { drillPassedAtMs, drillEveryMs } = event
+  families.set('drill_passed_timestamp_seconds', { model }, drillPassedAtMs > 0 ? drillPassedAtMs / 1000 : Number.NaN)
+  families.set('drill_interval_seconds', { model }, drillEveryMs > 0 ? drillEveryMs / 1000 : Number.NaN)
+}
+
+function ofReadings(families: Families): Handlers {
+  /** Whose numbers stand under `__other__`: of all scopes beyond the cap, the one nearest to its limit. */
+  const nearest = new Map<string, { readonly scope: string; readonly short: number }>()
+  return {
+    reading: (event) => {
+      const { model, version, guardrail, scope, logEvidence, logLimit } = event
+      const labels = families.bounded({ model, version, guardrail, scope })
+      if (labels.scope === OTHER) {
+        const place = [model, version, guardrail].join('\u0000')
+        const short = logLimit - logEvidence
+        const held = nearest.get(place)
+        if (held !== undefined && held.scope !== scope && held.short <= short) return
+        nearest.set(place, { scope, short })
+      }
+      families.set('evidence_log10', labels, logEvidence / Math.LN10)
+      families.set('evidence_limit_log10', labels, logLimit / Math.LN10)
+      families.set('evidence_rows', labels, event.rows)
+      families.set('effect_estimate', labels, event.estimate)
+      families.set('effect_interval_low', labels, event.intervalLow)
+      families.set('effect_interval_high', labels, event.intervalHigh)
+      families.set('effect_margin', labels, event.margin)
+    },
+  }
+}
+
+// ── who is told ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function ofAlerts(families: Families, nowSeconds: () => number): Handlers {
+  return {
+    alert: ({ severity }) => families.add('alerts_total', { severity }),
+    notification: ({ sink, severity, status, result, repeated, afterMs }) => {
+      families.add('notifications_total', { sink, severity, status, result })
+      if (repeated) families.add('notifications_repeated_total', { sink })
+      families.observe('notification_delay_seconds', { sink }, Math.max(0, afterMs) / 1000)
+    },
+    'notifications-waiting': ({ sink, count }) => families.set('notifications_waiting', { sink }, count),
+    'heartbeat-sent': ({ sink, result }) => {
+      families.add('heartbeats_total', { sink, result })
+      if (result === 'delivered') families.set('heartbeat_timestamp_seconds', { sink }, nowSeconds())
+    },
+    'change-told': ({ sink, result }) => families.add('changes_told_total', { sink, result }),
+    'act-took-over': () => families.add('act_takeovers_total', {}),
+    'act-fenced': () => families.add('act_fences_total', {}),
+  }
 }

@@ -6,7 +6,6 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { buildProgram } from '../../src/cli/program.ts'
 import { loadPolicy } from '../../src/policy/load.ts'
-import { createMetrics } from '../../src/telemetry/metrics.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const SKIPPED = /^(node_modules|dist|coverage|\..*)$/
@@ -100,21 +99,6 @@ test('every option of `flyball run` is in the operating page', async () => {
   const run = (await buildProgram()).commands.find((command) => command.name() === 'run')!
   for (const { long } of run.options) assert.ok(text('docs/operating.md').includes(`\`${long}`), String(long))
 })
-
-test('the metrics of the operating page are the metrics of the daemon, kinds and labels too', async () => {
-  const rows = [...text('docs/operating.md').matchAll(/^\| `(flyball_\w+)`\s*\| (\w+)\s*\| ([\w, ]*?)\s*\|/gm)]
-  const documented = rows.map(([, name, kind, labels]) => `${name} ${kind} ${labels}`).sort()
-  const { registry } = createMetrics()
-  const real = registry.getMetricsAsArray().map((metric) => {
-    const { name, type, labelNames } = metric as unknown as { name: string; type: string; labelNames: string[] }
-    return `${name} ${type ?? kindOf(metric)} ${labelNames.join(', ')}`
-  })
-  assert.deepEqual(documented, real.sort())
-})
-
-function kindOf(metric: object): string {
-  return metric.constructor.name.toLowerCase()
-}
 
 test('every reason for a dropped record is explained', () => {
   const union = /export type DropReason =([\s\S]*?)\n\n/.exec(text('src/domain.ts'))?.[1] ?? ''

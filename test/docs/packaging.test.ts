@@ -37,7 +37,7 @@ test('every service of the compose file waits for services that exist, and in no
 test('the compose file publishes on loopback only, and takes no image without a version', () => {
   for (const [name, { ports, image, build }] of Object.entries(compose.services)) {
     for (const port of ports ?? []) assert.match(port, /^127\.0\.0\.1:/, name)
-    if (build === undefined && image !== 'flyball:local') assert.match(image ?? '', /:\d+\.\d+\.\d+$/, name)
+    if (build === undefined && image !== 'flyball:local') assert.match(image ?? '', /:v?\d+\.\d+\.\d+$/, name)
   }
 })
 

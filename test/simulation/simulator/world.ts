@@ -173,6 +173,8 @@ function isKept({ event }: FlyballEvent): boolean {
     event !== 'memory-held' &&
     event !== 'lag' &&
     event !== 'reading' &&
+    event !== 'rollout-standing' &&
+    event !== 'outcome-coverage' &&
     event !== 'panes-written' &&
     event !== 'checkpoint-written'
   )
