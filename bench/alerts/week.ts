@@ -1,5 +1,5 @@
 /**
- * A week of healthy rollouts: ten models, each with an equal candidate that climbs its ladder by the judge's own `step`, in weather with a
+ * A week of healthy rollouts: ten models, each with a new and equal candidate every other day that climbs its ladder by the judge's own `step`, in weather with a
  * day's season, deploys that trouble both arms, one restart of the brokers and labels that come a day late. What alerts they raise, and
  * whom the routes of the documents would have told.
  */
@@ -19,6 +19,7 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 const SLICE_MS = MINUTE
+const ROLLOUT_MS = 2 * DAY
 
 export interface Week {
   readonly alerts: readonly Said[]
@@ -79,20 +80,33 @@ export function week({ seed, models, days }: WeekOptions): Week {
   return {
     alerts,
     sent: replay(alerts, new Map(), alerting, BEGIN_MS + days * DAY),
-    promoted: all.filter(({ promoted }) => promoted).length,
-    rolledBack: all.filter(({ rolledBack }) => rolledBack).length,
+    promoted: all.reduce((sum, { promoted }) => sum + promoted, 0),
+    rolledBack: all.reduce((sum, { rolledBack }) => sum + rolledBack, 0),
   }
 }
 
-function oneModel(seed: number, index: number, days: number): { alerts: readonly Said[]; promoted: boolean; rolledBack: boolean } {
+/** One rollout after another, a new candidate every other day. */
+function oneModel(seed: number, index: number, days: number): { alerts: readonly Said[]; promoted: number; rolledBack: number } {
   const random = chanceOf(seed, 'week', index)
   const layout = layoutOf(`model-${index}`)
-  const slices = (days * DAY) / SLICE_MS
+  const hit = troubles(random, days, seed)
   const alerts: Said[] = []
-  const onAlert = (alert: Alert, atMs: number): void => void alerts.push({ alert, atMs })
-  const feed = countsFeed({ layout, sources: 1, weather: weatherOf(WEATHER, random), ...troubles(random, days, seed) }, random)
-  const result = new Rollout(feed, random, { slicesMax: slices, slicesAfter: slices, onAlert }).run()
-  return { alerts, promoted: result.promoted, rolledBack: result.rolledBack }
+  const found = { promoted: 0, rolledBack: 0 }
+  for (let fromMs = 0; fromMs < days * DAY; fromMs += ROLLOUT_MS) {
+    const slicesMax = Math.min(ROLLOUT_MS, days * DAY - fromMs) / SLICE_MS
+    const setting = {
+      layout,
+      sources: 1,
+      weather: weatherOf(WEATHER, random),
+      produced: (atMs: number) => hit.produced(fromMs + atMs),
+      outcomeClock: (atMs: number) => hit.outcomeClock(fromMs + atMs) - fromMs,
+    }
+    const onAlert = (alert: Alert, atMs: number): void => void alerts.push({ alert, atMs: atMs + fromMs })
+    const result = new Rollout(countsFeed(setting, random), random, { slicesMax, slicesAfter: slicesMax, onAlert }).run()
+    found.promoted += Number(result.promoted)
+    found.rolledBack += Number(result.rolledBack)
+  }
+  return { alerts, ...found }
 }
 
 /** The brokers are restarted once, for everybody at once; labels of a model come late on one day, all at once. */

@@ -7,7 +7,7 @@
  * is told only to those who were told of the beginning.
  */
 import { createHash } from 'node:crypto'
-import type { Alert, Delivery } from '../domain.ts'
+import type { Alert, Attempt, Delivery, Told } from '../domain.ts'
 import type { AlertRoute } from '../policy/layout.ts'
 import type { Known } from './incidents.ts'
 
@@ -53,15 +53,26 @@ function toldToHold({ holding }: Standing, route: AlertRoute, delivery: Delivery
 }
 
 function toldToEnd({ isMuted }: Standing, route: AlertRoute, delivery: Delivery | null): Due | null {
-  const told = delivery?.told ?? null
-  if (told === null || told.status === 'resolved' || isMuted) return null
+  const last = lastSaid(delivery)
+  if (last === null || isMuted) return null
+  const { status, severity, fingerprint, atMs } = last
   return {
     status: 'resolved',
-    severity: told.severity,
-    fingerprint: `ended after ${told.fingerprint}`,
+    severity,
+    fingerprint: status === 'resolved' ? fingerprint : `ended after ${fingerprint}`,
     repeated: false,
-    atMs: told.atMs + route.groupIntervalMs,
+    atMs: atMs + (status === 'resolved' ? 0 : route.groupIntervalMs),
   }
+}
+
+/**
+ * What the destination was told of a beginning, or may have been: a sender that died, or that had no answer, may have been heard. Whoever
+ * may have been told of the beginning is told of the end; null: nobody was.
+ */
+export function lastSaid(delivery: Delivery | null): Told | Attempt | null {
+  const { told = null, attempt = null } = delivery ?? {}
+  if (told !== null && told.status === 'firing') return attempt?.status === 'resolved' ? attempt : told
+  return attempt === null || attempt.result === 'refused' ? null : attempt
 }
 
 /** A destination that failed is asked again when it may be; one that refused, when there is something else to say, or to repeat. */

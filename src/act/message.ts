@@ -4,7 +4,7 @@ import type { Alert, Delivery } from '../domain.ts'
 import { NO_DETAIL } from '../kit/no-detail.ts'
 import type { Alerting } from '../policy/layout.ts'
 import type { Incident, Message } from './contract.ts'
-import { type Due, isGraver, type Standing } from './due.ts'
+import { type Due, isGraver, lastSaid, type Standing } from './due.ts'
 import type { Group } from './groups.ts'
 import { isFlapping, type Known } from './incidents.ts'
 
@@ -22,14 +22,15 @@ export function messageOf(
 ): Message {
   const told = delivery?.told?.status === 'firing' ? delivery.told : null
   const holding = [...standing.holding].sort(byGravity)
-  const ended = told === null ? [] : standing.ended.filter(({ endedMs }) => endedMs! >= told.sinceMs).sort(byEnd)
+  const sinceMs = told?.sinceMs ?? lastSaid(delivery)?.atMs ?? nowMs
+  const ended = standing.ended.filter(({ endedMs }) => endedMs! >= sinceMs).sort(byEnd)
   const all = [...holding, ...ended].map((known) => incidentOf(known, alerting, nowMs))
   return {
     key: keyOf(group.name),
     status: due.status,
     severity: due.severity,
     labels: group.labels as Readonly<Record<string, string>>,
-    incidents: all.length === 0 ? [forgotten(group, due, told?.sinceMs ?? nowMs)] : all.slice(0, TOLD_MAX),
+    incidents: all.length === 0 ? [forgotten(group, due, sinceMs)] : all.slice(0, TOLD_MAX),
     omitted: Math.max(0, all.length - TOLD_MAX),
     news: holding.filter(({ graveSinceMs }) => told === null || graveSinceMs > told.atMs).map(({ alert }) => alert.incident),
     repeated: due.repeated,

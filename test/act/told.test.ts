@@ -220,6 +220,23 @@ test('a destination that fails is asked again, later each time, and not before i
   assert.equal(refused, 2, 'once a destination')
 })
 
+test('who may have been told of the beginning is told of the end: a sender died before it knew, and it was over before another came', () => {
+  const world = new ToldWorld()
+  let turn = 0
+  world.dies = () => (turn++ === 0 ? 'taken' : null)
+  world.raise(alertOf({ severity: 'critical' }))
+  for (let left = 40; left > 0 && world.sent.length === 0; left--) world.pass(SECOND)
+  world.end(alertOf())
+  world.pass(10 * MINUTE)
+  const first = world.sent[0]!.sink
+  assert.deepEqual(
+    world.to(first).map(({ status, incidents }) => [status, incidents[0]!.alert.incident]),
+    ['firing', 'resolved'].map((status) => [status, alertOf().incident]),
+  )
+  const [other] = ['oncall', 'team'].filter((sink) => sink !== first)
+  assert.deepEqual(world.to(other!), [], 'the other was told of nothing')
+})
+
 test('a message that is kept up to date goes on under the name that the far end gave it', () => {
   const world = new ToldWorld()
   world.answer = () => ({ result: 'delivered', reference: 'ts-1' })
