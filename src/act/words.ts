@@ -77,6 +77,7 @@ function evidenceWords({ logEvidence, logLimit }: AlertDetail): string {
 }
 
 function rowsWords({ candidateRows, controlRows }: AlertDetail): string {
+  if (candidateRows === 0 && controlRows === 0) return ''
   const shown = (rows: number, of: string) => (Number.isFinite(rows) ? [`${rows.toLocaleString('en-US')} of the ${of}`] : [])
   return [...shown(candidateRows, 'candidate'), ...shown(controlRows, 'control')].join(', ')
 }

@@ -61,5 +61,12 @@ export function versionRecordOf(bytes: Buffer, source: string): VersionRecord {
   const checked = versionSchema.safeParse(found)
   if (checked.success) return checked.data
   const [issue] = checked.error.issues
-  throw refuse(`${issue!.path.join('.') || 'the record'}: ${issue!.message}`)
+  throw refuse(`${issue!.path.join('.') || 'the record'}: ${wordsOf(issue!)}`)
+}
+
+/** Zod's own words are for programmers. */
+function wordsOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'unrecognized_keys') return `unknown key ${issue.keys.join(', ')}`
+  if (issue.code === 'invalid_type') return `is missing, or no ${issue.expected}`
+  return issue.message
 }

@@ -1,5 +1,5 @@
 /** `flyball alerts list` and `alerts review`: incidents that hold, and whether telling people of them was worth it. */
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { type Replayed, replay, type Said } from '../act/replay.ts'
 import { type Review, reviewOf } from '../act/review.ts'
 import { systemClock } from '../kit/clock.ts'
@@ -21,7 +21,7 @@ export function register(program: Command): void {
   withConnectionOptions(alerts.command('list')).description('incidents that hold').option('--json', 'as JSON on stdout').action(list)
   withConnectionOptions(alerts.command('review'))
     .description('messages by destination, incidents by cause, and how many anybody acted on')
-    .option('--since <duration>', 'how far back', duration, WEEK_MS)
+    .addOption(new Option('--since <duration>', 'how far back').argParser(duration).default(WEEK_MS, '7d'))
     .option('--json', 'as JSON on stdout')
     .action(review)
 }
@@ -71,7 +71,7 @@ async function review(options: Options & { readonly since: number }): Promise<vo
 }
 
 function print({ sinks, causes, incidents, actedOn, overBudget }: Review, said: readonly Said[], sent: readonly Replayed[]): void {
-  printLine(`${incidents} incidents, ${actedOn} acted on; ${said.length} alerts made ${sent.length} messages.`)
+  printLine(`incidents: ${incidents}, of them acted on: ${actedOn}; alerts: ${said.length}, messages made of them: ${sent.length}`)
   const shares = (ratio: number): string => `${Math.round(ratio * 100)} %`
   printLine('')
   printLine(

@@ -50,7 +50,8 @@ function plan(model: string): string {
       guard: 24h                            # watched after the last stage
       # While one is open nothing is raised; reductions pass. UTC.
       freezeWindows:
-        - {name: weekend, days: [fri], from: "16:00", to: "00:00"}
+        - {name: friday evening, days: [fri], from: "16:00"}
+        - {name: weekend, days: [sat, sun]}
         #- {name: closing of the year, begin: "2030-12-20T00:00:00Z", end: "2031-01-02T00:00:00Z"}
       #isolate: region                      # harm in one segment keeps the others going
       #revertFlag: {flag: new-fraud-model, variant: "off"}   # named by a rollback, for whoever sets flags
@@ -74,6 +75,7 @@ Version: …   Owner: …   Date: …
 - [ ] Every guardrail that reads outcomes has its outcome topic alive, and a horizon that the outcomes keep.
 - [ ] A baseline of healthy traffic is recorded (\`flyball baseline --topic\`).
 - [ ] The candidate is warm: it has answered requests, and its predictions are on the topic.
+- [ ] \`flyball doctor\` finds nothing, and \`flyball doctor --send\` reached whoever is to be told.
 - [ ] \`flyball status\`: all gateways are present, none with an expired lease.
 - [ ] A drill has passed lately: \`flyball drill schedule\`.
 - [ ] Whoever is on call knows of it, and has the runbook.

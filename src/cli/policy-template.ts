@@ -95,7 +95,7 @@ models:
     #     - 100
     #   guard: 24h                # 100 % is watched so long
     #   preflight: [gateways, control-warm, outcomes, baseline]
-    #   freezeWindows: [{name: weekend, days: [fri], from: "16:00", to: "08:00"}]
+    #   freezeWindows: [{name: friday, days: [fri], from: "16:00"}, {name: weekend, days: [sat, sun]}]   # UTC
     budgets: {rollback: 0.01, throttle: 0.05, promotion: 0.05}   # chance of a false one per rollout
     silence: {after: 30s, minimum: 20}
     blind: {max: 10m}
@@ -104,4 +104,13 @@ models:
 
 timing: {slice: 5s, maxClockSkew: 30s, idleAfter: 10s, alignPatience: 10s, maxStratumAge: 60s, settling: 180s}
 limits: {recordBytes: 1048576, maxPending: 1000000, maxEarly: 30s, stratumRequests: 200}
+
+# Who is told of what; left out: alerts stand on their topic, and nobody is told. docs/alerts.md
+# alerts:
+#   sinks:
+#     oncall: {kind: pagerduty, routingKeyFile: pagerduty.key}
+#     team: {kind: slack, tokenFile: slack.token, channel: C0123456789}
+#   routes:
+#     - {name: pages, match: {severity: critical}, sinks: [oncall], continue: true}   # critical | warning | info
+#     - {name: channel, match: {severity: [critical, warning]}, sinks: [team]}
 `

@@ -26,6 +26,15 @@ export async function buildProgram(argv: readonly string[] = []): Promise<Comman
     .exitOverride()
     .showHelpAfterError('(flyball --help lists commands and options)')
   for (const command of await commandsFor(argv)) command.register(program)
-  for (const command of program.commands) command.exitOverride().showHelpAfterError('(--help lists the options)')
+  for (const command of program.commands) manners(command)
   return program
+}
+
+/** Subcommands take over what their command had when they were made, so each is told where its own help is. */
+function manners(command: Command, parents = 'flyball'): void {
+  const path = `${parents} ${command.name()}`
+  command
+    .exitOverride()
+    .showHelpAfterError(`(${path} --help lists ${command.commands.length > 0 ? 'commands and options' : 'the options'})`)
+  for (const inner of command.commands) manners(inner, path)
 }

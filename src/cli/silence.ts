@@ -32,7 +32,11 @@ export function register(program: Command): void {
     .requiredOption('--for <duration>', 'how long, like 2h', duration)
     .requiredOption('--reason <text>', 'why; shown to whoever wonders')
     .option('--json', 'the silence as JSON on stdout')
-  for (const label of ALERT_LABELS) add.option(`--${label} <pattern...>`, `${label} of the incident; * is anything`)
+  for (const label of ALERT_LABELS)
+    add.option(
+      `--${label} <pattern...>`,
+      `${label} of the incident${label === 'severity' ? ' (critical, warning, info)' : ''}; * is anything`,
+    )
   add.action(addSilence)
   withConnectionOptions(silence.command('list'))
     .description('silences in force and to come; --all: those that are over too')

@@ -28,7 +28,11 @@ export function register(program: Command): void {
       ),
     )
     .addOption(new Option('--role <role>', 'with --acls: this role only').choices(ROLES))
-    .option('--principal <principal>', 'with --acls: User:NAME, or ROLE=User:NAME, more than once', addPrincipal, {})
+    .addOption(
+      new Option('--principal <principal>', 'with --acls: User:NAME, or ROLE=User:NAME, more than once')
+        .argParser(addPrincipal)
+        .default({}, 'User:flyball-ROLE'),
+    )
     .option('--json', 'the list as JSON on stdout')
     .action(topicsCommand)
 }

@@ -66,7 +66,7 @@ export function register(program: Command): void {
     .addOption(new Option('--time-unit <unit>', 'of a number at --time').choices(['s', 'ms', 'us', 'ns']).default('ms'))
     .addOption(new Option('--aggregate <how>', 'how records become a point').choices(['mean', 'sum', 'count']).default('mean'))
     .option('--panes', 'volume of every model, error rate and latency of every version, from the panes Flyball writes')
-    .option('--every <duration>', 'distance of the points', duration, 300_000)
+    .addOption(new Option('--every <duration>', 'distance of the points').argParser(duration).default(300_000, '5m'))
     .option('--no-data-after <duration>', 'how long without data is too long; default: three points', duration)
     .option('--max-series <count>', 'at most so many series; records of the rest are counted', atLeastOne, 1000)
     .option('--last <records>', 'learn from at most so many of the newest records of each partition; 0: all', wholeNumber, 0)

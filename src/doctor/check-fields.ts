@@ -3,7 +3,7 @@ import type { InputLayout, ModelLayout } from '../policy/layout.ts'
 import type { About, Facts } from './facts.ts'
 import { type Finding, type FindingId, finding } from './findings.ts'
 import { featureBlocks, type InputSample, type ModelSample, type SlotSample } from './sample.ts'
-import { percent, upon } from './words.ts'
+import { holdsNothing, percent, upon } from './words.ts'
 
 /** Fewer records say little about what is never there. */
 const ROWS_MIN = 20
@@ -11,8 +11,9 @@ const SPARSE_SHARE = 0.2
 const ODD_SHARE = 0.5
 
 export function fieldFindings({ about, predictions }: Facts): readonly Finding[] | null {
+  if (holdsNothing(predictions)) return null
   return upon('fields', [predictions], (sample) =>
-    about.layout.models.flatMap((model) => (model.shadow || sample.records === 0 ? [] : ofModel(model, sample, about))),
+    about.layout.models.flatMap((model) => (model.shadow ? [] : ofModel(model, sample, about))),
   )
 }
 

@@ -3,7 +3,7 @@ import type { DropReason } from '../domain.ts'
 import type { About, Facts, Known } from './facts.ts'
 import { type Finding, finding } from './findings.ts'
 import type { InputSample, Refused } from './sample.ts'
-import { ageText, percent, upon } from './words.ts'
+import { ageText, holdsNothing, percent, upon } from './words.ts'
 
 const QUIET_MS = 3_600_000
 /** From here on a topic is judged by a part of itself. */
@@ -60,6 +60,7 @@ const APART_SHARE_MAX = 0.01
 
 export function partitioningFindings({ about, predictions, outcomes }: Facts): readonly Finding[] | null {
   if (predictions === undefined || outcomes === undefined || about.layout.predictions.rekeyedFrom !== undefined) return null
+  if (holdsNothing(predictions) || holdsNothing(outcomes)) return null
   return upon('co-partitioning', [predictions], (predicted) =>
     [outcomes].flatMap((other) => ('known' in other ? apart(predicted, other.known, about) : [])),
   )

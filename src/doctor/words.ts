@@ -16,6 +16,11 @@ export function upon<Fact>(
   return looked.flatMap((fact) => ('known' in fact ? say(fact.known) : [finding(check, 'not-checked', { problem: fact.problem })]))
 }
 
+/** Looked at, and empty: nothing can be said of what would be in it, and nothing is called fine. */
+export function holdsNothing(sample: Known<{ readonly records: number }> | undefined): boolean {
+  return sample !== undefined && 'known' in sample && sample.known.records === 0
+}
+
 export function percent(part: number, whole: number): string {
   const share = (100 * part) / whole
   return `${share > 0 && share < 1 ? share.toFixed(1) : Math.round(share)} %`

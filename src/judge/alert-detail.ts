@@ -53,7 +53,7 @@ function doneWords({ verdict, weightsBefore, weightsAfter }: Decided, model: Mod
   return `${candidate} went from ${percent(before!)} to ${percent(after!)}`
 }
 
-const percent = (share: number): string => `${Number((share * 100).toPrecision(6))} %`
+const percent = (weight: number): string => `${Number(weight.toPrecision(6))} %`
 
 /** What undoes it, or goes further, as a line to be typed. */
 function overrideOf({ verdict, model: name }: Decided, model: ModelLayout): string {
@@ -62,7 +62,7 @@ function overrideOf({ verdict, model: name }: Decided, model: ModelLayout): stri
     case 'rollback':
       return `flyball quarantine release ${rest}`
     case 'isolate':
-      return `flyball quarantine release ${name} --segment ${verdict.evidence[0]?.scope ?? '…'} --reason '…'`
+      return `flyball rollout release ${name} --segment ${verdict.evidence[0]?.scope ?? '…'} --reason '…'`
     case 'throttle':
       return `flyball rollback ${rest} (further down), flyball rollout resume ${rest} (up again)`
     case 'not-effective':

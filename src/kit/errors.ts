@@ -81,7 +81,8 @@ export const ERRORS = {
   'FLY-CLI-004': {
     message: 'no decision {decision}',
     retriable: false,
-    remedy: 'Give an id from `flyball run --drain --json`, MODEL#NUMBER, or MODEL for its last decision.',
+    remedy:
+      'Give MODEL for its last decision, MODEL#NUMBER (`flyball rollout status MODEL --history` has the numbers), or the beginning of an id.',
     exit: 1,
   },
   'FLY-CLI-005': {
@@ -171,13 +172,14 @@ export const ERRORS = {
   'FLY-AUDIT-005': {
     message: 'cannot read anchors from {source}: {problem}',
     retriable: false,
-    remedy: 'Give what `flyball audit anchors MODEL --json` wrote, lines of MODEL:NUMBER:HASH, or MODEL:NUMBER:HASH itself.',
+    remedy:
+      'Give what `flyball audit anchors MODEL --json` wrote, lines of MODEL:NUMBER:HASH, or MODEL:NUMBER:HASH itself, the hash whole.',
     exit: 2,
   },
   'FLY-CLI-030': {
-    message: 'a silence must say what it is about',
+    message: 'a silence must say what it is about: name at least one of {labels}',
     retriable: false,
-    remedy: 'Name at least one label: {labels}.',
+    remedy: 'Name a label, for example --model NAME; * in a value is anything.',
     exit: 2,
   },
   'FLY-CLI-031': {

@@ -4,6 +4,7 @@ import { checkUnique, type Findings, type KeyPath } from './faults.ts'
 import type { Policy } from './policy.ts'
 
 const ALERTMANAGER_FORGETS_MS = 24 * 3_600_000
+const SEVERITIES: readonly string[] = ['critical', 'warning', 'info']
 
 type Alerts = NonNullable<Policy['alerts']>
 
@@ -15,7 +16,7 @@ export function checkAlerts({ alerts }: Policy, found: Findings): void {
     ['alerts', 'routes'],
     found,
   )
-  for (const [index, route] of alerts.routes.entries()) checkRoute(route, alerts.sinks, ['alerts', 'routes', String(index)], found)
+  for (const [index, route] of alerts.routes.entries()) checkRoute(route, alerts.sinks, ['alerts', 'routes', index], found)
   const used = new Set(alerts.routes.flatMap(({ sinks }) => sinks))
   for (const [name, { kind }] of Object.entries(alerts.sinks)) {
     if (kind !== 'heartbeat' && !used.has(name)) found.warn(['alerts', 'sinks', name], 'no route sends anything to it')
@@ -46,9 +47,17 @@ function checkRoute(route: Alerts['routes'][number], sinks: Alerts['sinks'], pat
     else if (sinks[name]!.kind === 'heartbeat')
       found.fault([...path, 'sinks'], `${name} is a heartbeat: it is asked for by itself, not by routes`)
   }
+  checkSeverity(route.match.severity, [...path, 'match', 'severity'], found)
   const keptByAlertmanager = route.sinks.some((name) => sinks[name]?.kind === 'alertmanager')
   if (keptByAlertmanager && route.repeatInterval >= ALERTMANAGER_FORGETS_MS)
     found.warn([...path, 'repeatInterval'], 'is a day or more: Alertmanager takes an alert that is not repeated within a day to be over')
   if (route.groupInterval < route.groupWait) found.warn([...path, 'groupInterval'], 'is shorter than groupWait')
   if (route.repeatInterval < route.groupInterval) found.fault([...path, 'repeatInterval'], 'must not be shorter than groupInterval')
+}
+
+/** A severity that there is not would match nothing, and nobody would be told. */
+function checkSeverity(patterns: string | readonly string[] | undefined, path: KeyPath, found: Findings): void {
+  for (const pattern of [patterns ?? []].flat()) {
+    if (!pattern.includes('*') && !SEVERITIES.includes(pattern)) found.fault(path, `must be ${SEVERITIES.join(' | ')}, not ${pattern}`)
+  }
 }

@@ -110,6 +110,7 @@ function unionFindings(
   path: KeyPath,
   known: (path: KeyPath) => readonly string[],
 ): Finding[] {
+  if ('options' in issue && issue.options !== undefined) return [{ path, message: `must be ${issue.options.map(String).join(' | ')}` }]
   const meant = issue.errors.filter((branch) => !branch.some((inner) => inner.path.length === 0 && isOtherKind(inner)))
   const [likeliest] = [...meant].sort((left, right) => weight(left) - weight(right))
   if (likeliest !== undefined) return findingsOf(likeliest, path, known)

@@ -29,6 +29,11 @@ test('an alert of schema 1 says what it has, and nothing of what it lacks', () =
   })
 })
 
+test('an alert that counted nothing names no rows', () => {
+  assert.equal(factsOf(incident({ detail: { candidateRows: 0, controlRows: 0 } })).rows, undefined)
+  assert.equal(factsOf(incident({ detail: { candidateRows: 0, controlRows: 9 } })).rows, '0 of the candidate, 9 of the control')
+})
+
 test('an interval that is not bounded yet is said to be so, and evidence that is beyond numbers still shows', () => {
   const open = { scope: '__all__', intervalLow: Number.NEGATIVE_INFINITY, intervalHigh: Number.POSITIVE_INFINITY, logEvidence: Infinity }
   const { value, evidence } = factsOf(incident({ detail: open }))

@@ -86,7 +86,7 @@ test('which models have a version is told by records and decisions alike', () =>
 test('a record is held to its schema, and the fault is named with its place', () => {
   const read = (text: string) => () => versionRecordOf(Buffer.from(text), 'file.json')
   assert.throws(read('{'), /FLY-LINEAGE-002 file\.json .*no JSON/)
-  assert.throws(read('{"model":"fraud"}'), /version: /)
+  assert.throws(read('{"model":"fraud"}'), /version: is missing/)
   assert.throws(read('{"model":"fraud","version":"v2","artifact":"beef"}'), /artifact: must be algorithm:digest/)
   assert.throws(read('{"model":"fraud","version":"v2","datsets":[]}'), /datsets/)
   assert.throws(read('{"model":"fraud","version":"v2","datasets":[{"name":"x"}]}'), /datasets\.0\.namespace/)

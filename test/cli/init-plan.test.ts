@@ -29,7 +29,7 @@ test('the plan validates with every key in use, and has every key there is', () 
   const { rollout } = pasted(whole)
   assert.deepEqual(
     [rollout.offline, rollout.isolate, rollout.freezeWindows.length, rollout.rungs[0]?.cohort],
-    [true, 'region', 2, 'region=EU'],
+    [true, 'region', 3, 'region=EU'],
   )
   for (const key of Object.keys(rolloutSchema.shape)) assert.match(whole, new RegExp(`^ {6}${key}:`, 'm'), key)
 })

@@ -38,7 +38,8 @@ test('a candidate that harms one region is kept out of it, and goes on to 100 % 
     ['isolate'],
   )
   assert.deepEqual(world.commands.at(-1)!.segments, APART, 'every later command says it too')
-  assert.ok(world.alerts.some(({ cause, status }) => cause === 'isolate:region=eu' && status === 'firing'))
+  const told = world.alerts.find(({ cause, status }) => cause === 'isolate:region=eu' && status === 'firing')
+  assert.equal(told?.detail.override, "flyball rollout release flights --segment region=eu --reason '…'")
 })
 
 test('a region that is healthier than the others lends the control nothing once the candidate is kept out of it', () => {

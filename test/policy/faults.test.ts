@@ -40,6 +40,22 @@ test('all faults are reported at once, in the order of the file', () => {
   )
 })
 
+test('of alerts a kind and a severity that there is not are refused with those that there are', () => {
+  const alerts = (kind: string, severity: string) => `alerts:
+  sinks:
+    ours: { kind: ${kind} }
+  routes:
+    - { name: a, match: { severity: ${severity} }, sinks: [ours] }
+`
+  assert.deepEqual(faultsOf(policyText + alerts('lag', 'critical')), [
+    'flyball.yaml:16:13: alerts.sinks.ours.kind: must be slack | pagerduty | alertmanager | webhook | heartbeat | log',
+  ])
+  assert.deepEqual(faultsOf(policyText + alerts('log', '[critical, fatal]')), [
+    'flyball.yaml:18:27: alerts.routes[0].match.severity: must be critical | warning | info, not fatal',
+  ])
+  parsePolicy(policyText + alerts('log', "'*'"), 'flyball.yaml')
+})
+
 test('text that is no YAML is refused with the place where it breaks', () => {
   const [first] = faultsOf('version: 1\nversion: 1\n')
   assert.equal(first, 'flyball.yaml:2:1: Map keys must be unique')
