@@ -8,6 +8,7 @@ import { loopWhileBehind, older, overdue, quorum, shareSeen } from './loop.ts'
 import { isThrottle, judgedBy, percentOf } from './segments.ts'
 import { isCatchingUp, type Setting } from './situation.ts'
 import { type JudgeState, type Loop, obeyed } from './state.ts'
+import { numbersOver } from './unbelieved.ts'
 
 export function closeLoop(draft: Draft, setting: Setting): Draft {
   const { loop, command } = draft.state.ladder
@@ -69,8 +70,9 @@ export function learnFrom(draft: Draft, ack: Ack, setting: Setting): Draft {
   const { ladder } = draft.state
   const mine = ladder.command ?? { epoch: 0, sequence: ladder.sequence }
   if (ack.kind !== 'stale' || !obeyed(setting.model) || !older(mine, ack)) return draft
-  const epoch = Math.max(ladder.epoch, ack.epoch)
-  const learned = { ...ladder, epoch, epochSeen: Math.max(ladder.epochSeen, epoch), sequence: Math.max(ladder.sequence, ack.sequence) }
+  const numbers = numbersOver(ladder, ack)
+  if (numbers === null) return draft
+  const learned = { ...ladder, ...numbers, epochSeen: Math.max(ladder.epochSeen, numbers.epoch) }
   const next = { ...draft.state, ladder: learned }
   if (ladder.command === null) return { ...draft, state: next }
   const note = `Gateway ${ack.gateway} holds command ${ack.epoch}/${ack.sequence}: issued again above it`

@@ -6,6 +6,7 @@ import type { Ack, Command, StreamTimeMs } from '../domain.ts'
 import type { Plan } from '../policy/layout.ts'
 import type { ArmRequests } from './arrivals.ts'
 import type { Gateway, Loop } from './state.ts'
+import { isSurpassable } from './unbelieved.ts'
 
 export type Gateways = Readonly<Record<string, Gateway>>
 
@@ -68,7 +69,8 @@ export interface Quorum {
 
 export function quorum(gateways: Gateways, command: Command, wallMs: number, plan: Plan): Quorum {
   const here = present(gateways, wallMs, plan)
-  const applied = here.filter(([, gateway]) => !older(gateway, command)).length
+  // What stands above all numbers of ours is none of ours.
+  const applied = here.filter(([, gateway]) => !older(gateway, command) && isSurpassable(gateway)).length
   return { applied, present: here.length, reached: applied > 0 && applied >= plan.ackQuorum * here.length }
 }
 

@@ -100,14 +100,17 @@ function restated(draft: Draft, refused: RefusedCommand, setting: Setting): Draf
   const next = { ...draft.state, ladder: { ...ladder, refusedCommand: nameOf(refused) } }
   const isOver = ladder.epoch > refused.epoch
   // With its state lost the judge knows of no command: then what its ladder stands on, the candidate at nothing.
-  const commandKind: Command['kind'] | null = commands(setting.model) ? (ladder.command?.kind ?? 'override') : null
+  const { kind, rule } = ladder.command ?? { kind: 'override' as const, rule: FORGED_RULE }
+  const commandKind: Command['kind'] | null = commands(setting.model) ? kind : null
+  // As where a gateway is ahead: an isolation stays one, and nothing of ours looks like what a person said by break-glass.
+  const commandRule = kind === 'override' ? FORGED_RULE : rule
   const done =
     commandKind === null
       ? 'nothing is commanded in this mode'
       : `what was decided last is issued again ${isOver ? 'above it' : 'below it, for no number is above it: give gateways keys to verify'}`
   const note = `Refused command ${nameOf(refused)} found on the control topic: ${refused.why}; ${done}`
   const verdict: Verdict = { kind: 'refused', rule: FORGED_RULE, note }
-  const finding = { verdict, next, commandKind, key: ladder.lastVerdict, silent: '', wallTimes: { detected: setting.wallMs } }
+  const finding = { verdict, next, commandKind, commandRule, key: ladder.lastVerdict, silent: '', wallTimes: { detected: setting.wallMs } }
   // As with a command of a person: where no record clock is known yet, the wall clock dates it.
   const nowMs = setting.nowMs > 0 ? setting.nowMs : Math.max(ladder.decidedAtMs ?? 0, setting.wallMs)
   return decide(draft, finding, { ...setting, nowMs })

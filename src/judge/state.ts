@@ -135,6 +135,8 @@ export interface Ladder {
   /** Its weights where it is tried in one segment alone: outside, `weights` hold. */
   readonly cohort: SegmentWeights | null
   readonly command: Command | null
+  /** The last one of the rollout before; absent: there was none. While this one has issued none it is what stands on the control topic, and was ours. */
+  readonly commandBefore?: Command
   readonly loop: Loop | null
   readonly epoch: number
   readonly epochSeen: number
@@ -284,8 +286,15 @@ export function renewedFor(state: JudgeState, model: ModelLayout): JudgeState {
     // Who asked and who agreed is of the rollout that is over.
     people: { ...old.people, requestedBy: '', raisedBy: '', approvals: [] },
   }
+  const last = lastCommand(old)
+  const before = last === null ? {} : { commandBefore: last }
   const { contract: _ofBefore, controlHealth: _ofControl, ...rest } = state
-  return { ...rest, evidence: emptyEvidence(model), ladder: { ...emptyLadder(model), ...kept }, arrivals: NO_ARRIVALS }
+  return { ...rest, evidence: emptyEvidence(model), ladder: { ...emptyLadder(model), ...kept, ...before }, arrivals: NO_ARRIVALS }
+}
+
+/** The last command that was ours, whichever rollout it was of. */
+export function lastCommand({ command, commandBefore }: Ladder): Command | null {
+  return command ?? commandBefore ?? null
 }
 
 function emptyLadder(model: ModelLayout): Ladder {

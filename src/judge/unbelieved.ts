@@ -8,7 +8,9 @@ import type { Ladder } from './state.ts'
 export const FORGED_RULE = 'forged-command'
 
 /** Above it there would soon be no number that a long can hold exactly. */
-const EPOCH_MAX = 2 ** 52
+const NUMBER_MAX = 2 ** 52
+
+type Numbers = Pick<Ladder, 'epoch' | 'sequence'>
 
 export interface RefusedCommand {
   readonly epoch: number
@@ -19,7 +21,23 @@ export interface RefusedCommand {
 
 /** The epoch that ours must be above; 0: it is too high to be surpassed, and only gateways that verify are safe from it. */
 export function epochOf(refused: RefusedCommand | null): number {
-  return refused !== null && refused.epoch <= EPOCH_MAX ? refused.epoch : 0
+  return refused !== null && isSurpassable(refused) ? refused.epoch : 0
+}
+
+export function isSurpassable({ epoch }: { readonly epoch: number }): boolean {
+  return epoch <= NUMBER_MAX
+}
+
+/** The sequence after which the next one is still a number, where the epoch is above in any case. */
+export function sequenceAfter(sequence: number): number {
+  return sequence <= NUMBER_MAX ? sequence : 0
+}
+
+/** Numbers after which the next command is above what a gateway holds; null: there are none, and ours must not be spoilt by looking for them. */
+export function numbersOver(ours: Numbers, held: Numbers): Numbers | null {
+  if (!isSurpassable(held)) return null
+  if (held.sequence > NUMBER_MAX) return { epoch: Math.max(ours.epoch, held.epoch + 1), sequence: ours.sequence }
+  return { epoch: Math.max(ours.epoch, held.epoch), sequence: Math.max(ours.sequence, held.sequence) }
 }
 
 /** Has this very command been told of before? */

@@ -5,6 +5,7 @@
  * command on `control`, adopts it and publishes none of its own.
  */
 import type { Command, LogRecord } from '../domain.ts'
+import { isSurpassable, sequenceAfter } from '../judge/unbelieved.ts'
 import type { EventLog } from '../kafka/contract.ts'
 import type { Clock } from '../kit/clock.ts'
 import { FlyballError } from '../kit/errors.ts'
@@ -57,10 +58,10 @@ export async function breakGlass(options: BreakGlass): Promise<Command> {
 }
 
 function commandOver({ layout, model, who, reason, clock }: BreakGlass, epoch: number, control: readonly LogRecord[]): Command {
-  const last = lastCommands(control).get(model.name)
+  const last = lastCommands(control, () => {}, isSurpassable).get(model.name)
   const controlVersion = model.versions[model.control]!
   const candidate = model.versions[model.candidate]!
-  const sequence = (last?.sequence ?? 0) + 1
+  const sequence = sequenceAfter(last?.sequence ?? 0) + 1
   const id = `break-glass-${model.name}-${epoch}-${sequence}`
   return {
     id,

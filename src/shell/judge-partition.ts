@@ -7,7 +7,7 @@
 import type { LogRecord, Pane, Pulse } from '../domain.ts'
 import { wantedBlocks } from '../judge/evidence/asked.ts'
 import { emptyJudgeTime, type JudgeTime, passPulse, passWall } from '../judge/judge-time.ts'
-import { emptyJudge, renewedFor } from '../judge/state.ts'
+import { emptyJudge, lastCommand, renewedFor } from '../judge/state.ts'
 import type { EventLog, Reader, Source } from '../kafka/contract.ts'
 import { recordsOf } from '../kafka/log-record.ts'
 import type { Clock } from '../kit/clock.ts'
@@ -124,7 +124,8 @@ export class JudgePartition {
   /** What stands on `control`, and whether it is to be believed. */
   #found({ control, state }: Tenure): ReadonlyMap<string, Found> {
     const { layout, topics, signatures, clock, emit } = this.#context
-    const known = this.#models.map((model) => storedState(state, model)?.state.ladder.command ?? null)
+    const stored = this.#models.flatMap((model) => storedState(state, model)?.state.ladder ?? [])
+    const known = stored.map(lastCommand)
     const place = { topic: topics.control, environment: layout.environment, wallMs: clock.nowMs() }
     return foundCommands(
       control,

@@ -91,9 +91,11 @@ export async function readCommands(log: EventLog, topic: string): Promise<Readon
 export function lastCommands(
   records: readonly LogRecord[],
   refused: (problem: FlyballError) => void = () => {},
+  counts: (command: Command) => boolean = () => true,
 ): ReadonlyMap<string, Command> {
   const commands = new Map<string, Command>()
   for (const { command } of commandsIn(records, refused)) {
+    if (!counts(command)) continue
     const held = commands.get(command.model)
     if (held === undefined || !isLower(command, held)) commands.set(command.model, command)
   }

@@ -1,13 +1,15 @@
 /** What requests use, through the judge's own step: its false alarms, what it finds, what it asks of a promotion, and what it leaves alone. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { decodeEvidence, encodeEvidence } from '../../src/judge/evidence/evidence.ts'
+import { decodeEvidence, encodeEvidence, observePane, readings } from '../../src/judge/evidence/evidence.ts'
 import type { ModelLayout } from '../../src/policy/layout.ts'
+import { parsePolicy } from '../../src/policy/load.ts'
 import { dearer, erratic, MeteredWorld, meteredModel, type Use, usual } from './metered.ts'
 import type { Traffic, Written } from './world.ts'
 
 const MEAN = 'kind: resource, marginPercent: 8, action: rollback'
 const TAIL = 'kind: resource-tail, action: rollback'
+const CONTEXT = { settlingUntilMs: 0, commandedShare: null, maxStratumAgeMs: 60_000 }
 const SMALL: Partial<Traffic> = { sources: 1, requestsPerSlice: 100 }
 
 /** Goes on until it is over, at most so many slices. */
@@ -163,3 +165,41 @@ test('what was learnt of the control outlives a snapshot, and another form of th
   assert.equal(again.series['resource|__all__']!.strata, 0)
   assert.deepEqual(again.series['resource-tail|__all__'], evidence.series['resource-tail|__all__'])
 })
+
+/** Two resources with a tail each: of the first in every region, of the second where it says. */
+function twoTails(second: string): ModelLayout {
+  const text = `version: 1
+inputs: { predictions: { topic: predictions, fields: { score: null, latency: null } } }
+timing: { settling: 0s }
+models:
+  flights:
+    control: v1
+    candidate: v2
+    mode: enforce
+    segments: { region: [eu, us] }
+    resources: { cpuMs: { bounds: { high: 500 } }, gpuMs: { bounds: { high: 500 } } }
+    ladder: { steps: [5, 100], dwell: 30d, minimumRows: 200 }
+    guardrails: [{ ${TAIL}, resource: cpuMs, segments: [region] }, { ${TAIL}, resource: gpuMs${second} }]
+`
+  return parsePolicy(text, 'two.yaml').layout.models[0]!
+}
+
+for (const [before, after] of [
+  ['', ', segments: [region]'],
+  [', segments: [region]', ''],
+] as const) {
+  test(`a policy that judges a second tail in ${after === '' ? 'no region any more, and then' : 'the regions of the first'} again, goes on`, () => {
+    const world = new MeteredWorld(twoTails(before), 3, usual, SMALL)
+    world.slices(12)
+    const panes = world.events.flatMap(({ event }) => (event.kind === 'pane' ? [event.pane] : []))
+    let evidence = world.state.evidence
+    for (const model of [twoTails(after), twoTails(', segments: [region]')]) {
+      evidence = decodeEvidence(encodeEvidence(evidence), model)
+      for (const pane of panes) evidence = observePane(evidence, pane, model, CONTEXT).state
+      for (const { guardrail, scope, logEvidence } of readings(evidence, model)) {
+        assert.ok(Number.isFinite(logEvidence), `${guardrail} in ${scope}`)
+      }
+    }
+    assert.ok(evidence.series['resource-tail:gpuMs|region=eu']!.strata > 0)
+  })
+}

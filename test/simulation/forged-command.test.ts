@@ -7,15 +7,21 @@ import { test } from 'node:test'
 import { ALL } from '../../src/audit/findings.ts'
 import type { Command } from '../../src/domain.ts'
 import { signerOf } from '../../src/kit/signing.ts'
+import { parsePolicy } from '../../src/policy/load.ts'
 import { verifyChains } from '../../src/shell/audit-reads.ts'
 import { breakGlass } from '../../src/shell/break-glass.ts'
 import { withSignature } from '../../src/shell/signatures.ts'
 import { readAlerts } from '../../src/shell/topic-reads.ts'
 import { controlHeaders, encodeCommand } from '../../src/wire/control.ts'
+import { requestRecord } from '../../src/wire/requests.ts'
+import { requestOf } from '../judge/world.ts'
 import { keysFor } from '../kit/keys.ts'
 import { MODEL, Stage } from './stage.ts'
 
 const { folder, file } = keysFor('judge', 'ops-1', 'stranger')
+
+/** That a command can bear. */
+const HIGHEST = Number.MAX_SAFE_INTEGER - 1
 
 const SECURITY = `
 security:
@@ -72,6 +78,10 @@ const forged = (last: Command, changes: Partial<Command> = {}): Command => ({
   reason: '@channel click http://evil',
   ...changes,
 })
+
+function freeze({ broker, topics }: Stage): void {
+  broker.append(topics.requests, 0, [requestRecord(requestOf('freeze', { model: MODEL }))], null)
+}
 
 const orderOf = ({ epoch, sequence }: Command): readonly number[] => [epoch, sequence]
 
@@ -164,9 +174,57 @@ test('a command forged above a good break-glass does not hide it: the good one i
   assert.ok(kinds.includes('adopt found-in-force') && kinds.includes('refused forged-command'), kinds.join())
 })
 
+for (const high of [{ epoch: HIGHEST, sequence: 3 }, { sequence: HIGHEST }] as const) {
+  test(`a forger who takes the highest ${'epoch' in high ? 'epoch' : 'sequence'} keeps nobody from breaking the glass, and the judge from no decision`, async () => {
+    const { world, second } = await afterForging(SECURITY, async (stage, last) => {
+      append(stage, forged(last, high), null)
+      await glass('ops-1')(stage)
+    })
+    const command = (await world.commands()).at(-1)!
+    assert.ok(command.epoch < 1000 && command.sequence < 1000, `${command.epoch}/${command.sequence}`)
+    assert.deepEqual(command.weights, { v1: 100, v2: 0 })
+    const adopted = (await world.decisions()).filter(({ verdict }) => verdict.kind === 'adopt')
+    assert.match(adopted.map(({ summary }) => summary).join(), /ana: wrong fares/)
+    await second.kill()
+    const third = await world.start()
+    await world.run(5)
+    freeze(world)
+    await world.run(10)
+    await third.stop()
+    assert.ok((await world.decisions()).at(-1)!.restraints.some(({ kind }) => kind === 'freeze'))
+  })
+}
+
 test('without keys nothing is verified: the newest command is adopted, as ever', async () => {
   const { world, second } = await afterForging('', (stage, command) => append(stage, forged(command), null))
   await second.stop()
   assert.equal(world.gateway.share, 100)
   assert.ok((await world.verdicts()).includes('adopt'))
+})
+
+test('the unsigned command of the rollout before is no forgery, when keys and another candidate come with one policy', async () => {
+  const world = new Stage({ seed: 5, partitions: 2, policy: policy('') })
+  const first = await world.start()
+  await world.runUntilShare(20, 60)
+  await world.run(10)
+  await first.kill()
+  const [last] = await world.commands()
+  const ladder = 'ladder: { steps: [20, 50, 100], dwell: 30d }'
+  const renewed = policy(SECURITY).replace('candidate: v2', 'candidate: v3')
+  const text = renewed.replace(ladder, 'rollout: { start: request, preflight: [], stages: [20, 100] }')
+  world.layout = parsePolicy(text, 'stage.yaml').layout
+  // The second life writes a decision of the new rollout, and so a state that has no command of its own.
+  for (let life = 2; life <= 3; life++) {
+    const next = await world.start()
+    await world.run(20)
+    await next.kill()
+  }
+  const rules = (await world.decisions()).map(({ verdict }) => verdict.rule)
+  assert.ok(rules.includes('start-request') && !rules.includes('forged-command'), rules.join())
+  assert.deepEqual((await world.commands()).at(-1), last)
+  append(world, forged(last!), null)
+  const fourth = await world.start()
+  await world.run(20)
+  await fourth.stop()
+  assert.ok((await world.verdicts()).includes('refused'), 'a forged one above it is still found')
 })

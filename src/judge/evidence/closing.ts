@@ -1,6 +1,6 @@
 /** What a closed stratum adds: evidence of every guardrail of its chain, the stage's rows, what is learnt about the control. */
 import type { ChainName, StreamTimeMs } from '../../domain.ts'
-import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
+import { ALL_SCOPE, type Block, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
 import { addCoverage } from './coverage.ts'
 import { driftsOf } from './environment.ts'
 import { blocksRead, hasThresholds, isBinned, latencyBlock, latencyCounts, latencyKey, scopesOf, thresholdBins } from './events.ts'
@@ -161,9 +161,7 @@ function addLatency(
   const limited = guardrails.filter(hasThresholds)
   if (limited.length === 0) return state.controlLatency
   const sums = { ...state.controlLatency }
-  const scopes = new Set([...limited.flatMap(scopesOf), ...restsOf(model).map(({ scope }) => scope)])
-  const blocks = new Set(limited.flatMap((guardrail) => blocksRead(guardrail, model).filter(isBinned)))
-  for (const block of blocks) {
+  for (const [block, scopes] of scopesOfBinned(limited, model)) {
     for (const scope of scopes) {
       const row = stratum.rows.get(scope)?.[CONTROL]
       const key = latencyKey(block, scope)
@@ -171,6 +169,19 @@ function addLatency(
     }
   }
   return sums
+}
+
+/** Where a guardrail reads each block: of another block's segments nothing of it is known, and no row holds its slots there. */
+function scopesOfBinned(limited: readonly Guardrail[], model: ModelLayout): ReadonlyMap<Block, ReadonlySet<string>> {
+  const rests = restsOf(model).map(({ scope }) => scope)
+  const found = new Map<Block, Set<string>>()
+  for (const guardrail of limited) {
+    for (const block of blocksRead(guardrail, model).filter(isBinned)) {
+      const known = found.get(block) ?? new Set(rests)
+      found.set(block, new Set([...known, ...scopesOf(guardrail)]))
+    }
+  }
+  return found
 }
 
 function countsStageRows(chain: ChainName, model: ModelLayout): boolean {
