@@ -3,7 +3,7 @@
  * `.prometheus/` and unpacked there, not installed. Says why when it cannot be had. Alertmanager is found in the same way.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -50,6 +50,25 @@ function unpack(debian: string): string {
   if (unpacked.status === 0) return ''
   rmSync(folder, { recursive: true, force: true })
   return `dpkg-deb: ${unpacked.error?.message ?? lastLine(unpacked.stderr)}`
+}
+
+/** Debian's Alertmanager looks for its templates there, and nowhere else. */
+const DEBIAN_TEMPLATES = '/usr/share/prometheus/alertmanager'
+/** As long as that one, and the folder in which the program runs. */
+const HERE = './'.repeat(DEBIAN_TEMPLATES.length / 2)
+
+/**
+ * A copy of Alertmanager in `folder`, to be started there, with its templates beside it. One that was unpacked and not installed cannot
+ * find them: in the copy the path is another.
+ */
+export function alertmanagerIn(folder: string, path: string): string {
+  if (!path.startsWith(CACHE)) return path
+  const program = readFileSync(path)
+  for (let at = program.indexOf(DEBIAN_TEMPLATES); at >= 0; at = program.indexOf(DEBIAN_TEMPLATES, at + 1)) program.write(HERE, at)
+  const copy = join(folder, 'alertmanager')
+  writeFileSync(copy, program, { mode: 0o755 })
+  cpSync(join(path, '../../share/prometheus/alertmanager'), folder, { recursive: true })
+  return copy
 }
 
 function lastLine(text: string): string {

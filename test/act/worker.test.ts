@@ -13,6 +13,7 @@ import { ownTopics, topicNames } from '../../src/kit/topics.ts'
 import { parsePolicy } from '../../src/policy/load.ts'
 import { actWorkerOf } from '../../src/shell/act-start.ts'
 import type { ActWorker } from '../../src/shell/act-worker.ts'
+import { readAlerts } from '../../src/shell/topic-reads.ts'
 import type { FlyballEvent } from '../../src/telemetry/events.ts'
 import { alertRecord } from '../../src/wire/alerts.ts'
 import { silenceRecord } from '../../src/wire/deliveries.ts'
@@ -143,6 +144,23 @@ test('a silence that a person writes is heeded at once, by whoever comes later t
   )
   await writer.send(stage.topics.deliveries, 0, [silenceRecord({ ...silence, endsAtMs: nowMs })])
   await until('told', () => end.events.length === 3)
+})
+
+test('a storm of twenty models and twenty segments is twenty pages, and every alert of it stays on the topic', async (t) => {
+  const end = await farEnd()
+  t.after(() => end.close())
+  const stage = await Stage.open(
+    paged(end).replace('groupWait: 250ms', 'groupWait: 3s').replace('kind: pagerduty', 'kind: pagerduty, rate: { messages: 1000 }'),
+  )
+  await stage.worker(t)
+  const models = Array.from({ length: 20 }, (_, index) => `model-${index}`)
+  const segments = Array.from({ length: 20 }, (_, index) => `isolate:region=${index}`)
+  await stage.raise(...models.flatMap((model) => segments.map((cause) => alertOf({ model, cause }))))
+  await until('told', () => end.incidents().size === 20 && stage.lines.length >= 1)
+  await systemClock.sleep(1_500)
+  assert.equal(end.events.length, 20, 'one page a model')
+  assert.equal(stage.lines.length, 1, 'one message a channel')
+  assert.equal((await readAlerts(stage.log, stage.topics.alerts)).length, 400)
 })
 
 test('a record that is no alert is told with its place and passed over', async (t) => {

@@ -13,7 +13,9 @@ import { trainModel } from '../../demo/model.ts'
 import { LADDER, MODEL, policyText } from '../../demo/policy.ts'
 import { INPUT_PARTITIONS } from '../../demo/stage.ts'
 import { startTraffic } from '../../demo/traffic.ts'
+import type { EventLog } from '../../src/kafka/contract.ts'
 import { seededRandom } from '../../src/kit/random.ts'
+import { type TopicNames, topicNames } from '../../src/kit/topics.ts'
 import type { FlyballEvent } from '../../src/telemetry/events.ts'
 import { type Health, serveTelemetry } from '../../src/telemetry/http.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
@@ -23,6 +25,8 @@ import { pause } from '../simulation/flyball-process.ts'
 export { MODEL }
 
 export interface DemoDaemon {
+  readonly log: EventLog
+  readonly topics: TopicNames
   readonly metricsPort: number
   readonly events: readonly FlyballEvent[]
   /** Until an event fits. */
@@ -33,18 +37,23 @@ export interface DemoDaemon {
 const PER_SECOND = 300
 const WAIT_MS = 90_000
 
-const alertsOf = (port: number, closedPort: number): string => `
+const alertsOf = (port: number, closedPort: number, more: Sinks): string => `
 alerts:
   sinks:
     lines: { kind: log }
-    page: { kind: webhook, url: "http://127.0.0.1:${port}/page" }
+${Object.entries(more)
+  .map(([name, sink]) => `    ${name}: ${sink}\n`)
+  .join('')}    page: { kind: webhook, url: "http://127.0.0.1:${port}/page" }
     dead: { kind: webhook, url: "http://127.0.0.1:${closedPort}/" }
     deadman: { kind: heartbeat, url: "http://127.0.0.1:${port}/beat", every: 1s }
   routes:
-    - { name: all, sinks: [lines, page, dead], groupWait: 1s, groupInterval: 1s, repeatInterval: 5s }
+    - { name: all, sinks: [lines, page, dead, ${Object.keys(more).join(', ')}], groupWait: 1s, groupInterval: 1s, repeatInterval: 5s }
 `
 
-export async function startDemoDaemon(folder: string, seed: number): Promise<DemoDaemon> {
+/** Name → as the policy file says it. */
+type Sinks = Readonly<Record<string, string>>
+
+export async function startDemoDaemon(folder: string, seed: number, more: Sinks = {}): Promise<DemoDaemon> {
   const topics = { prefix: 'demo.', predictions: 'demo.predictions', outcomes: 'demo.outcomes' }
   const events: FlyballEvent[] = []
   const metrics = createMetrics()
@@ -71,13 +80,18 @@ export async function startDemoDaemon(folder: string, seed: number): Promise<Dem
   const gatewayPort = await stage.serve(specs, 'v1')
   const policyFile = join(folder, 'policy.yaml')
   const { port } = farEnd.address() as AddressInfo
-  writeFileSync(policyFile, `${patientPolicy(policyText({ control: 'v1', candidate: 'v3' }, topics, flights.january))}${alertsOf(port, 9)}`)
+  writeFileSync(
+    policyFile,
+    `${patientPolicy(policyText({ control: 'v1', candidate: 'v3' }, topics, flights.january))}${alertsOf(port, 9, more)}`,
+  )
   const traffic = await startTraffic({
     ...{ flights: bootstrap(flights.later, 50_000, random), random, perSecond: PER_SECOND, gatewayPort },
     ...{ log: stage.log, outcomesTopic: topics.outcomes, outcomePartitions: INPUT_PARTITIONS },
   })
   await stage.startGovernor(policyFile)
   return {
+    log: stage.log,
+    topics: topicNames(topics.prefix),
     metricsPort: door.port,
     events,
     until: async (what, fits) => {
