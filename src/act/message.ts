@@ -26,7 +26,7 @@ export function messageOf(
   const ended = standing.ended.filter(({ endedMs }) => endedMs! >= sinceMs).sort(byEnd)
   const all = [...holding, ...ended].map((known) => incidentOf(known, alerting, nowMs))
   return {
-    key: keyOf(group.name),
+    key: groupKey(group.name),
     status: due.status,
     severity: due.severity,
     labels: group.labels as Readonly<Record<string, string>>,
@@ -51,11 +51,11 @@ function byEnd(one: Known, other: Known): number {
 function incidentOf(known: Known, alerting: Alerting, nowMs: number): Incident {
   const { alert, beganMs, endedMs } = known
   const flapping = isFlapping(known, alerting.flapping, nowMs)
-  return { alert, beganMs, endedMs: flapping ? null : endedMs, flapping, link: linkOf(alert, alerting.link) }
+  return { alert, beganMs, endedMs: flapping ? null : endedMs, flapping, link: decisionLink(alert, alerting.link) }
 }
 
 /** Filled in; empty: the policy names none. */
-export function linkOf({ decisionId, model, incident }: Pick<Alert, 'decisionId' | 'model' | 'incident'>, template: string): string {
+export function decisionLink({ decisionId, model, incident }: Pick<Alert, 'decisionId' | 'model' | 'incident'>, template: string): string {
   const values: Readonly<Record<string, string>> = { decision: decisionId, model, incident }
   return template.replace(/\{(decision|model|incident)\}/g, (_whole, name: string) => encodeURIComponent(values[name]!))
 }
@@ -79,7 +79,7 @@ function forgotten({ name, labels }: Pick<Group<unknown>, 'name' | 'labels'>, { 
 }
 
 /** Far ends know messages by it, and take no longer one. */
-function keyOf(name: string): string {
+function groupKey(name: string): string {
   const key = `flyball:${name}`
   return Buffer.byteLength(key) <= KEY_BYTES_MAX ? key : `flyball:${createHash('sha256').update(name).digest('hex')}`
 }

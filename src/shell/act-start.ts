@@ -1,7 +1,7 @@
 /** From the policy's `alerts` to whoever tells people: its destinations with what they may use of the world, and what is told of changes. */
 import { readFileSync } from 'node:fs'
 import type { Change, ChangeSink, Outside } from '../act/contract.ts'
-import { linkOf } from '../act/message.ts'
+import { decisionLink } from '../act/message.ts'
 import { beat } from '../act/sinks/heartbeat.ts'
 import { changeSinkOf, sinkOf } from '../act/sinks/index.ts'
 import type { Decision } from '../domain.ts'
@@ -80,7 +80,7 @@ function changeTeller({ environment }: Layout, { sinks, link }: Alerting, outsid
   return (decision) => {
     if (!isChange(decision)) return
     const { id: decisionId, model, summary } = decision
-    const href = linkOf({ decisionId, model, incident: '' }, link)
+    const href = decisionLink({ decisionId, model, incident: '' }, link)
     const links = href === '' ? [] : [{ href, text: `decision ${decision.number}` }]
     const change: Change = { summary, source: `${environment}/${model}`, atMs: outside.nowMs(), links }
     for (const one of places) void tellChange(one, change, emit)
