@@ -1,6 +1,7 @@
 /** PagerDuty's side of things, for tests: a server on loopback that takes events as the Events API does, and remembers all of them. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { type PagerIncident, pagerDutySide } from './told-world.ts'
 
 export interface PagerEvent {
   readonly event_action: 'trigger' | 'resolve' | 'acknowledge'
@@ -13,7 +14,7 @@ export interface FarEnd {
   readonly url: string
   readonly events: readonly PagerEvent[]
   /** By dedup key: how often an incident was opened and closed. */
-  incidents(): ReadonlyMap<string, { opened: number; closed: number; isOpen: boolean }>
+  incidents(): ReadonlyMap<string, PagerIncident>
   close(): Promise<void>
 }
 
@@ -51,13 +52,9 @@ async function take(request: IncomingMessage): Promise<string> {
   return Buffer.concat(parts).toString()
 }
 
-function counted(events: readonly PagerEvent[]): ReadonlyMap<string, { opened: number; closed: number; isOpen: boolean }> {
-  const incidents = new Map<string, { opened: number; closed: number; isOpen: boolean }>()
-  for (const { dedup_key, event_action } of events) {
-    const incident = incidents.get(dedup_key) ?? { opened: 0, closed: 0, isOpen: false }
-    incidents.set(dedup_key, incident)
-    if (event_action === 'trigger' && !incident.isOpen) Object.assign(incident, { opened: incident.opened + 1, isOpen: true })
-    if (event_action === 'resolve' && incident.isOpen) Object.assign(incident, { closed: incident.closed + 1, isOpen: false })
-  }
-  return incidents
+function counted(events: readonly PagerEvent[]): ReadonlyMap<string, PagerIncident> {
+  const told = events.filter(({ event_action }) => event_action !== 'acknowledge')
+  return pagerDutySide(
+    told.map(({ dedup_key, event_action }) => ({ key: dedup_key, status: event_action === 'trigger' ? 'firing' : 'resolved' })),
+  )
 }

@@ -25,27 +25,6 @@ const DETAIL: AlertDetail = {
   override: 'flyball quarantine release fraud --reason "…"',
 }
 
-/** Of an alert of schema 1. */
-export const NO_DETAIL: AlertDetail = {
-  done: '',
-  guardrail: '',
-  scope: '',
-  estimate: Number.NaN,
-  intervalLow: Number.NaN,
-  intervalHigh: Number.NaN,
-  margin: Number.NaN,
-  unit: '',
-  logEvidence: Number.NaN,
-  logLimit: Number.NaN,
-  candidateRows: Number.NaN,
-  controlRows: Number.NaN,
-  probableCause: '',
-  owner: '',
-  contact: '',
-  runbooks: [],
-  override: '',
-}
-
 interface Wanted extends Partial<Omit<Alert, 'detail'>>, Partial<Omit<Incident, 'alert'>> {
   readonly detail?: Partial<AlertDetail>
 }

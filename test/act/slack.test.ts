@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import type { Message } from '../../src/act/contract.ts'
+import { NO_DETAIL } from '../../src/kit/no-detail.ts'
 import { FarEnd, json, type Received, status } from './far-server.ts'
-import { HOSTILE, hostile, incident, LINK, long, message, NO_DETAIL, NOON_MS, ONE, storm } from './messages.ts'
+import { HOSTILE, hostile, incident, LINK, long, message, NOON_MS, ONE, storm } from './messages.ts'
 import { PLANS, send } from './plans.ts'
 
 const far = await new FarEnd().open()

@@ -156,9 +156,15 @@ export class ToldWorld {
   }
 }
 
+export interface PagerIncident {
+  readonly opened: number
+  readonly closed: number
+  readonly isOpen: boolean
+}
+
 /** What PagerDuty has of it: by key, how often an incident was opened and closed. A trigger of what is open opens nothing. */
-export function pagerDutySide(messages: readonly Message[]): ReadonlyMap<string, { opened: number; closed: number; isOpen: boolean }> {
-  const incidents = new Map<string, { opened: number; closed: number; isOpen: boolean }>()
+export function pagerDutySide(messages: readonly Pick<Message, 'key' | 'status'>[]): ReadonlyMap<string, PagerIncident> {
+  const incidents = new Map<string, PagerIncident>()
   for (const { key, status } of messages) {
     const incident = incidents.get(key) ?? { opened: 0, closed: 0, isOpen: false }
     incidents.set(key, incident)

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { clean, escapedForSlack, factsOf, keyOf, lineOf, textOf, titleOf, usableLink } from '../../src/act/words.ts'
-import { incident, LINK, message, NO_DETAIL, NOON_MS, ONE, storm } from './messages.ts'
+import { NO_DETAIL } from '../../src/kit/no-detail.ts'
+import { incident, LINK, message, NOON_MS, ONE, storm } from './messages.ts'
 
 test('a message says what was done, value, interval, limit, evidence, rows, cause, owner, runbook, how to override, and the link', () => {
   assert.deepEqual(factsOf(incident({ flapping: true, endedMs: NOON_MS + 60_000 })), {
