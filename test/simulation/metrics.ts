@@ -17,8 +17,10 @@ export function accountsOf(page: string): Map<string, TopicAccount> {
     const label = (key: string) => new RegExp(`${key}="([^"]*)"`).exec(labels!)?.[1] ?? ''
     const account = accounts.get(label('topic')) ?? { read: 0, used: 0, waiting: 0, dropped: {} }
     accounts.set(label('topic'), account)
-    if (name === 'dropped') account.dropped[label('reason')] = Number(value)
-    else account[name as 'read' | 'used' | 'waiting'] = Number(value)
+    // Reasons stand there from the beginning, with zero.
+    if (name === 'dropped') {
+      if (Number(value) > 0) account.dropped[label('reason')] = Number(value)
+    } else account[name as 'read' | 'used' | 'waiting'] = Number(value)
   }
   return accounts
 }
