@@ -5,10 +5,13 @@
  * Idea. A first message waits for company (`groupWait`). Changes wait until the last message is old enough (`groupInterval`), unless the
  * group has become graver: then only for company. What still holds is said again (`repeatInterval`). The end waits as a change does, and
  * is told only to those who were told of the beginning.
+ *
+ * A clock may be set back, and then what stands on the log is of tomorrow: nothing waits for it, or nobody would be told for a day.
  */
 import { createHash } from 'node:crypto'
 import type { Alert, Attempt, Delivery, Told } from '../domain.ts'
 import type { AlertRoute } from '../policy/layout.ts'
+import { isGraver } from './gravity.ts'
 import type { Known } from './incidents.ts'
 
 export interface Standing {
@@ -18,6 +21,12 @@ export interface Standing {
   readonly isMuted: boolean
   /** Those that ended; the last end counts. */
   readonly ended: readonly Known[]
+}
+
+export interface Now {
+  readonly nowMs: number
+  /** Since when the state has been followed: watchdogs need a while to say again what they said to those before. */
+  readonly sinceMs: number
 }
 
 export interface Due {
@@ -30,39 +39,67 @@ export interface Due {
 
 type Severity = Alert['severity']
 
-const GRAVITY: Readonly<Record<Severity, number>> = { critical: 2, warning: 1, info: 0 }
+/** What was told and of which no end is known is not told to be over before: watchdogs may say it again. */
+const UNSAID_AFTER_MS = 10 * 60_000
+/** Clocks of two machines differ by less. */
+const CLOCKS_DIFFER_MS = 60_000
+/** Of those that ended last: in how many ways they are compared with what was told. */
+const ENDS_COMPARED_MAX = 64
 
 /** Null: there is nothing to tell as things stand. */
-export function dueOf(standing: Standing, route: AlertRoute, delivery: Delivery | null): Due | null {
-  const due = standing.holding.length > 0 ? toldToHold(standing, route, delivery) : toldToEnd(standing, route, delivery)
-  return due === null ? null : afterTrouble(due, delivery)
+export function dueOf(standing: Standing, route: AlertRoute, delivery: Delivery | null, now: Now): Due | null {
+  const due = standing.holding.length > 0 ? toldToHold(standing, route, delivery, now) : toldToEnd(standing, route, delivery, now)
+  return due === null ? null : afterTrouble(due, delivery, now)
 }
 
-function toldToHold({ holding }: Standing, route: AlertRoute, delivery: Delivery | null): Due {
+function toldToHold({ holding }: Standing, route: AlertRoute, delivery: Delivery | null, { nowMs }: Now): Due {
   const severity = gravest(holding)
   const fingerprint = fingerprintOf(holding)
   const due = { status: 'firing', severity, fingerprint, repeated: false } as const
   const told = delivery?.told ?? null
-  if (told === null || told.status === 'resolved')
-    return { ...due, atMs: Math.min(...holding.map(({ beganMs }) => beganMs)) + route.groupWaitMs }
-  if (fingerprint === told.fingerprint) return { ...due, repeated: true, atMs: told.atMs + route.repeatIntervalMs }
-  const afterInterval = told.atMs + route.groupIntervalMs
+  if (told === null || told.status === 'resolved' || mayHaveHeardTheEnd(delivery))
+    return { ...due, atMs: after(Math.min(...holding.map(({ beganMs }) => beganMs)), route.groupWaitMs, nowMs) }
+  if (fingerprint === told.fingerprint) return { ...due, repeated: true, atMs: after(told.atMs, route.repeatIntervalMs, nowMs) }
+  const afterInterval = after(told.atMs, route.groupIntervalMs, nowMs)
   if (!isGraver(severity, told.severity)) return { ...due, atMs: afterInterval }
   const graveSinceMs = Math.min(...holding.filter(({ alert }) => alert.severity === severity).map((known) => known.graveSinceMs))
-  return { ...due, atMs: Math.min(afterInterval, graveSinceMs + route.groupWaitMs) }
+  return { ...due, atMs: Math.min(afterInterval, after(graveSinceMs, route.groupWaitMs, nowMs)) }
 }
 
-function toldToEnd({ isMuted }: Standing, route: AlertRoute, delivery: Delivery | null): Due | null {
+/** What is silenced may be what was told: then its end is not known. */
+function toldToEnd({ isMuted, ended }: Standing, route: AlertRoute, delivery: Delivery | null, { nowMs, sinceMs }: Now): Due | null {
   const last = lastSaid(delivery)
-  if (last === null || isMuted) return null
+  if (last === null) return null
   const { status, severity, fingerprint, atMs } = last
+  if (status === 'resolved') return { status, severity, fingerprint, repeated: false, atMs: Math.min(atMs, nowMs) }
+  const isKnown = isOver(last, ended)
+  if (isMuted && !isKnown) return null
+  const dueMs = after(atMs, route.groupIntervalMs, nowMs)
   return {
     status: 'resolved',
     severity,
-    fingerprint: status === 'resolved' ? fingerprint : `ended after ${fingerprint}`,
+    fingerprint: `ended after ${fingerprint}`,
     repeated: false,
-    atMs: atMs + (status === 'resolved' ? 0 : route.groupIntervalMs),
+    atMs: isKnown ? dueMs : Math.max(dueMs, after(sinceMs, UNSAID_AFTER_MS, nowMs)),
   }
+}
+
+/** Those that ended last are exactly those that were told to hold. */
+function isOver({ fingerprint, atMs }: Told | Attempt, ended: readonly Known[]): boolean {
+  const newest = [...ended].sort((one, other) => other.endedMs! - one.endedMs!)
+  const sizes = new Set([newest.filter(({ endedMs }) => endedMs! >= atMs).length])
+  for (let size = 1; size <= Math.min(newest.length, ENDS_COMPARED_MAX); size++) sizes.add(size)
+  return [...sizes].some((size) => fingerprintOf(newest.slice(0, size)) === fingerprint)
+}
+
+/** It was sent the end, and no answer came: for what begins again this is a beginning, and no repetition. */
+export function mayHaveHeardTheEnd(delivery: Delivery | null): boolean {
+  const attempt = delivery?.attempt ?? null
+  return attempt !== null && attempt.status === 'resolved' && attempt.result !== 'refused'
+}
+
+function after(atMs: number, waitMs: number, nowMs: number): number {
+  return atMs > nowMs + CLOCKS_DIFFER_MS ? nowMs : atMs + waitMs
 }
 
 /**
@@ -76,15 +113,11 @@ export function lastSaid(delivery: Delivery | null): Told | Attempt | null {
 }
 
 /** A destination that failed is asked again when it may be; one that refused, when there is something else to say, or to repeat. */
-function afterTrouble(due: Due, delivery: Delivery | null): Due {
+function afterTrouble(due: Due, delivery: Delivery | null, { nowMs }: Now): Due {
   const attempt = delivery?.attempt ?? null
   if (attempt === null || attempt.result === 'sending') return due
   if (attempt.result === 'refused' && attempt.fingerprint !== due.fingerprint) return due
-  return { ...due, atMs: Math.max(due.atMs, attempt.notBeforeMs) }
-}
-
-export function isGraver(one: Severity, other: Severity): boolean {
-  return GRAVITY[one] > GRAVITY[other]
+  return { ...due, atMs: Math.max(due.atMs, after(attempt.atMs, attempt.notBeforeMs - attempt.atMs, nowMs)) }
 }
 
 export function gravest(incidents: readonly Known[]): Severity {

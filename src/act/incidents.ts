@@ -4,6 +4,7 @@
  */
 import type { Alert } from '../domain.ts'
 import type { Alerting } from '../policy/layout.ts'
+import { isGraver } from './gravity.ts'
 
 export interface Known {
   /** As it was last said; its detail is that of the last beginning, for an end has none. */
@@ -13,7 +14,9 @@ export interface Known {
   readonly graveSinceMs: number
   /** Null: it holds. */
   readonly endedMs: number | null
-  /** When it last began or ended, oldest first, at most as many as flapping is counted by. */
+  /** The gravest that it was since it began. */
+  readonly gravest: Alert['severity']
+  /** When it last began, ended or became less grave, oldest first, at most as many as flapping is counted by. */
   readonly changesMs: readonly number[]
 }
 
@@ -38,12 +41,14 @@ export function hear(incidents: Map<string, Known>, alert: Alert, atMs: number):
 function begun(before: Known | null, alert: Alert, atMs: number): Known {
   const holds = before !== null && before.endedMs === null
   const isSame = holds && before.alert.severity === alert.severity
+  const isLess = holds && isGraver(before.alert.severity, alert.severity)
   return {
     alert,
     beganMs: holds ? before.beganMs : atMs,
     graveSinceMs: isSame ? before.graveSinceMs : atMs,
+    gravest: holds && isGraver(before.gravest, alert.severity) ? before.gravest : alert.severity,
     endedMs: null,
-    changesMs: holds ? before.changesMs : changed(before, atMs),
+    changesMs: holds && !isLess ? before.changesMs : changed(before, atMs),
   }
 }
 
@@ -78,4 +83,11 @@ export function isFlapping({ changesMs }: Known, flapping: Alerting['flapping'],
 /** It holds, or begins and ends too often to be taken at its word. */
 export function holds(known: Known, flapping: Alerting['flapping'], nowMs: number): boolean {
   return known.endedMs === null || isFlapping(known, flapping, nowMs)
+}
+
+/** As it is told: what flaps between severities has the gravest of them, or whoever is told of those alone is called each time. */
+export function asTold(known: Known, flapping: Alerting['flapping'], nowMs: number): Known {
+  const { alert, gravest } = known
+  if (alert.severity === gravest || !isFlapping(known, flapping, nowMs)) return known
+  return { ...known, alert: { ...alert, severity: gravest } }
 }

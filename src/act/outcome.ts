@@ -1,7 +1,7 @@
 /** What is remembered of telling: that it is about to be tried, and how the destination answered. */
 import type { Attempt, Delivery, Told } from '../domain.ts'
 import type { Answer } from './contract.ts'
-import type { Due } from './due.ts'
+import { type Due, mayHaveHeardTheEnd } from './due.ts'
 
 const BACKOFF_MS_MIN = 1_000
 const BACKOFF_MS_MAX = 5 * 60_000
@@ -16,7 +16,16 @@ type Named = Pick<Delivery, 'group' | 'sink'>
 export function sending(named: Named, before: Delivery | null, { status, severity, fingerprint }: Due, nowMs: number): Delivery {
   const attempts = attemptsAt(before, fingerprint) + 1
   const attempt: Attempt = { status, severity, fingerprint, result: 'sending', attempts, atMs: nowMs, notBeforeMs: nowMs, problem: '' }
-  return { group: named.group, sink: named.sink, told: before?.told ?? null, attempt, messages: before?.messages ?? 0 }
+  const told = before?.told ?? null
+  // What is told next replaces the attempt: that the end may have been heard has to outlive it.
+  const isNewBeginning = told !== null && status === 'firing' && mayHaveHeardTheEnd(before)
+  return {
+    group: named.group,
+    sink: named.sink,
+    told: isNewBeginning ? { ...told, status: 'resolved', reference: '' } : told,
+    attempt,
+    messages: before?.messages ?? 0,
+  }
 }
 
 export function answered(open: Delivery, answer: Answer, nowMs: number): Delivery {

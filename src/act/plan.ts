@@ -2,9 +2,10 @@
 import type { Delivery, Silence } from '../domain.ts'
 import type { Alerting, AlertRoute } from '../policy/layout.ts'
 import type { Message } from './contract.ts'
-import { type Due, dueOf, isGraver, type Standing } from './due.ts'
+import { type Due, dueOf, type Standing } from './due.ts'
+import { isGraver } from './gravity.ts'
 import { type Group, groupsOf } from './groups.ts'
-import { holds, type Incidents, type Known } from './incidents.ts'
+import { asTold, holds, type Incidents, type Known } from './incidents.ts'
 import { type Labels, labelsOf } from './match.ts'
 import { messageOf } from './message.ts'
 import { mutedOf } from './mute.ts'
@@ -44,12 +45,10 @@ export function plan(state: ActState, alerting: Alerting, nowMs: number): readon
 }
 
 function membersOf({ incidents, silences }: ActState, alerting: Alerting, nowMs: number): readonly Member[] {
-  const all = [...incidents].map(([name, known]) => ({
-    name,
-    known,
-    labels: labelsOf(known.alert),
-    isHolding: holds(known, alerting.flapping, nowMs),
-  }))
+  const all = [...incidents].map(([name, heard]) => {
+    const known = asTold(heard, alerting.flapping, nowMs)
+    return { name, known, labels: labelsOf(known.alert), isHolding: holds(heard, alerting.flapping, nowMs) }
+  })
   const muted = mutedOf(
     all.filter(({ isHolding }) => isHolding),
     silences.values(),
@@ -62,7 +61,7 @@ function membersOf({ incidents, silences }: ActState, alerting: Alerting, nowMs:
 function tellingOf(key: string, group: Group<Member>, state: ActState, alerting: Alerting, nowMs: number): readonly Telling[] {
   const delivery = state.deliveries.get(key) ?? null
   const standing = standingOf(group.members)
-  const due = dueOf(standing, group.route, delivery)
+  const due = dueOf(standing, group.route, delivery, { nowMs, sinceMs: state.sinceMs })
   if (due === null) return []
   const message = (): Message => messageOf(group, due, standing, delivery, alerting, nowMs)
   return [{ key, group: group.name, sink: group.sink, route: group.route.name, due, message }]
@@ -86,16 +85,14 @@ function orphans(
   const standing: Standing = { holding: [], isMuted: false, ended: [] }
   return [...deliveries].flatMap(([key, delivery]) => {
     if (groups.has(key) || !Object.hasOwn(alerting.sinks, delivery.sink)) return []
-    const found = dueOf(standing, AT_ONCE, delivery)
-    if (found === null) return []
-    const due = { ...found, atMs: Math.max(found.atMs, sinceMs + ORPHANS_AFTER_MS) }
+    const due = dueOf(standing, AT_ONCE, delivery, { nowMs, sinceMs })
+    if (due === null) return []
     const group = { name: delivery.group, labels: labelsIn(delivery.group) }
     const message = (): Message => messageOf(group, due, standing, delivery, alerting, nowMs)
     return [{ key, group: delivery.group, sink: delivery.sink, route: '', due, message }]
   })
 }
 
-const ORPHANS_AFTER_MS = 10 * 60_000
 const AT_ONCE: AlertRoute = {
   name: '',
   match: {},

@@ -6,11 +6,11 @@
  * cannot write that it is about to send, and so sends nothing.
  */
 import type { Answer } from '../act/contract.ts'
-import { hear } from '../act/incidents.ts'
 import { answered, isSaidEnough, sending } from '../act/outcome.ts'
 import { plan, type Telling } from '../act/plan.ts'
-import { emptyWatched, sinkAnswered, watchdogAlerts } from '../act/watchdogs.ts'
-import type { Alert, Decision, Delivery } from '../domain.ts'
+import { Watch } from '../act/watch.ts'
+import { emptyWatched, sinkAnswered } from '../act/watchdogs.ts'
+import type { Decision, Delivery } from '../domain.ts'
 import type { EventLog, Membership, Reader } from '../kafka/contract.ts'
 import type { Clock } from '../kit/clock.ts'
 import type { TopicNames } from '../kit/topics.ts'
@@ -143,10 +143,9 @@ class ActSession {
   readonly #memory: ActMemory
   readonly #lanes: ReadonlyMap<string, Lane>
   readonly #sinceMs: number
+  readonly #watch: Watch
   readonly #sending = new Map<string, Promise<void>>()
   readonly #beating = new Map<string, number>()
-  /** Alerts of the watchdogs that hold, by incident. */
-  #standing = new Map<string, Alert>()
   #writing: Promise<void> = Promise.resolve()
   #failure: unknown = null
   #watchedAtMs = Number.NEGATIVE_INFINITY
@@ -157,6 +156,7 @@ class ActSession {
     this.#held = held
     this.#memory = memory
     this.#sinceMs = context.clock.nowMs()
+    this.#watch = new Watch(context.layout, this.#sinceMs)
     this.#lanes = new Map(Object.entries(context.destinations).map(([name, destination]) => [name, new Lane(destination, context.clock)]))
   }
 
@@ -165,7 +165,7 @@ class ActSession {
     if (this.#failure !== null) throw this.#failure
     const nowMs = this.#context.clock.monotonicMs()
     this.#beat(nowMs)
-    if (nowMs - this.#watchedAtMs >= WATCH_MS) this.#watch(nowMs)
+    if (nowMs - this.#watchedAtMs >= WATCH_MS) this.#look(nowMs)
     if (isNew || nowMs - this.#plannedAtMs >= PLAN_MS) this.#tell(nowMs)
   }
 
@@ -258,16 +258,9 @@ class ActSession {
 
   // ── what nobody says ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #watch(monotonicMs: number): void {
+  #look(monotonicMs: number): void {
     this.#watchedAtMs = monotonicMs
-    const { layout, clock } = this.#context
-    const nowMs = clock.nowMs()
-    const found = new Map(watchdogAlerts(this.#memory.watched, layout, this.#sinceMs, nowMs).map((alert) => [alert.incident, alert]))
-    for (const [incident, alert] of this.#standing) {
-      if (!found.has(incident)) hear(this.#memory.incidents, { ...alert, status: 'resolved' }, nowMs)
-    }
-    for (const alert of found.values()) hear(this.#memory.incidents, alert, nowMs)
-    this.#standing = found
+    this.#watch.look(this.#memory.watched, this.#memory.incidents, this.#context.clock.nowMs())
   }
 
   #beat(monotonicMs: number): void {

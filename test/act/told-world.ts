@@ -80,6 +80,11 @@ export class ToldWorld {
     }
   }
 
+  /** As watchdogs do: it stands on no log, and is to be said again after a restart. */
+  hearOnly(alert: Alert): void {
+    hear(this.#incidents, alert, this.nowMs)
+  }
+
   end(...alerts: readonly Alert[]): void {
     this.raise(...alerts.map((alert): Alert => ({ ...alert, status: 'resolved', detail: NO_DETAIL })))
   }
