@@ -189,6 +189,8 @@ function properties(options: ProcessOptions, broker: number, dataDir: string): s
     'group.initial.rebalance.delay.ms=0',
     'auto.create.topics.enable=false',
     'log.cleaner.backoff.ms=200',
+    // Records that were made up for a day of last year are old when they are written: a topic keeps them unless it says otherwise.
+    'log.retention.ms=-1',
     // A killed broker may not register again before its last session is over.
     'broker.session.timeout.ms=3000',
     'broker.heartbeat.interval.ms=500',

@@ -1,13 +1,9 @@
 /** Runs `flyball` as users do: a process of its own. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
-
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
+import { FLYBALL } from '../../scripts/lib/flyball.ts'
 
 export interface Ended {
   readonly code: number | null
@@ -16,7 +12,7 @@ export interface Ended {
 }
 
 export function flyball(args: readonly string[], cwd: string, environment: Readonly<Record<string, string>> = {}): Ended {
-  const ended = spawnSync(process.execPath, ['--import', tsx, main, ...args], {
+  const ended = spawnSync(process.execPath, [...FLYBALL, ...args], {
     cwd,
     encoding: 'utf8',
     env: { ...process.env, KAFKA_BROKERS: '', ...environment },

@@ -9,7 +9,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { FLYBALL } from '../../scripts/lib/flyball.ts'
 import type { AuditReport, RawRecord } from '../../src/audit/audit.ts'
 import { ALL } from '../../src/audit/findings.ts'
 import { startDaemon } from '../../src/daemon.ts'
@@ -253,8 +253,7 @@ test('an export has every decision with its place and hash, and a changelog tell
 })
 
 test('a reader that closes the pipe after a line does not make a broken log a whole one', broker.options, async () => {
-  const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
-  const args = ['--import', 'tsx', main, 'audit', 'verify', '-p', join(folder, 'flipped.yaml'), '-b', broker.bootstrap.join(',')]
+  const args = [...FLYBALL, 'audit', 'verify', '-p', join(folder, 'flipped.yaml'), '-b', broker.bootstrap.join(',')]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   child.stdout.destroy()
   let told = ''

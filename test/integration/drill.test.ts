@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { FLYBALL } from '../../scripts/lib/flyball.ts'
 import type { DrillReport } from '../../src/drill/report.ts'
 import { readAlerts, readCommands, readDecisions } from '../../src/shell/topic-reads.ts'
 import type { Ended } from '../cli/run-flyball.ts'
@@ -55,7 +56,7 @@ async function stage(t: TestContext): Promise<Stage> {
 /** Beside us, and not before us: what the daemon says must be read meanwhile. */
 async function drill({ policy, environment }: Stage, ...args: string[]): Promise<Ended> {
   const asked = args[0] === 'schedule' ? [] : ['--reason', 'a test', '--no-input']
-  const child = run('../../src/main.ts', ['drill', ...args, '-p', policy, ...asked], 'pipe', environment)
+  const child = run([...FLYBALL, 'drill', ...args, '-p', policy, ...asked], 'pipe', environment)
   let [stdout, stderr] = ['', '']
   child.stdout!.on('data', (chunk: Buffer) => {
     stdout += chunk.toString()
@@ -67,14 +68,8 @@ async function drill({ policy, environment }: Stage, ...args: string[]): Promise
   return { code, stdout, stderr }
 }
 
-function run(
-  script: string,
-  args: readonly string[],
-  stderr: 'pipe' | 'inherit',
-  environment: Readonly<Record<string, string>> = {},
-): ChildProcess {
-  const file = fileURLToPath(new URL(script, import.meta.url))
-  const child = spawn(process.execPath, ['--import', 'tsx', file, ...args], {
+function run(args: readonly string[], stderr: 'pipe' | 'inherit', environment: Readonly<Record<string, string>> = {}): ChildProcess {
+  const child = spawn(process.execPath, args, {
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', stderr],
   })
@@ -164,7 +159,7 @@ test('a model that the policy does not drill is refused before anything is asked
 /** The example gateway, with drills on. */
 async function startedGateway(prefix: string): Promise<ChildProcess> {
   const args = ['--brokers', broker.bootstrap.join(','), '--prefix', prefix, '--gateway', 'g1', '--presence-ms', '500', '--drills']
-  const child = run('../../examples/gateway.ts', args, 'inherit')
+  const child = run(['--import', 'tsx', fileURLToPath(new URL('../../examples/gateway.ts', import.meta.url)), ...args], 'inherit')
   await once(createInterface({ input: child.stdout! }), 'line')
   return child
 }

@@ -1,10 +1,6 @@
 /** `flyball run`, or another command that goes on, as a child process that a test may kill: its events are read from its log lines. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createRequire } from 'node:module'
-import { fileURLToPath, pathToFileURL } from 'node:url'
-
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
+import { FLYBALL } from '../../scripts/lib/flyball.ts'
 
 export interface FlyballProcess {
   readonly child: ChildProcess
@@ -20,7 +16,7 @@ export interface FlyballProcess {
 
 export function runFlyball(args: readonly string[], brokers: readonly string[], command = 'run'): FlyballProcess {
   const env = { ...process.env, KAFKA_BROKERS: brokers.join(',') }
-  const child = spawn(process.execPath, ['--import', tsx, main, command, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...FLYBALL, command, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const dieWithUs = (): void => void child.kill('SIGKILL')
   process.once('exit', dieWithUs)
   const lines: Record<string, unknown>[] = []
@@ -72,7 +68,7 @@ export async function runFlyballCommand(
   brokers: readonly string[],
 ): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
   const env = { ...process.env, KAFKA_BROKERS: brokers.join(',') }
-  const child = spawn(process.execPath, ['--import', tsx, main, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...FLYBALL, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const told = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const) child[name].on('data', (chunk: Buffer) => (told[name] += chunk.toString()))
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve))

@@ -2,10 +2,10 @@
 
 import { execFile } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { FLYBALL, TSX } from '../../../scripts/lib/flyball.ts'
 import { ownTopics, type TopicNames, topicNames } from '../../../src/kit/topics.ts'
 import { Archive } from './archive.ts'
 import { type Cluster, startCluster } from './cluster.ts'
@@ -14,9 +14,6 @@ import { chaosPolicy, INPUT_PARTITIONS, JUDGE_PARTITIONS } from './policy.ts'
 import { Service } from './service.ts'
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
-const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
-export const MAIN = join(REPOSITORY, 'src', 'main.ts')
-export const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
 const PREFIX = 'chaos.'
 const DAEMONS = 3
 const GATEWAYS = 2
@@ -59,7 +56,7 @@ export interface StageOptions {
 
 export async function openStage(options: StageOptions): Promise<Stage> {
   const { folder } = options
-  const main = join(options.root ?? REPOSITORY, 'src', 'main.ts')
+  const program = options.root === undefined ? FLYBALL : ['--import', TSX, join(options.root, 'src', 'main.ts')]
   const cluster = await startCluster(folder)
   const services: Service[] = []
   const close = async () => {
@@ -73,7 +70,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     writeFileSync(policyFile, policyText)
     const events = new Map<string, number>()
     const daemonNamed = (name: string): Daemon => {
-      const daemon = newDaemon({ name, folder, main, policyFile, bootstrap: cluster.bootstrap, events })
+      const daemon = newDaemon({ name, folder, program, policyFile, bootstrap: cluster.bootstrap, events })
       services.push(daemon.service)
       return daemon
     }
@@ -84,7 +81,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       ...{ folder, cluster, prefix: PREFIX, topics: topicNames(PREFIX), policyFile, policyText, daemons, gateways, events, close },
       guest: daemonNamed('guest'),
       archive: new Archive(),
-      flyball: (args) => commandLine(main, cluster.bootstrap, args),
+      flyball: (args) => commandLine(program, cluster.bootstrap, args),
     }
   } catch (error) {
     await close()
@@ -100,20 +97,21 @@ async function makeTopics({ log }: Cluster): Promise<void> {
 interface DaemonArguments {
   readonly name: string
   readonly folder: string
-  readonly main: string
+  /** What stands between `node` and the arguments of `flyball`. */
+  readonly program: readonly string[]
   readonly policyFile: string
   readonly bootstrap: readonly string[]
   readonly events: Map<string, number>
 }
 
-export function newDaemon({ name, folder, main, policyFile, bootstrap, events }: DaemonArguments): Daemon {
+export function newDaemon({ name, folder, program, policyFile, bootstrap, events }: DaemonArguments): Daemon {
   const clockFile = join(folder, `${name}.clock`)
   mkdirSync(folder, { recursive: true })
   writeFileSync(clockFile, '0')
   const service = new Service({
     name,
     args: [
-      ...['--import', TSX, '--import', join(HERE, 'clock-shift.mjs'), main, 'run'],
+      ...['--import', join(HERE, 'clock-shift.mjs'), ...program, 'run'],
       ...['-p', policyFile, '-b', bootstrap.join(','), '--metrics-port', '0'],
     ],
     env: { CHAOS_CLOCK_FILE: clockFile },
@@ -142,10 +140,10 @@ function newGateway(index: number, { seed, folder, perSecond }: StageOptions, br
   })
 }
 
-async function commandLine(main: string, bootstrap: readonly string[], args: readonly string[]): Promise<string> {
+async function commandLine(program: readonly string[], bootstrap: readonly string[], args: readonly string[]): Promise<string> {
   try {
     const env = { ...process.env, KAFKA_BROKERS: bootstrap.join(',') }
-    await promisify(execFile)(process.execPath, ['--import', TSX, main, ...args], { env, timeout: CLI_MS, killSignal: 'SIGKILL' })
+    await promisify(execFile)(process.execPath, [...program, ...args], { env, timeout: CLI_MS, killSignal: 'SIGKILL' })
     return ''
   } catch (error) {
     const { code, stderr } = error as { code?: number; stderr?: string }

@@ -6,6 +6,7 @@
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { FLYBALL } from '../../../scripts/lib/flyball.ts'
 import { type RunningBroker, startBroker } from '../../../scripts/lib/kafka-broker.ts'
 import { connectKafka } from '../../../src/kafka/connect.ts'
 import type { EventLog } from '../../../src/kafka/contract.ts'
@@ -15,7 +16,7 @@ import { accountsOf, scrape } from '../../simulation/metrics.ts'
 import { type Placed, type TrafficModel, traffic } from '../../simulation/traffic.ts'
 import { temporaryFolder } from './folder.ts'
 import { type Comparison, compareRuns } from './same-decisions.ts'
-import { type Daemon, MAIN, newDaemon } from './stage.ts'
+import { type Daemon, newDaemon } from './stage.ts'
 
 export interface ThreeProcessesOptions {
   readonly seed: number
@@ -82,7 +83,7 @@ export async function runThreeProcesses(options: ThreeProcessesOptions): Promise
     for (const [prefix, name] of [['alone.', 'alone'], ...[1, 2, 3].map((index) => ['three.', `three-${index}`])] as [string, string][]) {
       const policyFile = join(folder, `${prefix}yaml`)
       writeFileSync(policyFile, policyText(prefix))
-      daemons.push(newDaemon({ name, folder, main: MAIN, policyFile, bootstrap: broker.bootstrap, events: new Map() }))
+      daemons.push(newDaemon({ name, folder, program: FLYBALL, policyFile, bootstrap: broker.bootstrap, events: new Map() }))
     }
     for (const { service } of daemons) service.start()
     const { kills, records } = await live(options, log, daemons)

@@ -31,20 +31,20 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
   'skip-barrier': {
     breaks: 'state is read back before the take-over has fenced the owner before, and without waiting for the barrier',
     caughtBy: ['chain', 'sequence', 'fencing', 'heartbeat', 'requests'],
-    seed: 1,
+    seed: 4,
     log: skipBarrier,
   },
   'reuse-producer': {
     breaks: 'after an error the same producer is used again',
     caughtBy: ['chain', 'sequence', 'decided', 'fencing', 'alerts', 'requests'],
-    seed: 1,
+    seed: 4,
     producersReused: true,
     log: reuseTransactors,
   },
   'missing-data': {
     breaks: 'a promotion asks for no rows and no proofs',
     caughtBy: ['promotion'],
-    seed: 1,
+    seed: 2,
     layout: (layout) => ({ ...layout, models: layout.models.map(unproven) }),
   },
   'answer-twice': {
@@ -61,7 +61,7 @@ export const SOURCE_PLANTS: Readonly<Record<string, SourcePlant>> = {
     name: 'lower-epochs',
     breaks: 'panes of a lower epoch are accepted',
     caughtBy: ['books', 'coverage', 'counted-once'],
-    seed: 1,
+    seed: 8,
     guards: [],
     patches: [
       {
