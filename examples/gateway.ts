@@ -5,15 +5,17 @@
  *
  * It acks and sends presence; predictions are written by the model servers. A request counts as routed when it is sent, whatever comes of it.
  * GET /counters tells requests routed per version, and per segment that a command keeps apart (`--dimension region` for each dimension
- * whose value the requests bring under `segments`). When it listens it says so in one line of JSON on stdout.
+ * whose value the requests bring under `segments`). With `--mirror v2` it copies every request to v2 as long as v2 is given none and was
+ * not taken back: the shadow of a plan. When it listens it says so in one line of JSON on stdout.
  */
-import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { Agent, type IncomingMessage, type ServerResponse } from 'node:http'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { connectKafka } from '../src/kafka/connect.ts'
 import type { EventLog } from '../src/kafka/contract.ts'
 import type { Attributes } from '../src/subscriber/route.ts'
-import { createGovernor, type Governor } from '../src/subscriber/subscriber.ts'
+import { createGovernor, type GovernedState, type Governor } from '../src/subscriber/subscriber.ts'
+import { forwarded, Mirror, type Mirrored, TooSlow } from './forward.ts'
 import { bodyOf, closed, listen, portOf, untilSignal } from './http.ts'
 import { LOGIN_FLAGS, loginOf } from './login.ts'
 import type { PredictRequest, RunningServer } from './model-server.ts'
@@ -34,6 +36,8 @@ export interface GatewayOptions {
   readonly onSilence?: 'keep' | 'baseline'
   /** Dimensions whose value every request brings, under `segments`. */
   readonly dimensions?: readonly string[]
+  /** A version that is sent a copy of every request while no command has given it traffic or taken it back. */
+  readonly mirror?: string
   /** Takes part in drills. */
   readonly drills?: boolean
   readonly onProblem?: (problem: Error) => void
@@ -50,6 +54,8 @@ export interface Counters {
   readonly sequence: number
   readonly leaseExpired: boolean
   readonly connected: boolean
+  /** What a shadow was sent. */
+  readonly mirrored?: Mirrored
 }
 
 export async function startGateway(options: GatewayOptions): Promise<RunningServer> {
@@ -66,9 +72,11 @@ export async function startGateway(options: GatewayOptions): Promise<RunningServ
   })
   await governor.ready()
   const agent = new Agent({ keepAlive: true })
+  const mirror = mirrorOf(options, governor, agent)
   const server = await listen(options.port, (message, reply) => {
-    if (message.method === 'POST' && message.url === '/predict') void predict(options, governor, agent, message, reply)
-    else if (message.url === '/counters') send(reply, 200, counters(options.model, governor))
+    if (message.method === 'POST' && message.url === '/predict') void predict({ options, governor, agent, mirror }, message, reply)
+    else if (message.url === '/counters')
+      send(reply, 200, { ...counters(options.model, governor), ...(mirror && { mirrored: mirror.counts }) })
     else send(reply, 404, { problem: 'POST /predict or GET /counters' })
   })
   return {
@@ -86,13 +94,29 @@ function counters(model: string, governor: Governor): Counters {
   return { model, routed, routedBySegment, weights, epoch: command?.epoch ?? 0, sequence: command?.sequence ?? 0, leaseExpired, connected }
 }
 
-async function predict(
-  options: GatewayOptions,
-  governor: Governor,
-  agent: Agent,
-  message: IncomingMessage,
-  reply: ServerResponse,
-): Promise<void> {
+function mirrorOf({ mirror, model, servers, timeoutMs }: GatewayOptions, governor: Governor, agent: Agent): Mirror | null {
+  const address = mirror === undefined ? undefined : servers[mirror]
+  if (mirror === undefined || address === undefined) return null
+  return new Mirror(
+    () => inShadow(governor.state(model), mirror),
+    (body) => forwarded(`${address}/predict`, body, agent, timeoutMs),
+  )
+}
+
+/** Given nothing, anywhere, and not because it was taken back. One that has traffic answers, and would be asked twice. */
+function inShadow({ command, weights, segments }: GovernedState, version: string): boolean {
+  if (command?.kind === 'rollback' && command.candidate === version) return false
+  return [weights, ...segments.map((segment) => segment.weights)].every((given) => (given[version] ?? 0) === 0)
+}
+
+interface Serving {
+  readonly options: GatewayOptions
+  readonly governor: Governor
+  readonly agent: Agent
+  readonly mirror: Mirror | null
+}
+
+async function predict({ options, governor, agent, mirror }: Serving, message: IncomingMessage, reply: ServerResponse): Promise<void> {
   try {
     const body = await bodyOf(message)
     const { id, unit, segments } = JSON.parse(body.toString()) as PredictRequest
@@ -100,6 +124,7 @@ async function predict(
     const version = governor.route(options.model, unit ?? id, segments as Attributes)
     const address = options.servers[version]
     reply.setHeader('x-model-version', version)
+    mirror?.copy(body)
     if (address === undefined) return send(reply, 502, { id, version, problem: 'no server for this version' })
     const { status, text } = await forwarded(`${address}/predict`, body, agent, options.timeoutMs)
     reply.writeHead(status, { 'content-type': 'application/json' }).end(text)
@@ -108,22 +133,6 @@ async function predict(
     const problem = error instanceof Error ? error.message : String(error)
     send(reply, error instanceof TooSlow ? 504 : 502, { problem })
   }
-}
-
-class TooSlow extends Error {}
-
-/** The model server's answer, whole, within the time. */
-function forwarded(address: string, body: Buffer, agent: Agent, timeoutMs: number): Promise<{ status: number; text: Buffer }> {
-  return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/json', 'content-length': body.length }
-    const signal = AbortSignal.timeout(timeoutMs)
-    const failed = (error: Error) => reject(signal.aborted ? new TooSlow(`no answer within ${timeoutMs} ms`) : error)
-    const outgoing = request(address, { method: 'POST', headers, agent, signal }, (incoming) => {
-      bodyOf(incoming).then((text) => resolve({ status: incoming.statusCode ?? 502, text }), failed)
-    })
-    outgoing.once('error', failed)
-    outgoing.end(body)
-  })
 }
 
 function send(reply: ServerResponse, status: number, body: object): void {
@@ -145,6 +154,7 @@ async function main(): Promise<void> {
       'timeout-ms': { type: 'string', default: '1000' },
       'presence-ms': { type: 'string', default: '3000' },
       'on-silence': { type: 'string' },
+      mirror: { type: 'string' },
       drills: { type: 'boolean', default: false },
       ...LOGIN_FLAGS,
     },
@@ -161,6 +171,7 @@ async function main(): Promise<void> {
     drills: values.drills,
     presenceMs: Number(values['presence-ms']),
     ...(environment !== undefined && { environment }),
+    ...(values.mirror !== undefined && { mirror: values.mirror }),
     ...((onSilence === 'keep' || onSilence === 'baseline') && { onSilence }),
     onProblem: (problem) => console.error(problem.message),
   })

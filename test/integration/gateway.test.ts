@@ -95,6 +95,43 @@ test('requests go where the command says, model servers write them down, and one
   assert.ok(written.every((prediction) => prediction['error'] === (prediction['version'] === 'v2') && prediction['region'] === 'EU'))
 })
 
+test('a candidate in its shadow is sent a copy of every request, and answers nobody; with traffic, or taken back, it is sent none', async () => {
+  const log = new MemoryLog(new MemoryBroker(systemClock))
+  await log.admin.create([{ topic: 'predictions', partitions: 1, config: {} }])
+  const stage = new GatewayStage('flyball.', log)
+  await stage.open()
+  const serve = (version: string, predict: () => number) =>
+    startModelServer({ log, topic: 'predictions', model: 'fraud', version, keyBy: 'unit', port: 0, predictor: { predict } })
+  const [good, bad] = [await serve('v1', () => 0.25), await serve('v2', () => assert.fail('broken'))]
+  const servers = { v1: `http://127.0.0.1:${good.port}`, v2: `http://127.0.0.1:${bad.port}` }
+  const common = { log, prefix: 'flyball.', model: 'fraud', control: 'v1', servers, gateway: 'g1', port: 0, timeoutMs: 2000 }
+  const gateway = await startGateway({ ...common, mirror: 'v2' })
+  const asked = async (name: string, count: number) => {
+    const answers = await Promise.all(Array.from({ length: count }, (_, at) => ask(gateway.port, `${name}-${at}`)))
+    return answers.filter(({ status }) => status === 200).length
+  }
+  const copied = async () => (await counters(gateway.port)).mirrored
+  try {
+    assert.equal(await asked('shadow', 20), 20, 'people have the answers of the control')
+    while ((await copied())?.answered !== 20) await systemClock.sleep(20)
+    assert.deepEqual((await counters(gateway.port)).routed, { v1: 20 }, 'what is mirrored is not routed')
+    await stage.command(commandOf(100))
+    await stage.ack('the ack', (ack) => ack.kind === 'applied')
+    assert.equal(await asked('canary', 5), 0)
+    await stage.command({ ...commandOf(0), sequence: 2, kind: 'rollback' })
+    await stage.ack('the ack of the rollback', (ack) => ack.kind === 'applied' && ack.sequence === 2)
+    assert.equal(await asked('after', 5), 5)
+    assert.deepEqual(await copied(), { copied: 20, answered: 20, leftOut: 0 })
+  } finally {
+    for (const part of [gateway, good, bad, stage]) await part.close()
+  }
+  const written = await predictionsOn(log, 'predictions')
+  const idsOf = (version: string) => written.filter((one) => one['version'] === version).map(({ id }) => String(id))
+  const pairs = idsOf('v1').filter((id) => idsOf('v2').includes(id))
+  assert.equal(pairs.length, 20, 'both versions answer under the id of the request')
+  assert.equal(written.length, 20 + 20 + 5 + 5)
+})
+
 test('gateway and model servers as processes of their own obey a command from Kafka', broker.options, async () => {
   const log = await broker.connect()
   const stage = new GatewayStage(`${broker.unique('p')}.`, log)
