@@ -59,6 +59,19 @@ export const MUTANTS: readonly Mutant[] = [
     guards: ['test/audit/audit.test.ts'],
   },
   {
+    name: 'unanswered',
+    breaks: 'records are taken for written though no broker has answered for them',
+    patches: [
+      {
+        file: 'src/kafka/produce.ts',
+        find: "if (answer === undefined) throw new FlyballError('FLY-KAFKA-005', { topic, partition })",
+        replace: 'if (answer === undefined) return -1',
+      },
+      { file: 'src/kafka/writer.ts', find: 'of unanswered(messages, answers)', replace: 'of [] as ReturnType<typeof unanswered>' },
+    ],
+    guards: ['test/kafka/produce.test.ts'],
+  },
+  {
     name: 'mixture',
     breaks: 'the weights of the start mixture sum to 1.2',
     patches: [{ file: 'detectors/math/start-mixture.ts', find: '0.47399142654437487', replace: '0.5687897118532498' }],

@@ -84,7 +84,7 @@ export class KafkaTransactor implements Transactor {
     partition: number,
     records: readonly OutgoingRecord[],
   ): Promise<{ readonly baseOffset: number }> {
-    return sendPieces(partition, records, (messages) => transaction.send({ topic, messages, acks: ACKS_ALL, timeout: STEP_MS }))
+    return sendPieces(topic, partition, records, (messages) => transaction.send({ topic, messages, acks: ACKS_ALL, timeout: STEP_MS }))
   }
 
   async #step<Result>(what: string, work: () => Promise<Result>, right?: Right): Promise<Result> {

@@ -2,7 +2,8 @@
  * Plain producer: acks=all, explicit partitions, every send under a deadline. A send that threw may have been written.
  *
  * Sends to one topic that are asked for in the same turn of the loop leave as one request: sources hand over their panes together, each
- * to every judge partition, and a request costs broker and client far more than the few records in it.
+ * to every judge partition, and a request costs broker and client far more than the few records in it. A part of it that nobody
+ * answered for is sent again by itself.
  */
 import type { Message, Producer, RecordMetadata } from 'kafkajs'
 import type { OutgoingRecord } from '../domain.ts'
@@ -10,7 +11,7 @@ import { within } from '../kit/clock.ts'
 import { Client, type KafkaOptions } from './client.ts'
 import type { Writer } from './contract.ts'
 import { inOurWords, writeOf } from './failures.ts'
-import { explicitPartition, requestsOf, type Sending } from './produce.ts'
+import { explicitPartition, requestsOf, type Sending, unanswered } from './produce.ts'
 
 const RETRY = { retries: 8, initialRetryTime: 20, maxRetryTime: 500 }
 const CONNECT_MS = 15_000
@@ -58,9 +59,7 @@ export class KafkaWriter implements Writer {
     const asked = this.#asked.get(topic)!
     this.#asked.delete(topic)
     try {
-      for (const request of requestsOf(asked)) {
-        request.acknowledged(await within(this.#produce(topic, request.messages), SEND_MS, `write to ${topic}`))
-      }
+      for (const request of requestsOf(topic, asked)) request.acknowledged(await this.#write(topic, request.messages))
     } catch (error) {
       for (const { partition, reject } of asked) {
         reject(inOurWords(error, { doing: `write to ${topic}/${partition}`, from: this.#options, right: writeOf(topic) }))
@@ -68,8 +67,15 @@ export class KafkaWriter implements Writer {
     }
   }
 
+  async #write(topic: string, messages: Message[]): Promise<readonly RecordMetadata[]> {
+    const answers = await this.#produce(topic, messages)
+    for (const alone of unanswered(messages, answers)) answers.push(...(await this.#produce(topic, alone)))
+    return answers
+  }
+
   #produce(topic: string, messages: Message[]): Promise<RecordMetadata[]> {
-    return this.#producer.send({ topic, messages, acks: ACKS_ALL, timeout: BROKER_TIMEOUT_MS })
+    const sent = this.#producer.send({ topic, messages, acks: ACKS_ALL, timeout: BROKER_TIMEOUT_MS })
+    return within(sent, SEND_MS, `write to ${topic}`)
   }
 
   close(): Promise<void> {

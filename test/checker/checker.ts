@@ -17,6 +17,7 @@ import { checkControl } from './control.ts'
 import { checkDecisions } from './decisions.ts'
 import { checkGateways } from './gateways.ts'
 import { truthsOf } from './inputs.ts'
+import { checkAcknowledged } from './owners.ts'
 import { checkPanes, cutsOf } from './panes.ts'
 import { readEverything } from './read.ts'
 import { checkStages } from './stages.ts'
@@ -39,6 +40,7 @@ export async function check(log: EventLog, world: World): Promise<readonly Viola
   checkStages(case_)
   checkRequests(case_)
   checkAlerts(case_)
+  checkAcknowledged(case_)
   checkPanes(case_, truths)
   checkBooks(case_, truths)
   checkAccounts(case_, truths)

@@ -8,6 +8,7 @@
 import type { Truth } from '../measure/batch-truth.ts'
 import { type Case, grouped, type Placed } from './case.ts'
 import type { SourceTruth } from './inputs.ts'
+import { aroundHole } from './owners.ts'
 import type { WirePane, WirePulse, WireStamp } from './wire.ts'
 
 /** Cells of a run: `version|scope|population|block` to numbers. */
@@ -136,7 +137,8 @@ function isAfter(stamp: WireStamp, base: WireStamp): boolean {
   return stamp.epoch > base.epoch || (stamp.epoch === base.epoch && stamp.sequence > base.sequence)
 }
 
-function checkCoverage({ all, world, report }: Case, truth: SourceTruth, name: string, runs: readonly TruthRun[]): void {
+function checkCoverage(case_: Case, truth: SourceTruth, name: string, runs: readonly TruthRun[]): void {
+  const { all, world, report } = case_
   const [chain, model] = name.split('|') as [string, string]
   const ofSource = all.panes.filter(({ value }) => value.source === truth.source)
   for (const [partition, records] of grouped(ofSource, (placed) => String(placed.partition))) {
@@ -150,12 +152,10 @@ function checkCoverage({ all, world, report }: Case, truth: SourceTruth, name: s
       const due = world.settled ? runs.filter((run) => isDue(run, chain, truth)) : runs.filter((run) => run.to <= end)
       const missing = due.filter((run) => !links.some((link) => link.from <= run.from && run.to <= link.to))
       if (missing.length === 0 || world.panesLost === true) continue
-      const [first] = missing
-      report(
-        'coverage',
-        where,
-        `${missing.length} runs are in no pane that counts, first [${first!.from}, ${first!.to}); the chain ends at ${end}`,
-      )
+      const { from, to } = missing[0]!
+      const hole = aroundHole(case_, { source: truth.source, chain, model, from, to })
+      const what = `${missing.length} runs are in no pane that counts, first [${from}, ${to}); the chain ends at ${end}`
+      report('coverage', where, decided ? what : `${what}; ${hole}`)
     }
   }
   const isWritten = ofSource.some(({ value }) => value.kind === 'pane' && value.model === model && value.chain === chain)

@@ -175,6 +175,19 @@ export const READING: readonly ContractTest[] = [
     },
   },
   {
+    title: 'a write to a partition that is not there is refused, in a transaction too',
+    run: async (stage) => {
+      const topic = await stage.topic(2)
+      const refused = { code: 'FLY-KAFKA-005', detail: { topic, partition: 2 } }
+      const writer = await stage.log.writer()
+      await assert.rejects(writer.send(topic, 2, [record('nowhere')]), refused)
+      const owner = await stage.log.transactor(stage.unique('owner'))
+      const transaction = await owner.begin()
+      await assert.rejects(transaction.send(topic, 2, [record('nowhere')]), refused)
+      await Promise.all([writer.close(), owner.close()])
+    },
+  },
+  {
     title: 'a position that retention has passed, or that is beyond the end, is an error that says what there is',
     run: async (stage) => {
       const topic = await stage.topic()

@@ -1,8 +1,8 @@
-/** Several calls for one topic leave as one request, and each hears where its own records lie. */
+/** Several calls for one topic leave as one request, each hears where its own records lie, and none is told of what nobody answered for. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { OutgoingRecord } from '../../src/domain.ts'
-import { requestsOf, type Sending } from '../../src/kafka/produce.ts'
+import { requestsOf, type Sending, sendPieces, unanswered } from '../../src/kafka/produce.ts'
 
 const record = (text: string, bytes = 0): OutgoingRecord => ({ key: null, value: Buffer.alloc(bytes || text.length, text) })
 
@@ -15,7 +15,7 @@ function writtenBy(sendings: readonly Omit<Sending, 'resolve' | 'reject'>[], nex
     resolve: ({ baseOffset }: { readonly baseOffset: number }) => void told.set(index, baseOffset),
     reject: assert.fail,
   }))
-  for (const request of requestsOf(asked)) {
+  for (const request of requestsOf('t', asked)) {
     requests.push(request.messages.map(({ partition, value }) => `${partition}:${String(value).slice(0, 2)}`))
     const partitions = [...new Set(request.messages.map(({ partition }) => partition!))]
     request.acknowledged(partitions.map((partition) => ({ topicName: 't', partition, errorCode: 0, baseOffset: String(next[partition]) })))
@@ -50,4 +50,43 @@ test('what is too much for one request is cut, and a call is told of its first r
     [500, 500, 101, 1],
   )
   assert.deepEqual(told, [1000, 1400, 5])
+})
+
+const answer = (partition: number, baseOffset = '0') => ({ topicName: 't', partition, errorCode: 0, baseOffset })
+const NOBODY = { code: 'FLY-KAFKA-005', detail: { topic: 't', partition: 1 } }
+
+test('what no answer names is told by partition, in its order, to be sent again', () => {
+  const message = (partition: number, text: string) => ({ key: null, value: Buffer.from(text), partition })
+  const messages = [message(0, 'a'), message(1, 'b'), message(2, 'c'), message(1, 'd')]
+  const texts = (answered: readonly number[]) =>
+    unanswered(
+      messages,
+      answered.map((partition) => answer(partition)),
+    ).map((alone) => alone.map(({ partition, value }) => `${partition}:${value}`))
+  assert.deepEqual(texts([0, 1, 2]), [])
+  assert.deepEqual(texts([0]), [['1:b', '1:d'], ['2:c']])
+})
+
+test('a call whose partition nobody answered for is not told that it was written, nor is any other of the request', () => {
+  const never = { resolve: () => assert.fail('told that it was written'), reject: assert.fail }
+  const [request] = requestsOf(
+    't',
+    [0, 1].map((partition) => ({ ...never, partition, records: [record('x')] })),
+  )
+  assert.throws(() => request!.acknowledged([answer(0)]), NOBODY)
+})
+
+test('a call heard twice, from an old leader and from the new one, lies where the last answer says', () => {
+  const told: number[] = []
+  const resolve = ({ baseOffset }: { readonly baseOffset: number }) => void told.push(baseOffset)
+  const [request] = requestsOf('t', [{ partition: 0, records: [record('x')], resolve, reject: assert.fail }])
+  request!.acknowledged([answer(0, '7'), answer(0, '9')])
+  assert.deepEqual(told, [9])
+})
+
+test('a transaction is not told either that something was written for which nobody answered', async () => {
+  await assert.rejects(
+    sendPieces('t', 1, [record('x')], async () => []),
+    NOBODY,
+  )
 })

@@ -7,7 +7,9 @@ import java.time.Duration;
 import java.util.*;
 import org.apache.kafka.clients.admin.*;
 import org.apache.kafka.clients.consumer.*;
+import org.apache.kafka.common.ElectionType;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.TopicPartitionInfo;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
@@ -17,6 +19,7 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
  *
  *   dump FILE TOPIC[/PARTITION],...   every committed record as a line of JSON; then one line with the bounds of each partition
  *   delete TOPIC PARTITION UPTO       DeleteRecords: the log begins at UPTO
+ *   lead TOPIC BROKER STEP            its first partition gets this one of its replicas for its leader, each further one that so many behind
  *   config TOPIC KEY [VALUE]          sets one entry of a topic's configuration, or takes it back
  *
  * One line of answer for each line on stdin: "ok ..." or "error ...".
@@ -57,6 +60,8 @@ public class BrokerHand {
         DeleteRecordsResult result = admin.deleteRecords(Map.of(place, RecordsToDelete.beforeOffset(Long.parseLong(words[3]))));
         return "" + result.lowWatermarks().get(place).get().lowWatermark();
       }
+      case "lead":
+        return "" + lead(admin, words[1], Integer.parseInt(words[2]), Integer.parseInt(words[3]));
       case "config": {
         AlterConfigOp.OpType kind = words.length > 3 ? AlterConfigOp.OpType.SET : AlterConfigOp.OpType.DELETE;
         AlterConfigOp op = new AlterConfigOp(new ConfigEntry(words[2], words.length > 3 ? words[3] : ""), kind);
@@ -66,6 +71,20 @@ public class BrokerHand {
       default:
         throw new IllegalArgumentException("unknown: " + words[0]);
     }
+  }
+
+  static int lead(Admin admin, String topic, int broker, int step) throws Exception {
+    Map<TopicPartition, Optional<NewPartitionReassignment>> orders = new HashMap<>();
+    for (TopicPartitionInfo info : admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).partitions()) {
+      List<Integer> order = new ArrayList<>(info.replicas().stream().map(node -> node.id()).sorted().toList());
+      Collections.rotate(order, -(broker - 1 + step * info.partition()));
+      orders.put(new TopicPartition(topic, info.partition()), Optional.of(new NewPartitionReassignment(order)));
+    }
+    admin.alterPartitionReassignments(orders).all().get();
+    while (!admin.listPartitionReassignments(orders.keySet()).reassignments().get().isEmpty()) Thread.sleep(50);
+    // Which of them had it for a leader already is answered as an error.
+    admin.electLeaders(ElectionType.PREFERRED, orders.keySet()).partitions().get();
+    return orders.size();
   }
 
   static long dump(Admin admin, Path file, String[] wanted) throws Exception {

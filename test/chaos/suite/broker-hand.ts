@@ -1,4 +1,4 @@
-/** Kafka's own Java client in a process of its own (BrokerHand.java): dumps topics, deletes records, alters configurations. */
+/** Kafka's own Java client in a process of its own (BrokerHand.java): dumps topics, deletes records, alters configurations, moves leaders. */
 import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process'
 import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
@@ -59,6 +59,11 @@ export class BrokerHand {
 
   async deleteUpTo(topic: string, partition: number, offset: number): Promise<void> {
     await this.#ask(`delete ${topic} ${partition} ${offset}`)
+  }
+
+  /** The first broker is 0. Of all partitions of a topic, or of its first one and the brokers after it of the others in turn. */
+  async lead(topic: string, broker: number, what: 'all' | 'one-each'): Promise<void> {
+    await this.#ask(`lead ${topic} ${broker + 1} ${what === 'all' ? 0 : 1}`)
   }
 
   /** Without a value the entry goes back to what it was by default. */

@@ -28,7 +28,8 @@ export class Faults {
   readonly #random: Random
   readonly #tell: (line: string) => void
   readonly #healing = new Set<Promise<void>>()
-  #brokersBusy = false
+  /** The last fault of the brokers, the earlier ones with it. */
+  #brokersBusy: Promise<unknown> = Promise.resolve()
 
   constructor(stage: Stage, seed: number, tell: (line: string) => void) {
     this.#stage = stage
@@ -72,8 +73,9 @@ export class Faults {
     'daemon-stop': (fault) => halted(this.#daemon(fault).service, fault.forMs),
     'gateway-kill': (fault) => killed(pick(this.#stage.gateways, fault), fault.forMs),
     'gateway-stop': (fault) => halted(pick(this.#stage.gateways, fault), fault.forMs),
-    'broker-kill': (fault) => this.#killBroker(fault),
-    'broker-stop': (fault) => this.#haltBroker(fault),
+    'broker-kill': (fault) => this.#inTurn(() => this.#killBroker(fault)),
+    'broker-stop': (fault) => this.#inTurn(() => this.#haltBroker(fault)),
+    'move-leaders': (fault) => this.#inTurn(() => this.#moveLeaders(fault)),
     'drop-responses': (fault) => this.#network(fault, (proxy) => proxy.lose(fault.api, fault.count, fault.cut)),
     delay: (fault) => this.#network(fault, (proxy) => proxy.delay(50 + (fault.count * 400) / 6)),
     cut: (fault) => this.#network(fault, (proxy) => proxy.cut()),
@@ -91,10 +93,14 @@ export class Faults {
     return pick(this.#stage.daemons, fault)
   }
 
-  /** One broker at a time: with two away nothing is in sync, and nothing can be promised but waiting. */
-  async #killBroker({ target, forMs, cut }: Fault): Promise<boolean> {
-    if (this.#brokersBusy) return false
-    this.#brokersBusy = true
+  /** One broker at a time: with two away nothing is in sync, and nothing can be promised but waiting. Whose turn has not come waits for it. */
+  #inTurn(harm: () => Promise<void>): Promise<boolean> {
+    const done = this.#brokersBusy.then(harm)
+    this.#brokersBusy = done.catch(() => undefined)
+    return done.then(() => true)
+  }
+
+  async #killBroker({ target, forMs, cut }: Fault): Promise<void> {
     const { brokers, proxies } = this.#stage.cluster
     const broker = target % proxies.length
     try {
@@ -103,22 +109,30 @@ export class Faults {
       await pause(forMs)
       // On a busy machine it may take its time: `healed` waits for it.
       await brokers.restart(broker).catch(() => undefined)
-      return true
     } finally {
       await proxies[broker]!.listenAgain()
-      this.#brokersBusy = false
     }
   }
 
-  async #haltBroker({ target, forMs }: Fault): Promise<boolean> {
-    if (this.#brokersBusy) return false
-    this.#brokersBusy = true
+  async #haltBroker({ target, forMs }: Fault): Promise<void> {
     this.#stage.cluster.brokers.pause(target % 3)
     await pause(forMs)
     this.#stage.cluster.brokers.resume(target % 3)
     await pause(2000)
-    this.#brokersBusy = false
-    return true
+  }
+
+  /**
+   * The partitions of a topic get a leader each, and later one for all of them, as after brokers were restarted one by one. Nobody hears of
+   * it before he asks the old leader; and where he asks several of them at once, the new one is among those who have answered.
+   */
+  async #moveLeaders({ target, forMs }: Fault): Promise<void> {
+    const { hand, proxies } = this.#stage.cluster
+    const { panes, checkpoints, deadletter, acks } = this.#stage.topics
+    const moved = [panes, checkpoints, panes, deadletter, 'predictions', acks]
+    const [topic, broker] = [moved[(target >> 4) % moved.length]!, target % proxies.length]
+    await hand.lead(topic, broker, 'one-each')
+    await pause(forMs)
+    await hand.lead(topic, broker, 'all')
   }
 
   async #network(fault: Fault, harm: (proxy: Stage['cluster']['proxies'][number]) => void): Promise<boolean> {

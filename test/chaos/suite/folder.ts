@@ -6,6 +6,8 @@ import { join } from 'node:path'
 export interface Folder {
   readonly path: string
   remove(): void
+  /** It is not removed after all. */
+  keep(): void
 }
 
 export function temporaryFolder(prefix: string, keep: boolean): Folder {
@@ -13,10 +15,16 @@ export function temporaryFolder(prefix: string, keep: boolean): Folder {
 }
 
 export function removedAtExit(path: string, keep = false): Folder {
+  let kept = keep
   const remove = () => {
     process.off('exit', remove)
-    if (!keep) rmSync(path, { recursive: true, force: true })
+    if (!kept) rmSync(path, { recursive: true, force: true })
   }
   process.once('exit', remove)
-  return { path, remove }
+  return {
+    ...{ path, remove },
+    keep: () => {
+      kept = true
+    },
+  }
 }

@@ -17,7 +17,7 @@ export interface ChaosOptions {
   readonly stopped?: () => boolean
   /** The product to run: this repository, or a copy of it with something broken. */
   readonly root?: string
-  /** Logs and policy stay where they are. */
+  /** Logs, policy and dumps of the topics stay where they are, as they do when a promise was broken. */
   readonly keep?: boolean
 }
 
@@ -49,6 +49,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     const unsettled = await settle(stage)
     tell('checking')
     const violations = await checked(stage, unsettled)
+    if (violations.length > 0) {
+      temporary.keep()
+      tell(`${violations.length} violations; logs and dumps of the topics stay in ${folder}`)
+    }
     return { faults: { ...injected.counts, ...networkCounts(stage) }, violations, figures: figuresOf(stage) }
   } finally {
     await stage?.close()

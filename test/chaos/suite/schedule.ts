@@ -9,6 +9,7 @@ export type FaultKind =
   | 'gateway-stop'
   | 'broker-kill'
   | 'broker-stop'
+  | 'move-leaders'
   | 'drop-responses'
   | 'delay'
   | 'cut'
@@ -51,6 +52,7 @@ const DECK: readonly Card[] = [
   { kind: 'gateway-stop', times: 1, fromMs: 2000, toMs: 12_000 },
   { kind: 'broker-kill', times: 1, fromMs: 500, toMs: 6000 },
   { kind: 'broker-stop', times: 1, fromMs: 2000, toMs: 10_000 },
+  { kind: 'move-leaders', times: 2, fromMs: 3000, toMs: 6000 },
   { kind: 'drop-responses', times: 3, fromMs: 3000, toMs: 5000 },
   { kind: 'delay', times: 1, fromMs: 2000, toMs: 6000 },
   { kind: 'cut', times: 1, fromMs: 0, toMs: 0 },
