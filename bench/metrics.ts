@@ -49,7 +49,19 @@ function* ofModel(model: string, index: number): Generator<FlyballEvent> {
   yield { event: 'rollout-standing', model, control, candidate, weights, ...standing }
   for (const version of VERSIONS) yield { event: 'outcome-coverage', model, version, outcome: 'label', share: 0.93, limit: 0.5 }
   for (const verdict of ['start', 'promote', 'hold'] as const) {
-    yield { event: 'decided', model, number: 1, verdict, rule: 'ready', summary: '', delayMs: 900 }
+    yield {
+      event: 'decided',
+      id: 'd',
+      sequence: null,
+      judgeTimeMs: 0,
+      tookMs: 1,
+      model,
+      number: 1,
+      verdict,
+      rule: 'ready',
+      summary: '',
+      delayMs: 900,
+    }
   }
   const scopes = ['__all__', ...Array.from({ length: SEGMENTS }, (_, segment) => `region=r${segment}`)]
   for (const scope of scopes) {

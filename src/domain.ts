@@ -531,6 +531,16 @@ export interface Attempt {
   readonly problem: string
 }
 
+/** Somebody has taken an incident that holds. On `deliveries`, key `acknowledged|<incident>`. It counts for a beginning before it. */
+export interface Acknowledgement {
+  readonly incident: string
+  readonly who: string
+  /** What is done about it. */
+  readonly reason: string
+  /** Wall clock. */
+  readonly atMs: number
+}
+
 /** Incidents that nobody shall be told of for a while. On `deliveries`, key `silence|<id>`. */
 export interface Silence {
   readonly id: string

@@ -356,6 +356,7 @@ const DAEMON: DashboardPlan = {
         ),
         grows('problems_total', 'Problems', 'code'),
         grows('client_troubles_total', 'Complaints of the Kafka client', 'level'),
+        grows('trace_spans_total', 'Spans', 'result'),
         about(
           'heartbeat_timestamp_seconds',
           'Since the last heartbeat',

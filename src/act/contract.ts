@@ -3,6 +3,7 @@
  * `test/conformance/sinks.ts`, runs over all of them.
  */
 import type { Alert } from '../domain.ts'
+import type { TakenBy } from './taken.ts'
 
 /** What is to be told: a group of incidents as it stands. */
 export interface Message {
@@ -22,6 +23,8 @@ export interface Message {
   readonly news: readonly string[]
   /** It was told before, and still holds. */
   readonly repeated: boolean
+  /** It was told before, and now somebody has taken all of it: nothing else is new. */
+  readonly acknowledges: boolean
   /** What the far end answered to the message before; empty: this is the first, or it answered nothing. */
   readonly reference: string
   readonly atMs: number
@@ -37,6 +40,8 @@ export interface Incident {
   readonly flapping: boolean
   /** Where its decision can be seen; empty: nowhere. */
   readonly link: string
+  /** Null: nobody has. */
+  readonly takenBy: TakenBy | null
 }
 
 export type Answer =

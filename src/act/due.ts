@@ -3,8 +3,9 @@
  * the destination was last told. So whoever takes over goes on where the other stopped, and nothing is timed in memory.
  *
  * Idea. A first message waits for company (`groupWait`). Changes wait until the last message is old enough (`groupInterval`), unless the
- * group has become graver: then only for company. What still holds is said again (`repeatInterval`). The end waits as a change does, and
- * is told only to those who were told of the beginning.
+ * group has become graver: then only for company. What still holds is said again (`repeatInterval`). That somebody has taken all of it is
+ * told at once, and is no reason to tell anything else later. The end waits as a change does, and is told only to those who were told of
+ * the beginning.
  *
  * A clock may be set back, and then what stands on the log is of tomorrow: nothing waits for it, or nobody would be told for a day.
  */
@@ -23,6 +24,9 @@ export interface Standing {
   readonly ended: readonly Known[]
 }
 
+/** Behind a fingerprint: that somebody has taken all of it was told. */
+const TAKEN = '+taken'
+
 export interface Now {
   readonly nowMs: number
   /** Since when the state has been followed: watchdogs need a while to say again what they said to those before. */
@@ -35,6 +39,8 @@ export interface Due {
   readonly fingerprint: string
   readonly atMs: number
   readonly repeated: boolean
+  /** Only that somebody has taken it. */
+  readonly acknowledges: boolean
 }
 
 type Severity = Alert['severity']
@@ -54,16 +60,65 @@ export function dueOf(standing: Standing, route: AlertRoute, delivery: Delivery 
 
 function toldToHold({ holding }: Standing, route: AlertRoute, delivery: Delivery | null, { nowMs }: Now): Due {
   const severity = gravest(holding)
-  const fingerprint = fingerprintOf(holding)
-  const due = { status: 'firing', severity, fingerprint, repeated: false } as const
+  const due = { status: 'firing', severity, fingerprint: fingerprintOf(holding), repeated: false, acknowledges: false } as const
   const told = delivery?.told ?? null
   if (told === null || told.status === 'resolved' || mayHaveHeardTheEnd(delivery))
     return { ...due, atMs: after(Math.min(...holding.map(({ beganMs }) => beganMs)), route.groupWaitMs, nowMs) }
-  if (fingerprint === told.fingerprint) return { ...due, repeated: true, atMs: after(told.atMs, route.repeatIntervalMs, nowMs) }
+  const takenMs = takenAtMs(holding)
+  const isToldTaken = told.fingerprint.endsWith(TAKEN)
+  const isSame = due.fingerprint === untaken(told.fingerprint)
+  const keepsTaken = isToldTaken && (isSame || takenMs !== null)
+  const change = changed({ ...due, fingerprint: `${due.fingerprint}${keepsTaken ? TAKEN : ''}` }, holding, route, delivery!, told, nowMs)
+  // A change that is due goes first: a far end that takes no such word must not be kept from it.
+  if (takenMs === null || isToldTaken || (!change.repeated && change.atMs <= nowMs)) return change
+  const acknowledged = { ...due, severity: told.severity, fingerprint: `${told.fingerprint}${TAKEN}`, acknowledges: true }
+  return { ...acknowledged, atMs: Math.min(takenMs, nowMs) }
+}
+
+/** What is told of changes to who was told before, and when what still holds is said again. */
+function changed(
+  due: Omit<Due, 'atMs'>,
+  holding: readonly Known[],
+  route: AlertRoute,
+  { attempt }: Delivery,
+  told: Told,
+  nowMs: number,
+): Due {
+  if (due.fingerprint === told.fingerprint) {
+    const repeatMs = after(told.atMs, route.repeatIntervalMs, nowMs)
+    const undoneMs = attempt === null ? null : undoneAtMs(attempt, told, route, repeatMs, nowMs)
+    return undoneMs === null ? { ...due, repeated: true, atMs: repeatMs } : { ...due, atMs: Math.min(repeatMs, undoneMs) }
+  }
   const afterInterval = after(told.atMs, route.groupIntervalMs, nowMs)
-  if (!isGraver(severity, told.severity)) return { ...due, atMs: afterInterval }
-  const graveSinceMs = Math.min(...holding.filter(({ alert }) => alert.severity === severity).map((known) => known.graveSinceMs))
+  if (!isGraver(due.severity, told.severity)) return { ...due, atMs: afterInterval }
+  const graveSinceMs = Math.min(...holding.filter(({ alert }) => alert.severity === due.severity).map((known) => known.graveSinceMs))
   return { ...due, atMs: Math.min(afterInterval, after(graveSinceMs, route.groupWaitMs, nowMs)) }
+}
+
+/**
+ * It stands as it was told; but a change that was undone since was sent, and may have been heard: that it stands so is told again, until
+ * it is taken. Null: nothing else was said.
+ */
+function undoneAtMs(attempt: Attempt, told: Told, route: AlertRoute, repeatMs: number, nowMs: number): number | null {
+  if (attempt.status !== 'firing' || attempt.result === 'refused') return null
+  const isOther = untaken(attempt.fingerprint) !== untaken(told.fingerprint)
+  if (isOther) return after(attempt.atMs, route.groupIntervalMs, nowMs)
+  return attempt.fingerprint === told.fingerprint && attempt.atMs < repeatMs ? attempt.atMs : null
+}
+
+/** When the last of them was taken; null: one of them is not. */
+function takenAtMs(holding: readonly Known[]): number | null {
+  const times = holding.flatMap(({ takenBy }) => takenBy?.atMs ?? [])
+  return times.length < holding.length ? null : Math.max(...times)
+}
+
+function untaken(fingerprint: string): string {
+  return fingerprint.endsWith(TAKEN) ? fingerprint.slice(0, -TAKEN.length) : fingerprint
+}
+
+/** This attempt says of what was told that somebody has taken it, and nothing else. */
+export function saysTaken(told: Told | null, { status, fingerprint }: Attempt): boolean {
+  return told !== null && told.status === 'firing' && status === 'firing' && fingerprint === `${told.fingerprint}${TAKEN}`
 }
 
 /** What is silenced may be what was told: then its end is not known. */
@@ -71,15 +126,14 @@ function toldToEnd({ isMuted, ended }: Standing, route: AlertRoute, delivery: De
   const last = lastSaid(delivery)
   if (last === null) return null
   const { status, severity, fingerprint, atMs } = last
-  if (status === 'resolved') return { status, severity, fingerprint, repeated: false, atMs: Math.min(atMs, nowMs) }
+  const end = { status: 'resolved', severity, repeated: false, acknowledges: false } as const
+  if (status === 'resolved') return { ...end, fingerprint, atMs: Math.min(atMs, nowMs) }
   const isKnown = isOver(last, ended)
   if (isMuted && !isKnown) return null
   const dueMs = after(atMs, route.groupIntervalMs, nowMs)
   return {
-    status: 'resolved',
-    severity,
+    ...end,
     fingerprint: `ended after ${fingerprint}`,
-    repeated: false,
     atMs: isKnown ? dueMs : Math.max(dueMs, after(sinceMs, UNSAID_AFTER_MS, nowMs)),
   }
 }
@@ -89,7 +143,8 @@ function isOver({ fingerprint, atMs }: Told | Attempt, ended: readonly Known[]):
   const newest = [...ended].sort((one, other) => other.endedMs! - one.endedMs!)
   const sizes = new Set([newest.filter(({ endedMs }) => endedMs! >= atMs).length])
   for (let size = 1; size <= Math.min(newest.length, ENDS_COMPARED_MAX); size++) sizes.add(size)
-  return [...sizes].some((size) => fingerprintOf(newest.slice(0, size)) === fingerprint)
+  const known = untaken(fingerprint)
+  return [...sizes].some((size) => fingerprintOf(newest.slice(0, size)) === known)
 }
 
 /** It was sent the end, and no answer came: for what begins again this is a beginning, and no repetition. */

@@ -5,6 +5,7 @@
 import type { Alert } from '../domain.ts'
 import type { Alerting } from '../policy/layout.ts'
 import { isGraver } from './gravity.ts'
+import type { TakenBy } from './taken.ts'
 
 export interface Known {
   /** As it was last said; its detail is that of the last beginning, for an end has none. */
@@ -18,6 +19,10 @@ export interface Known {
   readonly gravest: Alert['severity']
   /** When it last began, ended or became less grave, oldest first, at most as many as flapping is counted by. */
   readonly changesMs: readonly number[]
+  /** Who has taken it; left out: nobody, as far as it has been asked. */
+  readonly takenBy?: TakenBy
+  /** Nobody could be told of it before: what silenced it ended then. */
+  readonly mutedUntilMs?: number
 }
 
 /** By name of the incident. */

@@ -33,11 +33,19 @@ export function messageOf(
     labels: group.labels as Readonly<Record<string, string>>,
     incidents: all.length === 0 ? [forgotten(group, due, sinceMs)] : all.slice(0, TOLD_MAX),
     omitted: Math.max(0, all.length - TOLD_MAX),
-    news: holding.filter(({ graveSinceMs }) => told === null || graveSinceMs > told.atMs).map(({ alert }) => alert.incident),
+    news: due.acknowledges
+      ? []
+      : holding.filter((known) => told === null || isNewsSince(known, told.atMs)).map(({ alert }) => alert.incident),
     repeated: due.repeated,
+    acknowledges: due.acknowledges,
     reference: told?.reference ?? '',
     atMs: nowMs,
   }
+}
+
+/** It began, became graver, or ceased to be silenced. */
+function isNewsSince({ graveSinceMs, mutedUntilMs = 0 }: Known, atMs: number): boolean {
+  return Math.max(graveSinceMs, mutedUntilMs) > atMs
 }
 
 function byGravity(one: Known, other: Known): number {
@@ -50,9 +58,10 @@ function byEnd(one: Known, other: Known): number {
 }
 
 function incidentOf(known: Known, alerting: Alerting, nowMs: number): Incident {
-  const { alert, beganMs, endedMs } = known
+  const { alert, beganMs, endedMs, takenBy } = known
   const flapping = isFlapping(known, alerting.flapping, nowMs)
-  return { alert, beganMs, endedMs: flapping ? null : endedMs, flapping, link: decisionLink(alert, alerting.link) }
+  const link = decisionLink(alert, alerting.link)
+  return { alert, beganMs, endedMs: flapping ? null : endedMs, flapping, link, takenBy: takenBy ?? null }
 }
 
 /** Filled in; empty: the policy names none. */
@@ -76,7 +85,7 @@ function forgotten({ name, labels }: Pick<Group<unknown>, 'name' | 'labels'>, { 
     judgeTimeMs: sinceMs,
     detail: NO_DETAIL,
   } as const
-  return { alert, beganMs: sinceMs, endedMs: sinceMs, flapping: false, link: '' }
+  return { alert, beganMs: sinceMs, endedMs: sinceMs, flapping: false, link: '', takenBy: null }
 }
 
 /** Far ends know messages by it, and take no longer one. */

@@ -1,7 +1,7 @@
 /** What is remembered of telling: that it is about to be tried, and how the destination answered. */
 import type { Attempt, Delivery, Told } from '../domain.ts'
 import type { Answer } from './contract.ts'
-import { type Due, mayHaveHeardTheEnd } from './due.ts'
+import { type Due, mayHaveHeardTheEnd, saysTaken } from './due.ts'
 
 const BACKOFF_MS_MIN = 1_000
 const BACKOFF_MS_MAX = 5 * 60_000
@@ -59,7 +59,8 @@ function toldBy({ told, attempt }: Delivery, reference: string, nowMs: number): 
     severity,
     fingerprint,
     sinceMs: goesOn ? told.sinceMs : nowMs,
-    atMs: nowMs,
+    // That it is taken puts off nothing else, and hides nothing that is new.
+    atMs: saysTaken(told, attempt!) ? told!.atMs : nowMs,
     reference: status === 'resolved' ? '' : reference || kept,
   }
 }

@@ -8,13 +8,15 @@ import { type Group, groupsOf } from './groups.ts'
 import { asTold, holds, type Incidents, type Known } from './incidents.ts'
 import { type Labels, labelsOf } from './match.ts'
 import { messageOf } from './message.ts'
-import { mutedOf } from './mute.ts'
+import { mutedOf, mutedUntil } from './mute.ts'
+import { type Taken, takerOf } from './taken.ts'
 
 export interface ActState {
   readonly incidents: Incidents
   /** By `<group>|<sink>`. */
   readonly deliveries: ReadonlyMap<string, Delivery>
   readonly silences: ReadonlyMap<string, Silence>
+  readonly taken: Taken
   /** Since when this state has been followed: watchdogs need a while to say again what they said to those before. */
   readonly sinceMs: number
 }
@@ -44,10 +46,11 @@ export function plan(state: ActState, alerting: Alerting, nowMs: number): readon
   return [...tellings, ...orphans(groups, state, alerting, nowMs)].sort(byUrgency)
 }
 
-function membersOf({ incidents, silences }: ActState, alerting: Alerting, nowMs: number): readonly Member[] {
+function membersOf({ incidents, silences, taken }: ActState, alerting: Alerting, nowMs: number): readonly Member[] {
   const all = [...incidents].map(([name, heard]) => {
     const known = asTold(heard, alerting.flapping, nowMs)
-    return { name, known, labels: labelsOf(known.alert), isHolding: holds(heard, alerting.flapping, nowMs) }
+    const isHolding = holds(heard, alerting.flapping, nowMs)
+    return { name, known, labels: labelsOf(known.alert), isHolding, endedMs: isHolding ? null : known.endedMs }
   })
   const muted = mutedOf(
     all.filter(({ isHolding }) => isHolding),
@@ -55,7 +58,12 @@ function membersOf({ incidents, silences }: ActState, alerting: Alerting, nowMs:
     alerting.inhibitions,
     nowMs,
   )
-  return all.map(({ name, ...member }) => ({ ...member, isMuted: muted.has(name) }))
+  const until = mutedUntil(all, silences.values(), alerting.inhibitions, nowMs)
+  return all.map(({ name, known, labels, isHolding }) => {
+    const takenBy = takerOf(taken, known)
+    const told = { ...known, mutedUntilMs: until(labels), ...(takenBy === null ? {} : { takenBy }) }
+    return { known: told, labels, isHolding, isMuted: muted.has(name) }
+  })
 }
 
 function tellingOf(key: string, group: Group<Member>, state: ActState, alerting: Alerting, nowMs: number): readonly Telling[] {
@@ -102,6 +110,7 @@ const AT_ONCE: AlertRoute = {
   repeatIntervalMs: 0,
   continue: false,
   budgetPerWeek: null,
+  routes: [],
 }
 
 /** Of a group's name. */

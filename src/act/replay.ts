@@ -5,6 +5,7 @@ import type { Message } from './contract.ts'
 import { hear, type Known } from './incidents.ts'
 import { answered, sending } from './outcome.ts'
 import { type ActState, plan, type Telling } from './plan.ts'
+import { nobodyTook } from './taken.ts'
 
 export interface Said {
   readonly alert: Alert
@@ -22,6 +23,21 @@ export interface Replayed {
 /** Time goes on by what is due, and at least so often: silences end, and what flaps grows calm. */
 const STEP_MS_MAX = 5 * 60_000
 
+/**
+ * What was said from `startMs` on, and before that of what still held then: as if it had begun one period before at the earliest, for
+ * nobody asks how often it was repeated before. `all`: by time.
+ */
+export function saidSince(all: readonly Said[], startMs: number, endMs: number): readonly Said[] {
+  const open = new Map<string, Said>()
+  for (const said of all) {
+    if (said.atMs >= startMs) break
+    if (said.alert.status === 'resolved') open.delete(said.alert.incident)
+    else open.set(said.alert.incident, { ...said, atMs: Math.max(open.get(said.alert.incident)?.atMs ?? said.atMs, 2 * startMs - endMs) })
+  }
+  const before = [...open.values()].sort((one, other) => one.atMs - other.atMs)
+  return [...before, ...all.filter(({ atMs }) => atMs >= startMs)]
+}
+
 /** `said`: by time. Ends at `endMs`. */
 export function replay(
   said: readonly Said[],
@@ -33,7 +49,7 @@ export function replay(
   const incidents = new Map<string, Known>()
   const deliveries = new Map<string, Delivery>()
   let nowMs = said[0]?.atMs ?? endMs
-  const state: ActState = { incidents, deliveries, silences, sinceMs: nowMs }
+  const state: ActState = { incidents, deliveries, silences, taken: nobodyTook(), sinceMs: nowMs }
   const advance = (untilMs: number): void => {
     for (let next = tellDue(); nowMs < untilMs; next = tellDue()) nowMs = Math.min(untilMs, nowMs + STEP_MS_MAX, next)
     tellDue()

@@ -9,8 +9,10 @@ import type { Replayed } from './replay.ts'
 export interface Review {
   readonly sinks: readonly SinkReview[]
   readonly causes: readonly CauseReview[]
-  /** Incidents that began. */
+  /** Incidents that held at some time. */
   readonly incidents: number
+  /** Those of them that had begun before. */
+  readonly begunBefore: number
   /** Those on whose model a person asked for something while they held, or within an hour after. */
   readonly actedOn: number
   /** Routes that sent more than their budget. */
@@ -43,27 +45,35 @@ interface Span {
 const ACTED_WITHIN_MS = 3_600_000
 const WEEK_MS = 7 * 24 * 3_600_000
 
-/** `alerts` in their order. `people`: decisions that answer somebody. Times are those of the judge. */
+/** `alerts` in their order, with those that held at the beginning. `people`: decisions that answer somebody. Times are those of the judge. */
 export function reviewOf(
   alerts: readonly Alert[],
   people: readonly Decision[],
   sent: readonly Replayed[],
   { routes, sinks }: Alerting,
-  periodMs: number,
+  { startMs, endMs }: { readonly startMs: number; readonly endMs: number },
 ): Review {
   const spans = spansOf(alerts, people)
+  const periodMs = endMs - startMs
   return {
     sinks: Object.keys(sinks).map((sink) => sinkReview(sink, sent)),
     causes: causesOf(spans),
     incidents: spans.length,
+    begunBefore: spans.filter(({ alert }) => alert.judgeTimeMs < startMs).length,
     actedOn: spans.filter(({ actedOn }) => actedOn).length,
-    overBudget: routes.flatMap(({ name, budgetPerWeek }) => {
-      const messages = sent.filter(({ route }) => route === name).length
+    overBudget: withThoseBelow(routes).flatMap((one) => {
+      const { name, budgetPerWeek } = one
+      const names = withThoseBelow([one]).map((each) => each.name)
+      const messages = sent.filter(({ route }) => names.includes(route)).length
       return budgetPerWeek === null || (messages * WEEK_MS) / periodMs <= budgetPerWeek
         ? []
         : [{ route: name, messages, budget: budgetPerWeek }]
     }),
   }
+}
+
+function withThoseBelow(routes: Alerting['routes']): Alerting['routes'] {
+  return routes.flatMap((route) => [route, ...withThoseBelow(route.routes)])
 }
 
 function spansOf(alerts: readonly Alert[], people: readonly Decision[]): readonly Span[] {

@@ -8,9 +8,9 @@ import { runbookOf } from '../kit/runbooks.ts'
 import type { Layout, ModelLayout } from '../policy/layout.ts'
 
 export interface Watched {
-  /** By model: when the command in force was last said. */
+  /** By model of the policy: when the command in force was last said. */
   readonly heartbeats: Map<string, { readonly atMs: number; readonly exposed: boolean }>
-  /** By model: the last decision that was seen. */
+  /** By model of the policy: the last decision that was seen. */
   readonly decisions: Map<string, { readonly mode: Decision['mode']; readonly number: number; readonly hash: string }>
   /** By model: decisions whose chain does not fit; they stay until this process ends. */
   readonly broken: Map<string, string>

@@ -23,6 +23,7 @@ export const PAGES_BETWEEN = ' · '
 export const FACT_LABELS = {
   done: 'Done',
   summary: 'What happened',
+  acknowledged: 'Acknowledged',
   value: 'Value',
   margin: 'Allowed',
   evidence: 'Evidence',
@@ -46,6 +47,7 @@ export function factsOf(incident: Incident): Facts {
   const facts: Record<FactName, string> = {
     done: detail.done,
     summary,
+    acknowledged: incident.takenBy === null ? '' : `${incident.takenBy.words} (${isoTime(incident.takenBy.atMs)})`,
     value: valueWords(detail),
     margin: Number.isFinite(detail.margin) ? `${short(detail.margin)} ${detail.unit}` : '',
     evidence: evidenceWords(detail),
@@ -88,7 +90,8 @@ function short(value: number): string {
 
 /** `CRITICAL fraud v2: rollback:error-rate (production)`, `still CRITICAL 12 incidents: fraud (production)`, `RESOLVED …` */
 export function titleOf(message: Message): string {
-  const state = message.status === 'resolved' ? 'RESOLVED' : `${message.repeated ? 'still ' : ''}${message.severity.toUpperCase()}`
+  const before = message.acknowledges ? 'ACKNOWLEDGED ' : message.repeated ? 'still ' : ''
+  const state = message.status === 'resolved' ? 'RESOLVED' : `${before}${message.severity.toUpperCase()}`
   const count = message.incidents.length + message.omitted
   if (count === 1) return `${state} ${nameOf(message.incidents[0]!)} (${name(message.incidents[0]!.alert.environment)})`
   const { environment, ...labels } = message.labels
@@ -97,9 +100,11 @@ export function titleOf(message: Message): string {
   return `${state} ${count} incidents${of}${environment === undefined ? '' : ` (${name(environment)})`}`
 }
 
-/** The title, and what was done about the gravest. */
+/** The title, and what was done about the gravest, or who has taken it. */
 export function headlineOf(message: Message): string {
-  return `${titleOf(message)}. ${doneIn(message.incidents[0]!)}`
+  const [gravest] = message.incidents
+  const taken = message.acknowledges ? (gravest!.takenBy?.words ?? '') : ''
+  return `${titleOf(message)}. ${taken === '' ? doneIn(gravest!) : cut(clean(taken), FACT_CHARACTERS_MAX)}`
 }
 
 /** `CRITICAL fraud v2: rollback:error-rate` */

@@ -1,11 +1,12 @@
 /** `flyball alerts list` and `alerts review`: incidents that hold, and whether telling people of them was worth it. */
 import { type Command, Option } from 'commander'
-import { type Replayed, replay, type Said } from '../act/replay.ts'
+import { type Replayed, replay, type Said, saidSince } from '../act/replay.ts'
 import { type Review, reviewOf } from '../act/review.ts'
 import { systemClock } from '../kit/clock.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { isoTime } from '../kit/iso-time.ts'
-import { readAlertRecords, readDecisions, readSilences } from '../shell/topic-reads.ts'
+import { openIncidents, readAlertRecords, readDecisions, readSilences } from '../shell/topic-reads.ts'
+import { register as registerAcknowledge } from './acknowledge.ts'
 import { duration } from './arguments.ts'
 import { type ConnectionOptions, connected, withConnectionOptions } from './connected.ts'
 import { printJson, printLine, table } from './output.ts'
@@ -24,15 +25,12 @@ export function register(program: Command): void {
     .addOption(new Option('--since <duration>', 'how far back').argParser(duration).default(WEEK_MS, '7d'))
     .option('--json', 'as JSON on stdout')
     .action(review)
+  registerAcknowledge(alerts)
 }
 
 async function list(options: Options): Promise<void> {
   await connected(options, async ({ log, topics }) => {
-    const open = new Map<string, Said>()
-    for (const said of await readAlertRecords(log, topics.alerts)) {
-      if (said.alert.status === 'firing') open.set(said.alert.incident, said)
-      else open.delete(said.alert.incident)
-    }
+    const open = await openIncidents(log, topics.alerts)
     if (options.json) return printJson({ incidents: [...open.values()].map(({ alert, atMs }) => ({ ...alert, atMs })) })
     if (open.size === 0) return printLine('nothing is wrong')
     const rows = [...open.values()].map(({ alert, atMs }) => [
@@ -42,8 +40,9 @@ async function list(options: Options): Promise<void> {
       alert.cause,
       isoTime(atMs),
       alert.summary,
+      alert.incident,
     ])
-    printLine(table(['SEVERITY', 'MODEL', 'VERSION', 'CAUSE', 'SINCE', 'SUMMARY'], rows))
+    printLine(table(['SEVERITY', 'MODEL', 'VERSION', 'CAUSE', 'SINCE', 'SUMMARY', 'INCIDENT'], rows))
   })
 }
 
@@ -53,25 +52,33 @@ async function review(options: Options & { readonly since: number }): Promise<vo
     if (alerting === undefined) throw new FlyballError('FLY-CLI-032', {})
     const nowMs = systemClock.nowMs()
     const all = [...(await readAlertRecords(log, topics.alerts))].sort((one, other) => one.atMs - other.atMs)
-    const said = all.filter(({ atMs }) => atMs >= nowMs - options.since)
+    const startMs = nowMs - options.since
+    const said = saidSince(all, startMs, nowMs)
     const people = (await readDecisions(log, topics.decisions))
       .map(({ decision }) => decision)
       .filter(({ requestId }) => requestId !== null)
-    const sent = replay(said, await readSilences(log, topics.deliveries), alerting, nowMs)
+    const silences = await readSilences(log, topics.deliveries)
+    const sent = replay(said, silences, alerting, nowMs).filter(({ atMs }) => atMs >= startMs)
     const found = reviewOf(
       said.map(({ alert }) => alert),
       people,
       sent,
       alerting,
-      options.since,
+      { startMs, endMs: nowMs },
     )
     if (options.json) printJson(found)
     else print(found, said, sent)
   })
 }
 
-function print({ sinks, causes, incidents, actedOn, overBudget }: Review, said: readonly Said[], sent: readonly Replayed[]): void {
-  printLine(`incidents: ${incidents}, of them acted on: ${actedOn}; alerts: ${said.length}, messages made of them: ${sent.length}`)
+function print(
+  { sinks, causes, incidents, begunBefore, actedOn, overBudget }: Review,
+  said: readonly Said[],
+  sent: readonly Replayed[],
+): void {
+  printLine(
+    `incidents: ${incidents}, of them begun before: ${begunBefore}, acted on: ${actedOn}; alerts: ${said.length}, messages made of them: ${sent.length}`,
+  )
   const shares = (ratio: number): string => `${Math.round(ratio * 100)} %`
   printLine('')
   printLine(

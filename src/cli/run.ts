@@ -8,11 +8,13 @@ import type { EventLog } from '../kafka/contract.ts'
 import { systemClock } from '../kit/clock.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { topicNames } from '../kit/topics.ts'
+import { exposedFile } from '../policy/connection.ts'
 import type { LoadedPolicy } from '../policy/load.ts'
 import type { Policy } from '../policy/policy.ts'
 import { MeasureThreads } from '../shell/measure-threads.ts'
 import type { Measurer } from '../shell/measuring.ts'
 import { readDecisions } from '../shell/topic-reads.ts'
+import type { TraceSender } from '../shell/traces.ts'
 import type { Emit, FlyballEvent } from '../telemetry/events.ts'
 import type { Health, TelemetryDoor, TelemetryServer } from '../telemetry/http.ts'
 import { createLogger, logLines } from '../telemetry/log-lines.ts'
@@ -64,12 +66,15 @@ async function runCommand(options: Options): Promise<void> {
   const seen: Seen = { accounts: new Map(), decided: new Map() }
   const logger = createLogger(options.logLevel, pino.destination({ fd: 2, sync: true }))
   const tellLog = logLines(logger)
+  let traces: TraceSender | null = null
   const emit: Emit = (event) => {
     metrics?.observe(event)
+    traces?.observe(event)
     tellLog(event)
     if (event.event === 'records-accounted') seen.accounts.set(event.topic, event)
     if (event.event === 'decided') seen.decided.set(event.model, event.number)
   }
+  traces = options.drain ? null : await traceSender(loaded, emit)
   const door = await openDoor(metrics === null ? null : metricsDoor(loaded.policy, options), metrics, emit)
   try {
     const log = await openLog(loaded, options, (level, message) => emit({ event: 'client-trouble', level, message }))
@@ -80,8 +85,18 @@ async function runCommand(options: Options): Promise<void> {
       await log.close()
     }
   } finally {
+    await traces?.close()
     await door.close()
   }
+}
+
+/** Null: the policy asks for no spans. */
+async function traceSender({ layout }: LoadedPolicy, emit: Emit): Promise<TraceSender | null> {
+  const { traces } = layout
+  if (traces === undefined) return null
+  if (traces.headersFile !== null) for (const exposed of exposedFile(traces.headersFile)) tell(`warning ${exposed}`)
+  const { TraceSender } = await import('../shell/traces.ts')
+  return new TraceSender({ layout, traces, clock: systemClock, version: packageVersion(), emit })
 }
 
 async function processMetrics(): Promise<Metrics> {

@@ -194,6 +194,12 @@ export const ERRORS = {
     remedy: 'Give alerts.sinks and alerts.routes in the policy (docs/alerts.md).',
     exit: 2,
   },
+  'FLY-CLI-033': {
+    message: 'no incident that holds is {what}, and no model of that name has one',
+    retriable: false,
+    remedy: '`flyball alerts list` shows what holds.',
+    exit: 2,
+  },
   'FLY-CLI-015': {
     message: '{answer}',
     retriable: false,

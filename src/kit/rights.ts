@@ -41,7 +41,7 @@ export const ROLE_WORDS: Readonly<Record<Role, string>> = {
   auditor: 'flyball audit, changelog, lineage: reads what was decided, commanded, alerted and published; writes nothing',
   publisher: 'flyball lineage --publish: tells of a version, as a training pipeline does',
   act: 'flyball act, and flyball run beside `daemon` where the policy has alerts: tells people of incidents',
-  'on-call': 'flyball alerts, silence: sees incidents and silences them',
+  'on-call': 'flyball alerts, silence: sees incidents, takes them and silences them',
 }
 
 export interface RightsSubject {

@@ -1,5 +1,6 @@
 /** The policy's `alerts` as they are used: files by absolute path, defaults written out, matchers as lists. */
 import { resolve } from 'node:path'
+import { type InheritedRoute, inheritedRoutes } from './alert-routes.ts'
 import type { Alerting, AlertLabel, AlertRoute, Inhibition, Matcher, SinkPlan } from './layout.ts'
 import type { Policy } from './policy.ts'
 
@@ -12,7 +13,7 @@ export function alertingOf(alerts: Alerts, folder: string): Alerting {
     sinks: Object.fromEntries(
       Object.entries(alerts.sinks).map(([name, sink]) => [name, sinkPlanOf(sink, (file) => resolve(folder, file))]),
     ),
-    routes: alerts.routes.map((route) => routeOf(route, alerts.sinks)),
+    routes: inheritedRoutes(alerts.routes).map((route) => routeOf(route, alerts.sinks)),
     inhibitions: (alerts.inhibitions ?? []).map(inhibitionOf).concat(alerts.inhibitions === undefined ? DEFAULT_INHIBITIONS : []),
     flapping: { changes: flapping.changes, withinMs: flapping.within, calmMs: flapping.calm },
     link,
@@ -64,16 +65,18 @@ function sinkPlanOf(sink: Sink, path: (file: string) => string): SinkPlan {
   }
 }
 
-function routeOf(route: Alerts['routes'][number], sinks: Alerts['sinks']): AlertRoute {
+function routeOf(route: InheritedRoute, sinks: Alerts['sinks']): AlertRoute {
+  const { written } = route
   return {
-    name: route.name,
-    match: matcherOf(route.match),
+    name: written.name,
+    match: matcherOf(written.match),
     targets: route.sinks.map((sink) => ({ sink, groupBy: route.groupBy ?? defaultGroups(sinks[sink]!) })),
     groupWaitMs: route.groupWait,
     groupIntervalMs: route.groupInterval,
     repeatIntervalMs: route.repeatInterval,
-    continue: route.continue,
-    budgetPerWeek: route.budgetPerWeek ?? null,
+    continue: written.continue,
+    budgetPerWeek: written.budgetPerWeek ?? null,
+    routes: route.routes.map((below) => routeOf(below, sinks)),
   }
 }
 

@@ -62,21 +62,38 @@ export const ALERT_LABELS = ['environment', 'model', 'version', 'cause', 'severi
 const pattern = z.string().min(1).max(200).describe('The value itself, with * for anything.')
 export const matcherSchema = z.partialRecord(z.enum(ALERT_LABELS), z.union([pattern, z.array(pattern).min(1).max(50)]))
 
-const route = z.strictObject({
-  name: label,
-  match: matcherSchema.default({}).describe('Label → value, or values; * stands for anything. Left out: every incident.'),
-  sinks: z.array(label).min(1).max(20),
-  groupBy: z
-    .array(z.enum(ALERT_LABELS))
-    .min(1)
-    .optional()
-    .describe('One message for all incidents that have these labels in common. Default: environment; for PagerDuty, and model.'),
-  groupWait: duration.prefault('30s').describe('How long a first message waits for others to join it.'),
-  groupInterval: duration.prefault('5m').describe('Least time between messages about changes that are no graver.'),
-  repeatInterval: duration.prefault('4h').describe('When to say again what still holds.'),
-  continue: z.boolean().default(false).describe('Look at the routes below too.'),
-  budgetPerWeek: count.optional().describe('More messages than this in a week, and `flyball alerts review` says so.'),
-})
+const ROUTES_MAX = 200
+
+const route = z
+  .strictObject({
+    name: label,
+    match: matcherSchema.default({}).describe('Label → value, or values; * stands for anything. Left out: every incident.'),
+    sinks: z.array(label).min(1).max(20).optional().describe('Names of destinations. Default: those of the route above.'),
+    groupBy: z
+      .array(z.enum(ALERT_LABELS))
+      .min(1)
+      .optional()
+      .describe(
+        'One message for all incidents that have these labels in common. Default: as above it; else environment; for PagerDuty, and model.',
+      ),
+    groupWait: duration.optional().describe('How long a first message waits for others to join it. Default: as above it; else 30s.'),
+    groupInterval: duration
+      .optional()
+      .describe('Least time between messages about changes that are no graver. Default: as above it; else 5m.'),
+    repeatInterval: duration.optional().describe('When to say again what still holds. Default: as above it; else 4h.'),
+    continue: z.boolean().default(false).describe('Look at the routes beside it that come after it too.'),
+    budgetPerWeek: count
+      .optional()
+      .describe('More messages than this in a week, from it and the routes below it, and `flyball alerts review` says so.'),
+    get routes() {
+      return z
+        .array(route)
+        .max(ROUTES_MAX)
+        .default([])
+        .describe('Routes for a part of what it matches; the first that matches takes the incident, and what none takes it takes itself.')
+    },
+  })
+  .meta({ id: 'route' })
 
 const inhibition = z.strictObject({
   source: matcherSchema.describe('While an incident like this fires,'),
@@ -86,7 +103,7 @@ const inhibition = z.strictObject({
 
 export const alertsSchema = z.strictObject({
   sinks: z.record(label, sink).default({}).describe('Name → destination.'),
-  routes: z.array(route).max(200).default([]).describe('The first that matches takes the incident. Left out: none is sent.'),
+  routes: z.array(route).max(ROUTES_MAX).default([]).describe('The first that matches takes the incident. Left out: none is sent.'),
   inhibitions: z.array(inhibition).max(200).optional().describe('Replaces the default: graver causes silence what follows from them.'),
   flapping: z
     .strictObject({ changes: count.max(100).default(4), within: duration.prefault('1h'), calm: duration.prefault('15m') })

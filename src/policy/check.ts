@@ -9,6 +9,7 @@ import { checkGuardrails } from './check-guardrails.ts'
 import { checkResources } from './check-resources.ts'
 import { checkRollout } from './check-rollout.ts'
 import { checkSecurity } from './check-security.ts'
+import { checkTelemetry } from './check-telemetry.ts'
 import { checkUnique, type Finding, type Findings, type KeyPath } from './faults.ts'
 import { OTHER_VALUE } from './layout.ts'
 import type { Policy, PolicyFeature, PolicyModel, PolicyOutcome, PredictionsInput } from './policy.ts'
@@ -35,6 +36,7 @@ export function check(policy: Policy): CheckResult {
   checkTiming(policy, found)
   checkSecurity(policy, found)
   checkAlerts(policy, found)
+  checkTelemetry(policy, found)
   for (const [name, model] of Object.entries(policy.models)) {
     checkModel(policy, model, ['models', name], found)
     checkDrill(policy, name, model, ['models', name], found)

@@ -7,11 +7,12 @@ import { digestOf } from './canonical.ts'
 import { drillPlanOf, drillTiming, withDrillModels } from './drill-models.ts'
 import { compileGuardrail, defaultGuardrails, guardrailBlocks, guardrailDimensions } from './guardrails.ts'
 import { describedLayout, dimensionValues, outcomesLayout, predictionsLayout, slotIndex } from './inputs.ts'
-import { ALL_SCOPE, type Layout, type ModelLayout, type Plan, type Privacy, type Scope, type Security } from './layout.ts'
+import { ALL_SCOPE, type Layout, type ModelLayout, type Plan, type Privacy, type Scope, type Security, type Traces } from './layout.ts'
 import { PAIRED } from './paired.ts'
 import { planOf } from './plan.ts'
 import type { Policy, PolicyModel } from './policy.ts'
 import { compileSteady, isCompared } from './steady.ts'
+import type { TracesKeys } from './telemetry-keys.ts'
 import { unitBlocksOf } from './unit-blocks.ts'
 
 /** `folder`: where the policy file lies; paths of schema files are relative to it. */
@@ -47,6 +48,7 @@ export function compile(written: Policy, folder = '.'): Layout {
     ...(policy.privacy === undefined ? {} : { privacy: privacyOf(policy.privacy, folder) }),
     ...(policy.security === undefined ? {} : { security: securityOf(policy.security, folder) }),
     ...(policy.alerts === undefined ? {} : { alerting: alertingOf(policy.alerts, folder) }),
+    ...(policy.telemetry?.traces === undefined ? {} : { traces: tracesOf(policy.telemetry.traces, folder) }),
   })
 }
 
@@ -71,8 +73,12 @@ function securityOf({ signing, trusted, strict }: NonNullable<Policy['security']
   }
 }
 
+function tracesOf({ endpoint, headersFile, sampling }: TracesKeys, folder: string): Traces {
+  return { endpoint, headersFile: headersFile === undefined ? null : resolve(folder, headersFile), sampling }
+}
+
 /** Names the rules, not the cluster they run on or who is told: other brokers, passwords, keys to sign with and channels leave it as it was. */
-export function policyDigest({ security, alerts: _told, ...policy }: Policy): string {
+export function policyDigest({ security, alerts: _told, telemetry: _traced, ...policy }: Policy): string {
   const trust = security === undefined ? {} : { security: { trusted: security.trusted, strict: security.strict } }
   return digestOf({ ...policy, ...trust, kafka: { prefix: policy.kafka.prefix } })
 }

@@ -43,6 +43,18 @@ export interface Layout {
   readonly security?: Security
   /** Left out: nobody is told of incidents. */
   readonly alerting?: Alerting
+  /** Left out: no spans, and no `traceparent` on commands. */
+  readonly traces?: Traces
+}
+
+/** Where spans go. */
+export interface Traces {
+  /** Base address of a collector that takes OTLP over HTTP. */
+  readonly endpoint: string
+  /** Absolute path of the file with headers; null: none. */
+  readonly headersFile: string | null
+  /** Share of batches that have a span; decisions all have one. */
+  readonly sampling: number
 }
 
 /** Label of an incident → patterns of which one must fit; `*` in a pattern is anything. */
@@ -83,8 +95,10 @@ export interface AlertRoute {
   readonly groupIntervalMs: number
   readonly repeatIntervalMs: number
   readonly continue: boolean
-  /** Messages a week; null: no budget. */
+  /** Messages a week, of it and those below; null: no budget. */
   readonly budgetPerWeek: number | null
+  /** For a part of what it matches: what one of them takes, it does not. */
+  readonly routes: readonly AlertRoute[]
 }
 
 export interface Inhibition {

@@ -9,6 +9,7 @@ import { z } from 'zod'
 import { alertsSchema } from './alerts-schema.ts'
 import { drillSchema } from './drill-schema.ts'
 import { rolloutSchema } from './rollout-schema.ts'
+import { telemetrySchema } from './telemetry-keys.ts'
 import { DOTTED_PATH } from './units.ts'
 import { count, duration } from './values.ts'
 
@@ -395,6 +396,7 @@ export const policySchema = z
         tokenFile: secretFile.optional().describe('Whoever asks for /metrics must show this token; needed for any other host.'),
       })
       .optional(),
+    telemetry: telemetrySchema.optional().describe('Spans for an OpenTelemetry collector. Left out: none.'),
   })
   .describe('Flyball policy')
 

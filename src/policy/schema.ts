@@ -8,6 +8,9 @@ interface SchemaNode {
   readonly additionalProperties?: SchemaNode | boolean
   readonly items?: SchemaNode
   readonly anyOf?: readonly SchemaNode[]
+  /** What holds others of its kind is said once. */
+  readonly $ref?: string
+  readonly definitions?: Readonly<Record<string, SchemaNode>>
 }
 
 /** What the file may hold, before defaults are written in. */
@@ -28,6 +31,7 @@ export function keysAt(path: KeyPath): readonly string[] {
 }
 
 function branches(node: SchemaNode): readonly SchemaNode[] {
+  if (node.$ref !== undefined) return branches(whole!.definitions![node.$ref.slice('#/definitions/'.length)]!)
   return node.anyOf === undefined ? [node] : node.anyOf.flatMap(branches)
 }
 

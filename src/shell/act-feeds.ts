@@ -1,19 +1,32 @@
 /** The topics that whoever tells people follows, each record handed to what it is about. What cannot be read is told and passed over. */
 import { hear, type Known } from '../act/incidents.ts'
+import { acknowledge, sawPerson, type Taken } from '../act/taken.ts'
 import { sawAck, sawCommand, sawDecision, type Watched } from '../act/watchdogs.ts'
-import type { Decision, Delivery, LogRecord, Silence } from '../domain.ts'
+import type { Command, Decision, Delivery, LogRecord, Silence } from '../domain.ts'
 import type { EventLog, Reader, Source } from '../kafka/contract.ts'
 import { recordsOf } from '../kafka/log-record.ts'
+import type { Clock } from '../kit/clock.ts'
 import { FlyballError } from '../kit/errors.ts'
+import { SIGNATURE_HEADER, type TrustedKey, verified } from '../kit/signing.ts'
 import type { TopicNames } from '../kit/topics.ts'
+import type { Layout } from '../policy/layout.ts'
 import type { Emit } from '../telemetry/events.ts'
 import { decodeAck } from '../wire/acks.ts'
 import { decodeAlert } from '../wire/alerts.ts'
 import { decodeCommand } from '../wire/control.ts'
 import { decodeDecision, hashOfDecision } from '../wire/decisions.ts'
-import { decodeDelivery, decodeSilence, deliveryKey, isSilenceKey } from '../wire/deliveries.ts'
+import {
+  decodeAcknowledgement,
+  decodeDelivery,
+  decodeSilence,
+  deliveryKey,
+  isAcknowledgementKey,
+  isSilenceKey,
+} from '../wire/deliveries.ts'
 import { isInternalKey } from '../wire/keys.ts'
 import { versionOf } from '../wire/versions.ts'
+import { watchingKeys } from './signatures.ts'
+import { isLower } from './topic-reads.ts'
 
 /** What is known, in memory; all of it can be read back from the log. */
 export interface ActMemory {
@@ -21,6 +34,7 @@ export interface ActMemory {
   readonly deliveries: Map<string, Delivery>
   readonly silences: Map<string, Silence>
   readonly watched: Watched
+  readonly taken: Taken
 }
 
 interface Feed {
@@ -37,9 +51,53 @@ const SILENCES_MAX = 1_000
 export interface Following {
   readonly log: EventLog
   readonly topics: Pick<TopicNames, 'alerts' | 'decisions' | 'control' | 'acks' | 'deliveries'>
+  readonly layout: Layout
+  readonly clock: Clock
   readonly emit: Emit
   /** A decision that came since this began. */
   readonly onDecision: (decision: Decision) => void
+}
+
+/** What of the records of others counts: of models of the policy, in its environment, at a time that has come, signed where that is asked. */
+class Heard {
+  readonly #context: Following
+  readonly #models: ReadonlySet<string>
+  readonly #keys: readonly TrustedKey[] | null
+  /** Of those that are signed: the highest of each model. Whoever repeats an old one is no judge. */
+  readonly #highest = new Map<string, Command>()
+
+  constructor(context: Following) {
+    const { layout, emit } = context
+    this.#context = context
+    this.#models = new Set(layout.models.map(({ name }) => name))
+    this.#keys = watchingKeys(layout, ({ code, message }) => emit({ event: 'problem', code, message }))
+  }
+
+  knows({ model }: { readonly model: string }): boolean {
+    return this.#models.has(model)
+  }
+
+  isOurs(record: { readonly model: string; readonly environment: string }): boolean {
+    return this.knows(record) && record.environment === this.#context.layout.environment
+  }
+
+  /** Whoever writes the topic can write any command: a forged one is no sign of a judge that lives. */
+  isBelieved(command: Command, { key, value, headers }: LogRecord & { readonly value: Buffer }): boolean {
+    if (this.#keys === null) return true
+    const highest = this.#highest.get(command.model)
+    if (highest !== undefined && isLower(command, highest)) return false
+    const { topics, layout, clock } = this.#context
+    const header = headers.find(([name]) => name === SIGNATURE_HEADER)?.[1].toString()
+    const signed = { topic: topics.control, key: key?.toString() ?? '', environment: layout.environment, value }
+    if ('why' in verified(this.#keys, header, signed, clock.nowMs())) return false
+    this.#highest.set(command.model, command)
+    return true
+  }
+
+  /** A record that bears a time to come was heard of now: else nobody would be missed until then. */
+  atMs({ timestampMs }: LogRecord): number {
+    return Math.min(timestampMs, this.#context.clock.nowMs())
+  }
 }
 
 export class ActFeeds {
@@ -62,7 +120,7 @@ export class ActFeeds {
         historyEnd: end,
         take,
       }))
-    const { incidents, watched } = memory
+    const { incidents, watched, taken } = memory
     const alerts = await open(
       topics.alerts,
       (start) => start,
@@ -70,12 +128,16 @@ export class ActFeeds {
         hear(incidents, decodeAlert(record.value, versionOf(record)), record.timestampMs)
       },
     )
+    const heard = new Heard(context)
     const decisions = await open(
       topics.decisions,
       (start, end) => Math.max(start, end - DECISIONS_BEFORE),
       (record, isLive) => {
         const decision = decodeDecision(record.value, versionOf(record))
-        sawDecision(watched, decision, hashOfDecision(record.value))
+        if (heard.isOurs(decision)) {
+          sawDecision(watched, decision, hashOfDecision(record.value))
+          sawPerson(taken, decision, heard.atMs(record))
+        }
         if (isLive) onDecision(decision)
       },
     )
@@ -83,21 +145,24 @@ export class ActFeeds {
       topics.control,
       (start) => start,
       (record) => {
-        if (!isInternalKey(record.key)) sawCommand(watched, decodeCommand(record.value), record.timestampMs)
+        if (isInternalKey(record.key)) return
+        const command = decodeCommand(record.value)
+        if (heard.isOurs(command) && heard.isBelieved(command, record)) sawCommand(watched, command, heard.atMs(record))
       },
     )
     const acks = await open(
       topics.acks,
       (_start, end) => end,
       (record) => {
-        sawAck(watched, decodeAck(record.value, versionOf(record)), record.timestampMs)
+        const ack = decodeAck(record.value, versionOf(record))
+        if (heard.knows(ack)) sawAck(watched, ack, heard.atMs(record))
       },
     )
     const silences: Feed = {
       source: reader.open(topics.deliveries, 0, silencesFrom),
       historyEnd: silencesFrom,
       take: (record) => {
-        if (record.key !== null && isSilenceKey(record.key)) keepSilence(memory, decodeSilence(record.value))
+        if (record.key !== null) keepOfPeople(memory, record.key, record.value)
       },
     }
     return new ActFeeds(emit, alerts, [...decisions, ...control, ...acks, silences])
@@ -130,19 +195,26 @@ export class ActFeeds {
   }
 }
 
-/** What destinations were told and what is silenced, as it stood at the take-over. */
+/** What destinations were told, what is silenced and who has taken what, as it stood at the take-over. */
 export function remember(memory: ActMemory, records: readonly LogRecord[], refused: (problem: FlyballError) => void): void {
   for (const { key, value } of records) {
     if (key === null) continue
     try {
       if (value === null) memory.deliveries.delete(key.toString())
-      else if (isSilenceKey(key)) keepSilence(memory, decodeSilence(value))
-      else keepDelivery(memory, decodeDelivery(value))
+      else if (!keepOfPeople(memory, key, value)) keepDelivery(memory, decodeDelivery(value))
     } catch (error) {
       if (!(error instanceof FlyballError)) throw error
       refused(error)
     }
   }
+}
+
+/** False: no person wrote it. */
+function keepOfPeople(memory: ActMemory, key: Buffer, value: Buffer): boolean {
+  if (isSilenceKey(key)) keepSilence(memory, decodeSilence(value))
+  else if (isAcknowledgementKey(key)) acknowledge(memory.taken, decodeAcknowledgement(value))
+  else return false
+  return true
 }
 
 function keepDelivery({ deliveries }: ActMemory, delivery: Delivery): void {

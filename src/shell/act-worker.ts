@@ -8,6 +8,7 @@
 import type { Answer } from '../act/contract.ts'
 import { answered, isSaidEnough, sending } from '../act/outcome.ts'
 import { plan, type Telling } from '../act/plan.ts'
+import { nobodyTook } from '../act/taken.ts'
 import { Watch } from '../act/watch.ts'
 import { emptyWatched, sinkAnswered } from '../act/watchdogs.ts'
 import type { Decision, Delivery } from '../domain.ts'
@@ -102,7 +103,8 @@ export class ActWorker {
 
   async #serve(held: Held, reader: Reader, alive: () => boolean): Promise<void> {
     const { topics, emit, clock } = this.#context
-    const memory: ActMemory = { incidents: new Map(), deliveries: new Map(), silences: new Map(), watched: emptyWatched() }
+    const heard = { incidents: new Map(), deliveries: new Map(), silences: new Map() }
+    const memory: ActMemory = { ...heard, watched: emptyWatched(), taken: nobodyTook() }
     remember(memory, held.read[0]!, ({ code, message }) => emit({ event: 'problem', code, message: `${topics.deliveries}/0: ${message}` }))
     const feeds = await ActFeeds.open(this.#context, reader, memory, held.barriers[0]! + 1)
     while (alive() && !feeds.isCaughtUp) if (!feeds.turn()) await reader.wait(WAIT_MS)

@@ -132,7 +132,7 @@ function testMessage(environment: string, atMs: number): Message {
   }
   return {
     ...{ key: incident, status: 'firing', severity: 'info', labels: { environment, model: 'flyball', cause: 'doctor' } },
-    incidents: [{ alert, beganMs: atMs, endedMs: null, flapping: false, link: '' }],
-    ...{ omitted: 0, news: [incident], repeated: false, reference: '', atMs },
+    incidents: [{ alert, beganMs: atMs, endedMs: null, flapping: false, link: '', takenBy: null }],
+    ...{ omitted: 0, news: [incident], repeated: false, acknowledges: false, reference: '', atMs },
   }
 }

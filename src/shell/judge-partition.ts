@@ -10,7 +10,6 @@ import { emptyJudgeTime, type JudgeTime, passPulse, passWall } from '../judge/ju
 import { emptyJudge, lastCommand, renewedFor } from '../judge/state.ts'
 import type { EventLog, Reader, Source } from '../kafka/contract.ts'
 import { recordsOf } from '../kafka/log-record.ts'
-import type { Clock } from '../kit/clock.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { partitionOf } from '../kit/hash.ts'
 import type { ModelLayout } from '../policy/layout.ts'
@@ -30,7 +29,6 @@ import { type Tenure, takeOver } from './tenure.ts'
 
 export interface JudgeContext extends SeatContext {
   readonly log: EventLog
-  readonly clock: Clock
   readonly prefix: string
   readonly partitions: number
   readonly sources: readonly string[]

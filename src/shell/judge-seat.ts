@@ -8,7 +8,9 @@ import type { Alert, Command, Decision } from '../domain.ts'
 import { type JudgeEffect, type JudgeEvent, type Now, step } from '../judge/judge.ts'
 import { type JudgeState, withLastHash } from '../judge/state.ts'
 import { isAnchor } from '../kit/anchor.ts'
+import type { Clock } from '../kit/clock.ts'
 import type { TopicNames } from '../kit/topics.ts'
+import { decisionSpanName, TRACEPARENT_HEADER, traceparentOf } from '../kit/traceparent.ts'
 import type { Layout, ModelLayout } from '../policy/layout.ts'
 import type { Emit } from '../telemetry/events.ts'
 import { alertRecord } from '../wire/alerts.ts'
@@ -23,6 +25,7 @@ import type { Tenure, TenureRecord } from './tenure.ts'
 export interface SeatContext {
   readonly layout: Layout
   readonly topics: TopicNames
+  readonly clock: Clock
   readonly emit: Emit
   readonly signatures: Signatures
 }
@@ -46,6 +49,7 @@ export class JudgeSeat {
 
   /** `positions` must already include the event: they are stored with what it leads to. */
   async apply(event: JudgeEvent, now: Now): Promise<void> {
+    const beganMs = this.#context.clock.monotonicMs()
     const { state, effects } = step(this.state, event, now, this.model, this.#context.layout)
     this.state = state
     if (event.kind === 'pane') this.#panesSinceStored++
@@ -56,7 +60,7 @@ export class JudgeSeat {
         records,
         effects.some((effect) => effect.kind === 'decide'),
       )
-    for (const effect of effects) this.#tell(effect, now)
+    for (const effect of effects) this.#tell(effect, now, this.#context.clock.monotonicMs() - beganMs)
   }
 
   /** Stores the state without a decision when much has been read since the last time. */
@@ -101,23 +105,32 @@ export class JudgeSeat {
     const record = {
       key: modelKey(command.model),
       value: encodeCommand(command),
-      headers: controlHeaders(command, this.model.plan.rollout.revertFlag),
+      headers: { ...controlHeaders(command, this.model.plan.rollout.revertFlag), ...this.#traceHeader(command) },
     }
     const { topics, signatures } = this.#context
     return { topic: topics.control, record: withSignature(signatures.signer, topics.control, command.environment, record) }
+  }
+
+  /** Of its decision's span. A command past the judge has no decision. */
+  #traceHeader({ id, environment, decisionId, issuedAtMs }: Command): Readonly<Record<string, string>> {
+    if (this.#context.layout.traces === undefined || decisionId === id) return {}
+    return { [TRACEPARENT_HEADER]: traceparentOf(decisionSpanName(environment, decisionId, issuedAtMs)) }
   }
 
   #alertRecord(alert: Alert): TenureRecord {
     return { topic: this.#context.topics.alerts, record: alertRecord(alert) }
   }
 
-  #tell(effect: JudgeEffect, now: Now): void {
+  #tell(effect: JudgeEffect, now: Now, tookMs: number): void {
     if (effect.kind === 'event') this.#context.emit(effect.event)
     if (effect.kind !== 'decide') return
-    const { model, number, verdict, summary } = effect.decision
+    const { id, model, number, verdict, summary, judgeTimeMs } = effect.decision
     // No news to people: neither counted nor logged beside what was decided.
     if (isAnchor(effect.decision)) return this.#context.emit({ event: 'anchored', model, number })
-    this.#context.emit({ event: 'decided', model, number, verdict: verdict.kind, rule: verdict.rule, summary, delayMs: judgeDelayMs(now) })
+    const { kind, rule } = verdict
+    const sequence = effect.command?.sequence ?? null
+    const delayMs = judgeDelayMs(now)
+    this.#context.emit({ event: 'decided', id, model, number, sequence, verdict: kind, rule, summary, judgeTimeMs, tookMs, delayMs })
     for (const alert of effect.alerts) {
       this.#context.emit({ event: 'alert', incident: alert.incident, severity: alert.severity, summary: alert.summary })
     }

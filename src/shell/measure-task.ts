@@ -10,8 +10,10 @@ import type { EventLog, Reader, Source, Writer } from '../kafka/contract.ts'
 import type { Clock } from '../kit/clock.ts'
 import { partitionOf } from '../kit/hash.ts'
 import type { TopicNames } from '../kit/topics.ts'
+import { isSampled } from '../kit/traceparent.ts'
 import type { Layout } from '../policy/layout.ts'
 import type { Emit } from '../telemetry/events.ts'
+import { batchSpanName } from '../telemetry/spans.ts'
 import { deadLetterRecords } from '../wire/deadletter.ts'
 import { modelKey, pulseKey } from '../wire/keys.ts'
 import { encodePacked, encodePulse } from '../wire/panes.ts'
@@ -169,10 +171,22 @@ export class MeasureTask {
       read: (records) => {
         this.#readAtMs = this.#context.clock.monotonicMs()
         this.#idle = false
+        const beganMs = this.#context.clock.nowMs()
         this.pipeline[name](records)
+        this.#tellTraced(records, beganMs)
       },
       atEnd: () => ahead.empty && (until === null ? source.caughtUp : source.next >= until),
     }
+  }
+
+  #tellTraced({ topic, partition, count, offset }: RecordBatch, beganMs: number): void {
+    const { layout, clock, emit } = this.#context
+    if (layout.traces === undefined || count === 0) return
+    const from = offset[0]!
+    const { source } = this
+    const at = { source, topic, partition, from, to: offset[count - 1]! + 1, records: count, beganMs }
+    if (!isSampled(batchSpanName(layout.environment, topic, partition, from, beganMs), layout.traces.sampling)) return
+    emit({ event: 'batch-read', ...at, tookMs: clock.monotonicMs() - this.#readAtMs })
   }
 
   /** Offset of its claim. */

@@ -1,6 +1,7 @@
 /** Signatures on the records of a daemon and of the command line: the policy's keys, loaded once, and a header on what is sent. */
 import { createPublicKey } from 'node:crypto'
 import type { LogRecord, OperatorRequest, OutgoingRecord } from '../domain.ts'
+import { FlyballError } from '../kit/errors.ts'
 import { SIGNATURE_HEADER, type Signer, signatureOf, signerOf, type TrustedKey, trustedKeyOf, verified } from '../kit/signing.ts'
 import type { Layout } from '../policy/layout.ts'
 
@@ -37,6 +38,23 @@ export function withSignature(signer: Signer | null, topic: string, environment:
 export function commandKeys({ signer, trusted, strict }: Signatures): readonly TrustedKey[] | null {
   if (signer === null) return strict ? trusted : null
   return [{ keyId: signer.keyId, key: createPublicKey(signer.key), notAfterMs: null }, ...trusted]
+}
+
+/**
+ * The same for who only watches, and need not hold the key to sign with: where it cannot read that one, the same key among the trusted
+ * will do. Null too where keys cannot be read: then nobody can be told apart.
+ */
+export function watchingKeys(layout: Layout, problem: (problem: FlyballError) => void): readonly TrustedKey[] | null {
+  const { security } = layout
+  const keyId = security?.signing?.keyId
+  const isTrusted = security?.trusted.some((each) => each.keyId === keyId) === true
+  try {
+    return isTrusted ? signaturesOf({ ...layout, security: { ...security!, signing: null } }).trusted : commandKeys(signaturesOf(layout))
+  } catch (error) {
+    if (!(error instanceof FlyballError)) throw error
+    problem(error)
+    return null
+  }
 }
 
 export interface Asking {

@@ -180,6 +180,19 @@ export async function readAlertRecords(log: EventLog, topic: string): Promise<re
   return alerts
 }
 
+/** Alerts of incidents that hold, by incident. */
+export async function openIncidents(
+  log: EventLog,
+  topic: string,
+): Promise<ReadonlyMap<string, { readonly alert: Alert; readonly atMs: number }>> {
+  const open = new Map<string, { readonly alert: Alert; readonly atMs: number }>()
+  for (const said of await readAlertRecords(log, topic)) {
+    if (said.alert.status === 'firing') open.set(said.alert.incident, said)
+    else open.delete(said.alert.incident)
+  }
+  return open
+}
+
 /** What nobody is told of, by id; those that are over among them. */
 export async function readSilences(log: EventLog, topic: string): Promise<ReadonlyMap<string, Silence>> {
   const silences = new Map<string, Silence>()

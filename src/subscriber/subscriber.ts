@@ -4,15 +4,15 @@
  * Reads `control` whole (read_committed, no group) and then follows it. When Kafka is away it goes on with what it last knew and
  * tries again. It never throws out of `route`.
  */
-import type { Ack, Command, OutgoingRecord, RecordBatch, SegmentWeights, Weights } from '../domain.ts'
+import type { Ack, Command, RecordBatch, SegmentWeights, Weights } from '../domain.ts'
 import type { EventLog, Reader, Source, Writer } from '../kafka/contract.ts'
 import { logRecordOf } from '../kafka/log-record.ts'
 import { type Clock, systemClock, within } from '../kit/clock.ts'
 import { drillName } from '../kit/drill-name.ts'
-import { partitionOf } from '../kit/hash.ts'
 import { mustBeSigned, type TrustedKey, trustedKeyOf } from '../kit/signing.ts'
 import { topicNames } from '../kit/topics.ts'
-import { ackRecord } from '../wire/acks.ts'
+import { traceparentIn } from '../kit/traceparent.ts'
+import { ackRecords } from '../wire/acks.ts'
 import { decodeCommand } from '../wire/control.ts'
 import { isInternalKey } from '../wire/keys.ts'
 import { compareOrder, type Held, type InForce, inForce, leaseExpired, NOTHING_HELD, receive } from './held.ts'
@@ -66,11 +66,16 @@ export interface GovernedState {
   readonly leaseExpired: boolean
   /** Time without a command or heartbeat beyond the lease; 0 while it holds. */
   readonly staleMs: number
+  /** Of the command held; see `CommandListener`. */
+  readonly traceparent: string | null
   readonly connected: boolean
   readonly routed: Readonly<Record<string, number>>
   /** Of those, the ones routed by a segment of the command in force then: by segment, since the start. */
   readonly routedBySegment: Readonly<Record<string, Readonly<Record<string, number>>>>
 }
+
+/** `traceparent` (W3C Trace Context) names the decision's span; null: none. No signature covers it: good for tracing, and nothing else. */
+export type CommandListener = (command: Command, context: { readonly traceparent: string | null }) => void
 
 export interface Governor {
   /**
@@ -78,7 +83,7 @@ export interface Governor {
    * `attributes`: its values by dimension, as the prediction record says them.
    */
   route(model: string, unit: string, attributes?: Attributes): string
-  onCommand(listener: (command: Command) => void): void
+  onCommand(listener: CommandListener): void
   state(model: string): GovernedState
   /** Settles when `control` has been read to its end once. */
   ready(): Promise<void>
@@ -92,14 +97,18 @@ interface Model {
   /** By segment, then version. */
   readonly bySegment: Map<string, Record<string, number>>
   held: Held
+  traceparent: string | null
 }
+
+/** `ageMs`: how long it lay in the log; 0 when it came live. */
+type Received = { readonly command: Command; readonly ageMs: number; readonly traceparent: string | null }
 
 /** Where we are on one partition of `control`. */
 interface Position {
   next: number
   /** Reading what was written before: only the newest command of each model is applied, at the end. */
   replaying: boolean
-  readonly newest: Map<Model, { readonly command: Command; readonly ageMs: number }>
+  readonly newest: Map<Model, Received>
 }
 
 const WAIT_MS = 250
@@ -121,7 +130,7 @@ class ControlFollower implements Governor {
   /** Null: unsigned commands are obeyed too. */
   readonly #trusted: readonly TrustedKey[] | null
   readonly #positions = new Map<number, Position>()
-  readonly #listeners: ((command: Command) => void)[] = []
+  readonly #listeners: CommandListener[] = []
   readonly #ready: Promise<void>
   #readyNow: () => void = () => {}
   /** Answers that have not been acknowledged yet. */
@@ -144,6 +153,7 @@ class ControlFollower implements Governor {
       routed: {},
       bySegment: new Map(),
       held: NOTHING_HELD,
+      traceparent: null,
     }))
     this.#models = new Map(models.map((model) => [model.name, model]))
     this.#countersSinceMs = this.#clock.nowMs()
@@ -166,7 +176,7 @@ class ControlFollower implements Governor {
     return version
   }
 
-  onCommand(listener: (command: Command) => void): void {
+  onCommand(listener: CommandListener): void {
     this.#listeners.push(listener)
   }
 
@@ -179,6 +189,7 @@ class ControlFollower implements Governor {
       command: model.held.command,
       leaseExpired: expired,
       staleMs: expired ? nowMs - model.held.leaseUntilMs : 0,
+      traceparent: model.traceparent,
       connected: this.#connected,
       routed: { ...model.routed },
       routedBySegment: Object.fromEntries([...model.bySegment].map(([segment, routed]) => [segment, { ...routed }])),
@@ -260,7 +271,7 @@ class ControlFollower implements Governor {
 
   #settle(position: Position): void {
     position.replaying = false
-    for (const [model, { command, ageMs }] of position.newest) this.#receive(model, command, ageMs)
+    for (const [model, received] of position.newest) this.#receive(model, received)
     position.newest.clear()
     if ([...this.#positions.values()].some((other) => other.replaying)) return
     this.#connected = true
@@ -272,14 +283,12 @@ class ControlFollower implements Governor {
     const command = this.#commandOf(batch, row)
     const model = this.#models.get(command?.model ?? '')
     if (command === null || model === undefined) return
-    if (!position.replaying) {
-      this.#receive(model, command, 0)
-      return
-    }
+    const traceparent = traceparentIn(logRecordOf(batch, row))
+    if (!position.replaying) return this.#receive(model, { command, ageMs: 0, traceparent })
     const newest = position.newest.get(model)
     if (newest !== undefined && compareOrder(command, newest.command) < 0) return
     const ageMs = Math.max(0, this.#clock.nowMs() - batch.timestampMs[row]!)
-    position.newest.set(model, { command, ageMs })
+    position.newest.set(model, { command, ageMs, traceparent })
   }
 
   /** Null: not for us, or not to be obeyed. */
@@ -299,15 +308,17 @@ class ControlFollower implements Governor {
     }
   }
 
-  #receive(model: Model, command: Command, ageMs: number): void {
+  #receive(model: Model, { command, ageMs, traceparent }: Received): void {
     const { held, outcome } = receive(model.held, command, this.#clock.monotonicMs(), ageMs)
     model.held = held
     if (outcome === 'stale') this.#answers.push(this.#ack(model, 'stale', command.id))
+    if (outcome === 'refreshed') model.traceparent ??= traceparent
     if (outcome !== 'applied') return
+    model.traceparent = traceparent
     this.#answers.push(this.#ack(model, 'applied', command.id))
     for (const listener of this.#listeners) {
       try {
-        listener(command)
+        listener(command, { traceparent })
       } catch (error) {
         this.#problem(error)
       }
@@ -321,7 +332,7 @@ class ControlFollower implements Governor {
     const present = nowMs >= this.#presenceDueMs && this.#connected
     const presence = present ? [...this.#models.values()].map((model) => this.#ack(model, 'presence', model.held.command?.id ?? '')) : []
     if (present) this.#presenceDueMs = nowMs + (this.#options.presenceMs ?? 3_000)
-    for (const [partition, records] of byPartition([...owed, ...presence], partitions)) {
+    for (const [partition, records] of ackRecords([...owed, ...presence], partitions)) {
       await within(writer.send(this.#topics.acks, partition, records), SEND_MS, `sending to ${this.#topics.acks}`)
     }
     this.#answers.splice(0, owed.length)
@@ -362,15 +373,4 @@ function countIn({ bySegment, held }: Model, segment: string, version: string): 
   const routed = known ?? {}
   routed[version] = (routed[version] ?? 0) + 1
   bySegment.set(segment, routed)
-}
-
-function byPartition(acks: readonly Ack[], partitions: number): Map<number, OutgoingRecord[]> {
-  const grouped = new Map<number, OutgoingRecord[]>()
-  for (const ack of acks) {
-    const partition = partitionOf(Buffer.from(ack.model), partitions)
-    const records = grouped.get(partition) ?? []
-    records.push(ackRecord(ack))
-    grouped.set(partition, records)
-  }
-  return grouped
 }

@@ -14,6 +14,18 @@ export type FlyballEvent =
       readonly waiting: number
       readonly dropped: Readonly<Partial<Record<DropReason, number>>>
     }
+  /** Offsets [from, to); told only of batches that are traced. `beganMs`: wall clock. */
+  | {
+      readonly event: 'batch-read'
+      readonly source: string
+      readonly topic: string
+      readonly partition: number
+      readonly from: number
+      readonly to: number
+      readonly records: number
+      readonly beganMs: number
+      readonly tookMs: number
+    }
   | { readonly event: 'panes-written'; readonly source: string; readonly count: number; readonly bytes: number }
   | { readonly event: 'checkpoint-written'; readonly source: string; readonly sequence: number }
   | { readonly event: 'source-started'; readonly source: string; readonly epoch: number; readonly rewoundTo: number }
@@ -37,11 +49,18 @@ export type FlyballEvent =
   | { readonly event: 'judge-fenced'; readonly partition: number; readonly problem: string }
   /** It judges this partition no more; somebody else does, or will. */
   | { readonly event: 'judge-left'; readonly partition: number; readonly models: readonly string[] }
-  /** `delayMs`: wall clock less judge time; NaN where there is no wall clock, or no judge time yet. */
+  /**
+   * `delayMs`: wall clock less judge time; NaN where there is no wall clock, or no judge time yet. `sequence`: of the command that it
+   * sends; null: none. `tookMs`: from the event that led to it until it was committed.
+   */
   | {
       readonly event: 'decided'
+      readonly id: string
       readonly model: string
       readonly number: number
+      readonly sequence: number | null
+      readonly judgeTimeMs: number
+      readonly tookMs: number
       readonly verdict: Verdict['kind']
       readonly rule: string
       readonly summary: string
@@ -114,6 +133,10 @@ export type FlyballEvent =
   | { readonly event: 'change-told'; readonly sink: string; readonly result: 'delivered' | 'failed' | 'refused'; readonly problem: string }
   | { readonly event: 'act-took-over'; readonly epoch: number; readonly incidents: number; readonly groups: number }
   | { readonly event: 'act-fenced'; readonly problem: string }
+  /** What became of spans: taken by the collector, not wanted by it, or given up because too many waited. */
+  | { readonly event: 'spans-told'; readonly result: 'delivered' | 'refused' | 'dropped'; readonly count: number }
+  /** The collector began to answer, or ceased to. */
+  | { readonly event: 'trace-collector'; readonly answers: boolean; readonly problem: string }
   /** `delayMs`: wall clock less the partition's record clock; both NaN before the first record. */
   | {
       readonly event: 'lag'

@@ -42,6 +42,8 @@ function levelOf(event: FlyballEvent): Level | undefined {
     case 'notification':
     case 'change-told':
       return event.result === 'delivered' ? 'info' : 'warn'
+    case 'trace-collector':
+      return event.answers ? 'info' : 'warn'
     case 'heartbeat-sent':
       return event.result === 'delivered' ? 'debug' : 'warn'
     default:

@@ -55,6 +55,7 @@ function ofProcess(families: Families, nowSeconds: () => number): Handlers {
       for (const topic of event.topics) zeroForTopic(families, topic)
       for (const model of named) zeroForModel(families, model)
       for (const sink of event.sinks) zeroForSink(families, sink)
+      for (const result of ['delivered', 'refused', 'dropped']) families.add('trace_spans_total', { result }, 0)
     },
     problem: ({ code }) => families.add('problems_total', { code }),
     'client-trouble': ({ level }) => families.add('client_troubles_total', { level }),
@@ -313,6 +314,7 @@ function ofAlerts(families: Families, nowSeconds: () => number): Handlers {
       if (result === 'delivered') families.set('heartbeat_timestamp_seconds', { sink }, nowSeconds())
     },
     'change-told': ({ sink, result }) => families.add('changes_told_total', { sink, result }),
+    'spans-told': ({ result, count }) => families.add('trace_spans_total', { result }, count),
     'act-took-over': () => families.add('act_takeovers_total', {}),
     'act-fenced': () => families.add('act_fences_total', {}),
   }

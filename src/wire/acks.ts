@@ -1,5 +1,6 @@
 /** Acks and presence of gateways: `schemas/acks.avsc`. */
 import type { Ack, OutgoingRecord } from '../domain.ts'
+import { partitionOf } from '../kit/hash.ts'
 import { plain } from './plain.ts'
 import { avroCodec } from './schema.ts'
 import { versionHeaders } from './versions.ts'
@@ -19,4 +20,16 @@ export function decodeAck(bytes: Uint8Array, version = VERSION): Ack {
 
 export function ackRecord(ack: Ack): OutgoingRecord {
   return { key: ack.model, value: encodeAck(ack), headers: versionHeaders(VERSION) }
+}
+
+/** By the partition where the model's acks belong. */
+export function ackRecords(acks: readonly Ack[], partitions: number): ReadonlyMap<number, readonly OutgoingRecord[]> {
+  const grouped = new Map<number, OutgoingRecord[]>()
+  for (const ack of acks) {
+    const partition = partitionOf(Buffer.from(ack.model), partitions)
+    const records = grouped.get(partition) ?? []
+    records.push(ackRecord(ack))
+    grouped.set(partition, records)
+  }
+  return grouped
 }

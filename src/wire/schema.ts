@@ -20,6 +20,7 @@ export type SchemaName =
   | 'decisions'
   | 'deliveries'
   | 'silences'
+  | 'acknowledgements'
 
 /** Avro bytes of one schema to plain objects and back. */
 export interface AvroCodec {

@@ -14,6 +14,10 @@ const BLIND = incident({
   summary: 'Holding v3 at 5 % (blind): no outcomes for 20 minutes',
   flapping: true,
 })
+const TAKEN_BY = { words: 'ada: looking into <it>', atMs: NOON_MS + 60_000 }
+const TAKEN = message([incident({ takenBy: TAKEN_BY }), { ...BLIND, takenBy: TAKEN_BY }], {
+  ...{ news: [], acknowledges: true, reference: 'C0123456789:1359720000.000100' },
+})
 const OVER = message([ENDED])
 /** One that began beside one that goes on. */
 const TWO = message([incident(), BLIND], { news: [BLIND.alert.incident], reference: 'C0123456789:1359720000.000100' })
@@ -29,6 +33,8 @@ const GOLDEN: readonly Golden[] = [
   { name: 'slack-bot-first', plan: PLANS['slack-bot'], message: ONE },
   { name: 'slack-bot-later', plan: PLANS['slack-bot'], message: TWO },
   { name: 'pagerduty-trigger', plan: PLANS.pagerduty, message: TWO },
+  { name: 'slack-bot-acknowledged', plan: PLANS['slack-bot'], message: TAKEN },
+  { name: 'pagerduty-acknowledge', plan: PLANS.pagerduty, message: TAKEN },
   { name: 'pagerduty-resolve', plan: PLANS.pagerduty, message: OVER },
   { name: 'alertmanager-firing', plan: PLANS.alertmanager, message: TWO },
   { name: 'alertmanager-resolved', plan: PLANS.alertmanager, message: OVER },

@@ -29,7 +29,15 @@ interface Wanted extends Partial<Omit<Alert, 'detail'>>, Partial<Omit<Incident, 
   readonly detail?: Partial<AlertDetail>
 }
 
-export function incident({ beganMs = NOON_MS, endedMs = null, flapping = false, link = LINK, detail, ...alert }: Wanted = {}): Incident {
+export function incident({
+  beganMs = NOON_MS,
+  endedMs = null,
+  flapping = false,
+  link = LINK,
+  takenBy = null,
+  detail,
+  ...alert
+}: Wanted = {}): Incident {
   const { environment = 'production', model = 'fraud', version = 'v2', cause = 'rollback:error-rate' } = alert
   return {
     alert: {
@@ -50,6 +58,7 @@ export function incident({ beganMs = NOON_MS, endedMs = null, flapping = false, 
     endedMs,
     flapping,
     link,
+    takenBy,
   }
 }
 
@@ -66,6 +75,7 @@ export function message(incidents: readonly Incident[], wanted: Partial<Message>
     omitted: 0,
     news: holding.map(({ alert }) => alert.incident),
     repeated: false,
+    acknowledges: false,
     reference: '',
     atMs: NOON_MS + 30_000,
     ...wanted,

@@ -41,6 +41,15 @@ test('a trigger and its resolve have the same key, whatever has changed between 
   assert.equal(resolve.dedup_key, ONE.key)
 })
 
+test('that somebody has taken it is an acknowledge of the same key, and nothing else', async () => {
+  const taken = await sent({ ...ONE, acknowledges: true, news: [] })
+  assert.deepEqual(taken, {
+    routing_key: 'planted0routing0key0secret000000',
+    event_action: 'acknowledge',
+    dedup_key: ONE.key,
+  } as unknown as Event)
+})
+
 test('an event says all there is: summary, severity, source, links, details', async () => {
   const { payload, links, client_url, routing_key } = await sent(ONE)
   assert.equal(routing_key, 'planted0routing0key0secret000000')

@@ -3,6 +3,7 @@ import type { Answer, Message } from '../../src/act/contract.ts'
 import { hear, type Known } from '../../src/act/incidents.ts'
 import { answered, isSaidEnough, sending } from '../../src/act/outcome.ts'
 import { type ActState, plan, type Telling } from '../../src/act/plan.ts'
+import { nobodyTook } from '../../src/act/taken.ts'
 import type { Alert, Delivery, Silence } from '../../src/domain.ts'
 import { NO_DETAIL } from '../../src/kit/no-detail.ts'
 import { alertingOf } from '../../src/policy/alerting.ts'
@@ -62,6 +63,7 @@ export class ToldWorld {
   dies: () => Death = () => null
   deaths = 0
   readonly silences = new Map<string, Silence>()
+  readonly taken = nobodyTook()
   readonly #alerting: Alerting
   /** As they stand on the log. */
   readonly #log: { readonly alert: Alert; readonly atMs: number }[] = []
@@ -127,7 +129,7 @@ export class ToldWorld {
 
   #state(): ActState {
     const deliveries = new Map([...this.#stored].map(([key, bytes]) => [key, decodeDelivery(bytes)]))
-    return { incidents: this.#incidents, deliveries, silences: this.silences, sinceMs: this.#sinceMs }
+    return { incidents: this.#incidents, deliveries, silences: this.silences, taken: this.taken, sinceMs: this.#sinceMs }
   }
 
   /** False: the sender died, and another took over. */

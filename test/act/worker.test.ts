@@ -45,8 +45,8 @@ class Stage {
     return stage
   }
 
-  async worker(t: TestContext): Promise<ActWorker> {
-    const { layout } = parsePolicy(`${policyText}\nalerts:\n${this.#alerts}`, join(folder, 'flyball.yaml'))
+  async worker(t: TestContext, environment = 'test'): Promise<ActWorker> {
+    const { layout } = parsePolicy(`environment: ${environment}\n${policyText}\nalerts:\n${this.#alerts}`, join(folder, 'flyball.yaml'))
     const emit = (event: FlyballEvent): void => void this.events.push(event)
     const fail = (error: unknown): void => assert.fail(String(error))
     const write = (line: unknown): void => void this.lines.push(line)
@@ -175,4 +175,26 @@ test('a record that is no alert is told with its place and passed over', async (
   await until('told', () => end.events.length === 1)
   const problems = stage.events.flatMap((event) => (event.event === 'problem' ? [event.message] : []))
   assert.match(problems.join('\n'), /flyball\.alerts\/1 offset 0/)
+})
+
+test('of two environments under one prefix whoever acts tells of both, each by itself, and mixes and loses nothing when the other goes on', async (t) => {
+  const end = await farEnd()
+  t.after(() => end.close())
+  const stage = await Stage.open(paged(end))
+  const first = await stage.worker(t, 'production')
+  await stage.worker(t, 'staging')
+  const of = (environment: string) => alertOf({ environment, incident: `${environment}/fraud/v2/blind`, cause: 'blind' })
+  await stage.raise(of('production'), of('staging'))
+  await until('told', () => end.events.length === 2 && stage.lines.length === 2)
+  await first.stop()
+  await stage.end(of('production'))
+  await until('one end', () => end.events.length === 3)
+  await systemClock.sleep(1_000)
+  assert.deepEqual([...end.incidents().values()].map(({ opened, closed }) => `${opened} ${closed}`).sort(), ['1 0', '1 1'])
+  await stage.end(of('staging'))
+  await until('the other end', () => end.events.length === 4)
+  assert.deepEqual(
+    [...end.incidents().values()].map(({ opened, closed }) => `${opened} ${closed}`),
+    ['1 1', '1 1'],
+  )
 })

@@ -1,4 +1,4 @@
-/** Whoever tells people, on a real broker, killed at ten moments by a seed: PagerDuty has the incident once, and its end once. */
+/** Whoever tells people, on a real broker, killed at ten moments by a seed: PagerDuty has the incident once, acknowledged, and its end once. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
@@ -84,7 +84,7 @@ async function raise(log: EventLog, topic: string, alert: Alert): Promise<void> 
 /** Kills it as often as it may be, at moments of its own choosing, until the far end has heard of `wanted`. */
 async function among(deaths: Mortal, end: FarEnd, wanted: PagerAction, t: TestContext): Promise<void> {
   const heard = (): boolean => end.events.some(({ event_action }) => event_action === wanted)
-  const half = wanted === 'trigger' ? KILLS / 2 : KILLS
+  const half = KILLS_BY[wanted]
   for (let waits = 0; !heard() || deaths.kills < half; waits++) {
     assert.ok(waits < 150, `${wanted} never came: ${deaths.stderr().slice(-2000)}`)
     await pause(300 + deaths.chance() * 3_500)
@@ -93,9 +93,13 @@ async function among(deaths: Mortal, end: FarEnd, wanted: PagerAction, t: TestCo
   t.diagnostic(`${wanted}: ${deaths.kills} kills so far, ${end.events.length} events at the far end`)
 }
 
-type PagerAction = 'trigger' | 'resolve'
+type PagerAction = 'trigger' | 'acknowledge' | 'resolve'
+const KILLS_BY: Readonly<Record<PagerAction, number>> = { trigger: 4, acknowledge: 7, resolve: KILLS }
 
-test('across kill -9 at ten moments PagerDuty has one incident and one end of it', { ...broker.options, timeout: 500_000 }, async (t) => {
+test('across kill -9 at ten moments PagerDuty has one incident, acknowledged, and one end of it', {
+  ...broker.options,
+  timeout: 500_000,
+}, async (t) => {
   const prefix = `${broker.unique('act')}.`
   const log = await broker.connect()
   await log.admin.create(ownTopics(prefix, PARTITIONS, 1))
@@ -114,9 +118,15 @@ test('across kill -9 at ten moments PagerDuty has one incident and one end of it
   t.after(() => deaths!.end())
   await raise(log, topicNames(prefix).alerts, alertOf())
   await among(deaths, end, 'trigger', t)
+  const acknowledge = ['acknowledge', alertOf().incident, '--reason', 'looking into it', '-p', join(folder, 'flyball.yaml')]
+  assert.equal(await runFlyball(acknowledge, broker.bootstrap, 'alerts').ended, 0)
+  await among(deaths, end, 'acknowledge', t)
   await raise(log, topicNames(prefix).alerts, { ...alertOf(), status: 'resolved' })
   await among(deaths, end, 'resolve', t)
   await pause(3_000)
   assert.equal(deaths.kills, KILLS)
   assert.deepEqual([...end.incidents().values()], [{ opened: 1, closed: 1, isOpen: false }])
+  // What PagerDuty hears twice by one key, it has once.
+  const keys = end.events.filter(({ event_action }) => event_action === 'acknowledge').map(({ dedup_key }) => dedup_key)
+  assert.deepEqual([...new Set(keys)], [...end.incidents().keys()])
 })

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import type { Pane, Pulse, Stamp } from '../../src/domain.ts'
 import type { JudgeEvent, Now } from '../../src/judge/judge.ts'
 import { emptyJudge } from '../../src/judge/state.ts'
+import { systemClock } from '../../src/kit/clock.ts'
 import { seededRandom } from '../../src/kit/random.ts'
 import { topicNames } from '../../src/kit/topics.ts'
 import { DrainOrder } from '../../src/shell/drain-order.ts'
@@ -59,7 +60,7 @@ function seatOn(tenure: Tenure, before?: Kept): NotedSeat {
     })),
     model,
   )
-  const context = { layout, topics, emit: () => {}, signatures: { signer: null, trusted: [], strict: false } }
+  const context = { layout, topics, clock: systemClock, emit: () => {}, signatures: { signer: null, trusted: [], strict: false } }
   return new NotedSeat(context, tenure, model, stored?.state ?? emptyJudge(model), stored?.positions ?? FROM_START)
 }
 

@@ -34,8 +34,8 @@ class Stage {
     return this.#governor
   }
 
-  command(command: Command): void {
-    this.broker.append('flyball.control', HOME, [{ key: command.model, value: encodeCommand(command) }], null)
+  command(command: Command, headers: Readonly<Record<string, string>> = {}): void {
+    this.broker.append('flyball.control', HOME, [{ key: command.model, value: encodeCommand(command), headers }], null)
   }
 
   raw(key: string | null, value: Buffer | null): void {
@@ -214,3 +214,24 @@ class FlakyLog implements EventLog {
   join: EventLog['join'] = (options) => this.#log.join(options)
   close = () => this.#log.close()
 }
+
+test('a gateway is told which span a command belongs to, whenever it reads it, and takes no other text for one', () =>
+  staged(async (stage) => {
+    const span = (digit: string): string => `00-${digit.repeat(32)}-${digit.repeat(16)}-01`
+    stage.command(commandOf(10), { traceparent: span('a') })
+    const governor = await stage.start()
+    assert.equal(governor.state('fraud').traceparent, span('a'), 'read back from the log')
+    const told: (string | null)[] = []
+    governor.onCommand((_command, { traceparent }) => told.push(traceparent))
+    stage.command(commandOf(20, { sequence: 2 }), { traceparent: span('b') })
+    await stage.until('the second', () => told.length === 1)
+    stage.command(commandOf(30, { sequence: 3 }), { traceparent: `${span('c')}\nx-injected: 1` })
+    await stage.until('the third', () => told.length === 2)
+    stage.command(commandOf(40, { sequence: 4 }), { traceparent: span('0') })
+    await stage.until('the fourth', () => told.length === 3)
+    assert.deepEqual(told, [span('b'), null, null])
+    assert.equal(governor.state('fraud').traceparent, null)
+    stage.command(commandOf(40, { sequence: 4 }), { traceparent: span('d') })
+    await stage.until('a heartbeat that names it', () => governor.state('fraud').traceparent === span('d'))
+    assert.equal(told.length, 3)
+  }))

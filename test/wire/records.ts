@@ -2,14 +2,33 @@
 
 import { readFileSync } from 'node:fs'
 import avro from 'avsc'
-import type { Ack, Alert, Command, Decision, Delivery, OperatorRequest, Pane, Pulse, Reading, Silence } from '../../src/domain.ts'
+import type {
+  Ack,
+  Acknowledgement,
+  Alert,
+  Command,
+  Decision,
+  Delivery,
+  OperatorRequest,
+  Pane,
+  Pulse,
+  Reading,
+  Silence,
+} from '../../src/domain.ts'
 import { NO_DETAIL } from '../../src/kit/no-detail.ts'
 import { decodeAck, encodeAck } from '../../src/wire/acks.ts'
 import { decodeAlert, encodeAlert } from '../../src/wire/alerts.ts'
 import { type CheckpointRecord, decodeCheckpoint, encodeCheckpoint } from '../../src/wire/checkpoints.ts'
 import { decodeCommand, encodeCommand } from '../../src/wire/control.ts'
 import { decodeDecision, encodeDecision } from '../../src/wire/decisions.ts'
-import { decodeDelivery, decodeSilence, encodeDelivery, encodeSilence } from '../../src/wire/deliveries.ts'
+import {
+  decodeAcknowledgement,
+  decodeDelivery,
+  decodeSilence,
+  encodeAcknowledgement,
+  encodeDelivery,
+  encodeSilence,
+} from '../../src/wire/deliveries.ts'
 import { decodePane, encodePane, encodePulse, type WantedBlocks } from '../../src/wire/panes.ts'
 import { decodeRequest, encodeRequest } from '../../src/wire/requests.ts'
 import { decodeState, encodeState, type StateRecord } from '../../src/wire/state.ts'
@@ -304,6 +323,13 @@ export const silence: Silence = {
   endsAtMs: 1_700_003_600_000,
 }
 
+export const acknowledgement: Acknowledgement = {
+  incident: 'test/fraud/v2/rollback:error-rate',
+  who: 'ada',
+  reason: 'looking into it',
+  atMs: 1_700_000_100_000,
+}
+
 export interface Sample {
   readonly name: string
   readonly schema: string
@@ -363,6 +389,13 @@ export const samples: readonly Sample[] = [
     decode: decodeDelivery,
   },
   { name: 'silences', schema: 'silences', record: silence, encode: () => encodeSilence(silence), decode: decodeSilence },
+  {
+    name: 'acknowledgements',
+    schema: 'acknowledgements',
+    record: acknowledgement,
+    encode: () => encodeAcknowledgement(acknowledgement),
+    decode: decodeAcknowledgement,
+  },
 ]
 
 /** What a stranger does: nothing but the schema file and avsc. */

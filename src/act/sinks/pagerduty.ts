@@ -1,6 +1,6 @@
 /**
- * PagerDuty, Events API v2: a group is one alert there, from its trigger to its resolve, by its key. Sent again, a trigger or a resolve of
- * the same key changes nothing.
+ * PagerDuty, Events API v2: a group is one alert there, from its trigger to its resolve, by its key, acknowledged in between when somebody
+ * has taken all of it. Sent again, an event of the same key changes nothing.
  *
  * Changes (a promotion, a drill, an override) are told as change events, which wake nobody and stand beside the alerts.
  */
@@ -17,7 +17,8 @@ const PAGERDUTY_LIMITS = { summary: 1_024, name: 255, bodyBytes: 512_000 } as co
 const LINKS_MAX = 20
 
 export const sendPagerduty: Sender<'pagerduty'> = async (plan, message, outside, signal) => {
-  return await enqueue(plan, 'v2/enqueue', eventOf(message, routingKey(plan, outside)), outside, signal)
+  const event = message.acknowledges ? acknowledgeOf : eventOf
+  return await enqueue(plan, 'v2/enqueue', event(message, routingKey(plan, outside)), outside, signal)
 }
 
 /** A change event. */
@@ -52,6 +53,11 @@ function wordsOf({ text }: Heard): string {
   const { message, errors } = objectIn(text)
   const words = [message, ...(Array.isArray(errors) ? (errors as unknown[]) : [])]
   return words.filter((word) => typeof word === 'string').join('; ')
+}
+
+/** Who has taken it is in the next trigger; PagerDuty keeps nothing of an acknowledge but that it came. */
+function acknowledgeOf(message: Message, routing_key: string): object {
+  return { routing_key, event_action: 'acknowledge', dedup_key: keyOf(message) }
 }
 
 /** Everything about the gravest incident, and as texts as many of the others as the body may hold. */

@@ -1,6 +1,6 @@
 /**
  * Slack, by a bot: one message for a group, kept up to date in its place, with the details of what is new in its thread. A reply about an
- * incident that has begun shows in the channel too.
+ * incident that has begun shows in the channel too; that somebody has taken it does not.
  *
  * Its first answer names the message (`channel:ts`); with that, an update that is sent again changes nothing. Two things can be told twice:
  * the message itself when the answer to the first one is lost, and a reply when the answer to it is.
@@ -61,7 +61,8 @@ function hasBegun(message: Message): boolean {
   return message.incidents.some(({ alert, endedMs }) => endedMs === null && message.news.includes(alert.incident))
 }
 
-function worthTelling({ incidents, news }: Message): readonly Incident[] {
+function worthTelling({ incidents, news, acknowledges }: Message): readonly Incident[] {
+  if (acknowledges) return incidents.slice(0, 1)
   return incidents.filter(({ alert, endedMs }) => endedMs !== null || news.includes(alert.incident))
 }
 
