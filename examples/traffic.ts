@@ -4,7 +4,7 @@
  *     npx tsx examples/traffic.ts --brokers 127.0.0.1:9092 --fault errors
  *
  * It obeys the control topic like any gateway. `--fault`: what is wrong with v2: none, errors (it fails more often) or skew (it is fed
- * amounts in another unit). Runs until stopped.
+ * amounts in another unit). `--gateway`: its name, for a second one beside it. Runs until stopped.
  */
 import { parseArgs } from 'node:util'
 import { connectKafka } from '../src/kafka/connect.ts'
@@ -89,10 +89,11 @@ async function main(): Promise<void> {
       brokers: { type: 'string', default: '127.0.0.1:9092' },
       'per-second': { type: 'string', default: '400' },
       fault: { type: 'string', default: 'errors' },
+      gateway: { type: 'string', default: 'demo-traffic' },
     },
   })
   const log = await connectKafka({ brokers: values.brokers.split(','), clientId: 'demo-traffic' })
-  const governor = createGovernor({ log, gateway: 'demo-traffic', models: { fraud: { control: 'v1' } } })
+  const governor = createGovernor({ log, gateway: values.gateway, models: { fraud: { control: 'v1' } } })
   governor.onCommand(({ kind, weights, reason }) => console.log(JSON.stringify({ kind, weights, reason })))
   await governor.ready()
   let running = true

@@ -24,7 +24,7 @@ inputs:
       time: {path: time, unit: ms}        # ms | us | ns | s | iso
       model: model              # one model per topic? {value: fraud}
       version: version
-      # unit: userId            # who was served: requests of one user are not independent
+      # unit: userId            # who was served: requests of one user are not independent. Map it where gateways route by user
       score: score              # a probability in [0, 1]
       # decision: {path: action, equals: reject}   # default: score >= threshold
       latency: {path: latencyMs, unit: ms}

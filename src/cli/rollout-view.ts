@@ -21,6 +21,7 @@ export interface RolloutView {
   /** What the last hold says is missing, in words; empty when nothing was held since the last move. */
   readonly waitsFor: readonly string[]
   readonly last: Decision | null
+  readonly why: Decision | null
   /** How often a shadow decided otherwise than the control, as the last of these decisions that knew of pairs has it. */
   readonly disagreement: { readonly number: number; readonly reading: Reading } | null
 }
@@ -50,6 +51,14 @@ export function tellsWhy({ verdict }: Decision): boolean {
   return !BESIDE.has(verdict.kind)
 }
 
+/** The last that tells why it stands where it stands; what became of a command is news only where it has no effect, and as long. */
+export function whyOf(decisions: readonly Decision[]): Decision | null {
+  const told = decisions.findLast(tellsWhy)
+  const effect = decisions.findLast(({ verdict: { kind } }) => kind === 'not-effective' || kind === 'observed')
+  const isWithout = effect?.verdict.kind === 'not-effective' && effect.number > (told?.number ?? 0)
+  return (isWithout ? effect : told) ?? decisions.at(-1) ?? null
+}
+
 /** `decisions`: of the model, in their order; those since the last that tells why suffice. */
 export function rolloutView(decisions: readonly Decision[], command: Command | null, model: ModelLayout): RolloutView {
   const [control, candidate] = [model.versions[model.control]!, model.versions[model.candidate]!]
@@ -72,6 +81,7 @@ export function rolloutView(decisions: readonly Decision[], command: Command | n
     approvals: standingApprovals(last),
     waitsFor: verdict?.kind === 'hold' ? verdict.missing : [],
     last,
+    why: whyOf(decisions),
     disagreement: disagreementIn(decisions, model),
   }
 }

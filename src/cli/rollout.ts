@@ -78,8 +78,14 @@ function linesOf(view: RolloutView): readonly string[] {
     ...view.approvals.map(({ who, stage }) => `approval   of stage ${stage} by ${who}`),
     ...disagreementLine(view),
     ...view.waitsFor.map((words) => `waits for  ${words}`),
+    ...whyLine(view),
     `last       ${last === null ? 'nothing decided yet' : `#${last.number} ${last.summary}`}`,
   ]
+}
+
+/** What it waits for says it too; and so does what was decided last, save of a command. */
+function whyLine({ why, last, waitsFor }: RolloutView): readonly string[] {
+  return why === null || why.number === last?.number || waitsFor.length > 0 ? [] : [`why        #${why.number} ${why.summary}`]
 }
 
 function disagreementLine({ disagreement }: RolloutView): readonly string[] {

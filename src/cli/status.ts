@@ -5,6 +5,7 @@ import { systemClock } from '../kit/clock.ts'
 import { readCommands, readDecisions, readGateways } from '../shell/topic-reads.ts'
 import { type Connected, type ConnectionOptions, connected, withConnectionOptions } from './connected.ts'
 import { printJson, printLine, table, weightsText } from './output.ts'
+import { whyOf } from './rollout-view.ts'
 
 interface Options extends ConnectionOptions {
   readonly watch?: true
@@ -41,6 +42,7 @@ interface ModelStatus {
   readonly mode: string
   readonly command: TrafficCommand | null
   readonly last: Decision | null
+  readonly why: Decision | null
   readonly gateways: readonly Ack[]
 }
 
@@ -48,26 +50,30 @@ export async function statusOf({ loaded, log, topics }: Connected): Promise<read
   const commands = await readCommands(log, topics.control)
   const decisions = await readDecisions(log, topics.decisions)
   const gateways = [...(await readGateways(log, topics.acks, ACKS_LOOKED_AT)).values()]
-  return loaded.layout.models.map((model) => ({
-    model: model.name,
-    mode: model.plan.mode,
-    command: commands.get(model.name) ?? null,
-    last: decisions.filter(({ decision }) => decision.model === model.name).at(-1)?.decision ?? null,
-    gateways: gateways.filter((gateway) => gateway.model === model.name),
-  }))
+  return loaded.layout.models.map((model) => {
+    const own = decisions.flatMap(({ decision }) => (decision.model === model.name ? [decision] : []))
+    return {
+      model: model.name,
+      mode: model.plan.mode,
+      command: commands.get(model.name) ?? null,
+      last: own.at(-1) ?? null,
+      why: whyOf(own),
+      gateways: gateways.filter((gateway) => gateway.model === model.name),
+    }
+  })
 }
 
 function show(statuses: readonly ModelStatus[], options: Options): void {
   if (options.json) return printJson({ models: statuses })
-  const rows = statuses.map(({ model, mode, command, last, gateways }) => [
+  const rows = statuses.map(({ model, mode, command, last, why, gateways }) => [
     model,
     mode,
     weightsText(last?.weightsAfter ?? command?.weights ?? {}) || '–',
     command === null ? '–' : `${command.epoch}.${command.sequence}`,
     command === null ? '–' : obeyedText(command, gateways),
-    last === null ? 'nothing decided yet' : `#${last.number} ${shortened(last.summary)}`,
+    why === null ? 'nothing decided yet' : `#${why.number} ${shortened(why.summary)}`,
   ])
-  printLine(table(['MODEL', 'MODE', 'WEIGHTS', 'COMMAND', 'GATEWAYS', 'LAST DECISION'], rows))
+  printLine(table(['MODEL', 'MODE', 'WEIGHTS', 'COMMAND', 'GATEWAYS', 'WHY'], rows))
 }
 
 /** `explain` has the whole of it. */

@@ -192,7 +192,7 @@ export const FINDINGS = {
   'version-never-seen': {
     level: 'warning',
     what: '{model}: no record of the {arm} {version} among {records} of the model',
-    why: 'Nothing is proven without both arms; a version that is misspelt is never judged.',
+    why: 'Nothing is proven without both arms; a version that is misspelt is never judged. Of a rollout that stands at 0 or 100 % one arm is rightly absent.',
     fix: 'Compare `models.{model}.{arm}` in {policy} with what the records say, and with what serves now.',
   },
   'model-never-seen': {

@@ -7,6 +7,7 @@ import { resetEvidence, startStage } from './evidence/evidence.ts'
 import { loopWhileBehind, older, overdue, quorum, shareSeen } from './loop.ts'
 import { isThrottle, judgedBy, percentOf } from './segments.ts'
 import { isCatchingUp, type Setting } from './situation.ts'
+import { splitSince } from './split-since.ts'
 import { type JudgeState, type Loop, obeyed } from './state.ts'
 import { numbersOver } from './unbelieved.ts'
 
@@ -28,14 +29,16 @@ export function closeLoop(draft: Draft, setting: Setting): Draft {
   return notEffective(draft, loop, `Command ${command.sequence} (${command.kind} to ${100 * share} %) is not effective: ${why}`, setting)
 }
 
-function paused(state: JudgeState, loop: Loop, { nowMs }: Setting): JudgeState {
-  const ladder = { ...state.ladder, loop: loopWhileBehind(loop, nowMs) }
+function paused(state: JudgeState, loop: Loop, setting: Setting): JudgeState {
+  const behind = loopWhileBehind(loop, setting.nowMs)
+  const next = behind.observedAtMs === 0 && behind.ackedAtMs > 0 ? { ...behind, ...splitSince(state.sources, setting) } : behind
+  const ladder = { ...state.ladder, loop: next }
   return { ...state, ladder, arrivals: arrivalsForgotten(state.arrivals) }
 }
 
 function acked(draft: Draft, loop: Loop, who: string, setting: Setting): Draft {
   const { nowMs, wallMs } = setting
-  const next = { ...loop, ackedAtMs: nowMs, ackedWallMs: wallMs }
+  const next = { ...loop, ackedAtMs: nowMs, ackedWallMs: wallMs, ...splitSince(draft.state.sources, setting) }
   const note = `Command ${draft.state.ladder.sequence} acked by ${who} after ${Math.max(0, wallMs - loop.issuedWallMs)} ms`
   const begun = { ...draft, state: stageBegun(draft.state, setting) }
   const told = say(begun, next, { kind: 'acked', rule: 'quorum', note }, { commanded: loop.issuedWallMs, acked: wallMs }, setting)

@@ -28,6 +28,7 @@ import { NO_SAFE_TARGET, type Rule, ruleFor } from './rules.ts'
 import { apartOf, percentOf } from './segments.ts'
 import { isBlind, type Setting, type Situation, situationOf } from './situation.ts'
 import { mute, sourcesAfter } from './sources.ts'
+import { isWhollyUnder } from './split-since.ts'
 import { candidateOf, controlOf, type JudgeState, type Ladder, obeyed } from './state.ts'
 import { healthAfterPane } from './target.ts'
 import type { RefusedCommand } from './unbelieved.ts'
@@ -160,11 +161,11 @@ function evidenceAfterPane(state: JudgeState, pane: Pane, seen: Pane, model: Mod
   return { state: { ...held, chains, evidence: observed.state }, taken: true, closed: observed.closed.length > 0, events }
 }
 
-/** The split counts as known only in slices that began after the gateways had agreed, and once it has been seen. */
+/** The split counts as known only in slices that lie wholly under the command, and once it has been seen. */
 function contextOf(state: JudgeState, pane: Pane, model: ModelLayout, layout: Layout): ObserveContext {
   const { loop, stageSinceMs, phase } = state.ladder
   const obeys = obeyed(model)
-  const inForce = obeys && loop !== null && loop.observedAtMs > 0 && pane.sliceStartMs >= loop.ackedAtMs
+  const inForce = obeys && loop !== null && isWhollyUnder(loop, pane.source, pane.sliceStartMs, layout.sliceMs)
   return {
     settlingUntilMs: obeys ? Math.max(stageSinceMs, loop?.ackedAtMs ?? 0) + model.plan.settlingMs : 0,
     commandedShare: inForce ? percentOf(state.ladder, model) / 100 : null,

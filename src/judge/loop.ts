@@ -28,6 +28,8 @@ export function issuedLoop(nowMs: StreamTimeMs, wallMs: number): Loop {
     issuedAtMs: nowMs,
     ackedAtMs: 0,
     observedAtMs: 0,
+    splitSinceMs: 0,
+    splitSinceBySource: {},
     notEffective: false,
     candidateRequests: 0,
     totalRequests: 0,

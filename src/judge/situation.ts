@@ -1,5 +1,6 @@
 /** Everything the rules look at, gathered from the state at one judge time. No decision is taken here. */
 import type { NonInferiority, StreamTimeMs } from '../domain.ts'
+import { isoTime } from '../kit/iso-time.ts'
 import type { ModelLayout } from '../policy/layout.ts'
 import { candidateSilent } from './arrivals.ts'
 import { brokenContract } from './contract.ts'
@@ -206,11 +207,11 @@ function blindness(state: JudgeState, setting: Setting): readonly Missing[] {
 function mismatch(state: JudgeState, model: ModelLayout): readonly Missing[] {
   if (!obeyed(model)) return []
   const ratio = sampleRatio(state.evidence, model)
-  if (!(ratio.logEvidence >= ratio.logLimit)) return []
+  if (ratio.untilMs === 0) return []
   const seen = ((100 * ratio.candidate) / Math.max(1, ratio.total)).toFixed(2)
-  return [
-    { kind: 'sample-ratio', words: `the candidate's share is ${seen} % of ${ratio.total}, commanded ${(100 * ratio.share).toFixed(2)} %` },
-  ]
+  const counted = model.hasUnits ? 'units seen first' : 'requests, for no unit is mapped'
+  const found = `the candidate's share is ${seen} % of ${ratio.total} ${counted}, commanded ${(100 * ratio.share).toFixed(2)} %`
+  return [{ kind: 'sample-ratio', words: `${found}; over at ${isoTime(ratio.untilMs)} at the earliest, if it is not found again` }]
 }
 
 function uncovered(state: JudgeState, model: ModelLayout): readonly Missing[] {

@@ -39,6 +39,9 @@ export interface Loop {
   readonly issuedAtMs: StreamTimeMs
   readonly ackedAtMs: StreamTimeMs
   readonly observedAtMs: StreamTimeMs
+  /** Up to here the stream may still show the command before; of sources that had come further, how far. */
+  readonly splitSinceMs: StreamTimeMs
+  readonly splitSinceBySource: Readonly<Record<string, StreamTimeMs>>
   /** The alert has gone out. */
   readonly notEffective: boolean
   /** Requests per arm in the slices that began after the quorum: the window in which the share is read. */
@@ -351,6 +354,7 @@ export function decodeJudge(text: string, evidence: EvidenceState, chains: Chain
     ...SINCE_ANCHORS,
     ...part.ladder,
     command,
+    loop: withSplitSince(part.ladder.loop),
     people: people ?? peopleBefore(part.ladder),
   }
   return { ...part, ladder, arrivals: { ...NO_ARRIVALS, ...part.arrivals }, evidence, chains }
@@ -364,6 +368,13 @@ function withSeen(part: LadderPart): LadderPart {
 function withSegments(command: Command | null): Command | null {
   const { segments = [] }: Partial<Command> = command ?? {}
   return command === null ? null : { ...command, segments }
+}
+
+/** Earlier versions took the ack for the moment from which on a slice is under one command. */
+function withSplitSince(loop: Loop | null): Loop | null {
+  return loop === null
+    ? null
+    : { ...loop, splitSinceMs: loop.splitSinceMs ?? loop.ackedAtMs, splitSinceBySource: loop.splitSinceBySource ?? {} }
 }
 
 /** Earlier versions kept no list: what stands rolled back, and not merely ended, is quarantined by its name. */

@@ -1,7 +1,7 @@
 /** Where a rollout stands, read from its decisions: those of this version, and those of the one before, which said less. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { historyOf, quarantineOf, rolloutView } from '../../src/cli/rollout-view.ts'
+import { historyOf, quarantineOf, rolloutView, whyOf } from '../../src/cli/rollout-view.ts'
 import type { Decision, Restraint, RolloutPhase, Verdict } from '../../src/domain.ts'
 import { guardrail, modelLayout } from '../judge/world.ts'
 import { decision } from '../wire/records.ts'
@@ -113,4 +113,17 @@ test("segments that are kept apart are shown, and in a cohort the percent is the
   assert.deepEqual([kept.percent, kept.segments], [25, apart])
   const cohort = [{ segment: 'region=us', weights: { v1: 90, v2: 10 } }]
   assert.equal(rolloutView([{ ...decided(1, START, 0, 'climbing'), segmentsAfter: [...apart, ...cohort] }], null, model).percent, 10)
+})
+
+test('why a rollout stands where it stands: not that its command was seen, but that a command has no effect, until it has', () => {
+  const without: Verdict = { kind: 'not-effective', rule: 'not-effective', note: '' }
+  const observed: Verdict = { kind: 'observed', rule: 'share', note: '' }
+  const numberOf = (...verdicts: readonly Verdict[]) =>
+    whyOf(verdicts.map((verdict, index) => decided(index + 1, verdict, 5, 'climbing')))?.number ?? null
+  assert.equal(numberOf(), null)
+  assert.equal(numberOf(ACKED), 1, 'better than nothing')
+  assert.equal(numberOf(START, ROLLBACK, ACKED, observed, REFUSED), 2)
+  assert.equal(numberOf(START, ROLLBACK, ACKED, without, REFUSED), 4)
+  assert.equal(numberOf(START, ROLLBACK, ACKED, without, observed), 2)
+  assert.equal(numberOf(START, ACKED, without, HOLD), 4)
 })

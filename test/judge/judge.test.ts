@@ -170,6 +170,24 @@ test('a share that is not the one commanded holds as assignment', () => {
   assert.match(done, /^nothing was changed: v2 stays at (1|5|25|50) %$/)
 })
 
+test('a hold for a wrong split says what was counted and when it ends, and then it does', () => {
+  const world = run(12, { dwellMs: 30_000, calmAfterMs: 120_000 })
+  world.traffic = { ...world.traffic, fixedShare: 0.4 }
+  world.slices(3)
+  world.traffic = { ...world.traffic, fixedShare: null }
+  const { verdict, judgeTimeMs } = world.said('hold').find(({ verdict: { rule } }) => rule === 'sample-ratio')!
+  const missing = verdict.kind === 'hold' ? verdict.missing[0]! : ''
+  const said =
+    /^the candidate's share is \d\d\.\d\d % of \d+ requests, for no unit is mapped, commanded \d+\.00 %; over at (\S+) at the earliest/
+  const endsMs = Date.parse(said.exec(missing)?.[1] ?? missing)
+  assert.ok(endsMs > judgeTimeMs + 100_000 && endsMs <= judgeTimeMs + 120_000, missing)
+  const [weight, raised] = [world.weight(), world.moves().length]
+  while (world.time.nowMs < endsMs - SLICE_MS) world.slice()
+  assert.deepEqual([world.weight(), world.moves().length], [weight, raised])
+  world.slices(12)
+  assert.equal(world.moves()[raised], 'promote')
+})
+
 test('a gateway that acks and does not obey: one critical not-effective alert, no promotion, resolved when the split is seen', () => {
   const world = run(60, {}, { fixedShare: 0.4 })
   assert.deepEqual(world.moves(), ['start'])

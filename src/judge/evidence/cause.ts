@@ -13,8 +13,10 @@ import type { EventEvidence, EventSeries, EvidenceState, ScoreSeries, Series, Sh
 import { strongestFirst } from './strongest.ts'
 import { biasInWords, brief, percent, shapeInWords } from './words.ts'
 
-/** A segment is named when it carries at least this share of the excess. */
+/** A segment is named when it carries at least this share of the excess, and stands out with it. */
 export const SHARE_NAMED = 0.6
+/** It stands out when its share of the excess lies this far on the way from its share of the requests to all of it. */
+const MOSTLY = 0.5
 /** Broken input explains everything that follows from it. Repeated ids do not: clients try again what failed. */
 export const UPSTREAM = ['missing', 'unseen', 'stale']
 export const DATA_FIRST = [...UPSTREAM, 'feature-drift', 'pair-drift']
@@ -156,16 +158,32 @@ function segmentBehind(guardrail: Guardrail, state: EvidenceState, model: ModelL
   const nowhere = { segment: '', share: Number.NaN }
   const whole = excessOf(seriesIn(state, guardrail, ALL_SCOPE, model))
   if (!(whole > 0)) return nowhere
+  const requestsIn = (scope: string) => candidateRequestsOf(seriesIn(state, guardrail, scope, model))
   const excesses = scopesOf(guardrail)
     .filter((scope) => scope !== ALL_SCOPE)
     .map((scope) => ({ segment: scope, share: Math.min(1, excessOf(seriesIn(state, guardrail, scope, model)) / whole) }))
+    .filter(({ segment, share }) => standsOut(share, requestsIn(segment) / Math.max(1, requestsIn(ALL_SCOPE))))
   const largest = excesses.reduce((one, other) => (other.share > one.share ? other : one), { segment: '', share: 0 })
   return largest.share >= SHARE_NAMED ? largest : nowhere
 }
 
+/** Where everybody is, all of it comes from: that names nothing. */
+export function standsOut(share: number, ofRequests: number): boolean {
+  return share - ofRequests >= MOSTLY * (1 - ofRequests) && ofRequests < 1
+}
+
 function excessOf(series: Series): number {
-  if (series.kind !== 'events' || series.events.length === 0) return 0
-  const logs = series.events.map(logEvidenceOfEvent)
-  const { whole } = series.events[logs.indexOf(Math.max(...logs))]!
+  const whole = loudestOf(series)
+  if (whole === null) return 0
   return whole.candidateEvents - whole.candidateRequests * (whole.controlEvents / Math.max(1, whole.controlRequests))
+}
+
+function candidateRequestsOf(series: Series): number {
+  return loudestOf(series)?.candidateRequests ?? 0
+}
+
+function loudestOf(series: Series): EventEvidence['whole'] | null {
+  if (series.kind !== 'events' || series.events.length === 0) return null
+  const logs = series.events.map(logEvidenceOfEvent)
+  return series.events[logs.indexOf(Math.max(...logs))]!.whole
 }

@@ -68,6 +68,8 @@ export interface SampleRatio {
   readonly total: number
   /** Commanded share last compared with; NaN when none. */
   readonly share: number
+  /** When a mismatch is over if no other is proved until then; 0: there is none. */
+  readonly untilMs: StreamTimeMs
 }
 
 export interface Silence {
@@ -277,9 +279,12 @@ export function proofs(
 
 export function sampleRatio(state: EvidenceState, model: ModelLayout): SampleRatio {
   const { ratio, ratioCandidate, ratioTotal, ratioBreach, share } = state.gates
-  const { logLimit } = ratioLimitsOf(model)
-  if (ratioBreach !== null) return { ...ratioBreach, logLimit, share }
-  return { logEvidence: logEvidenceSampleRatio(ratio), logLimit, candidate: ratioCandidate, total: ratioTotal, share }
+  const { logLimit, calmAfterMs } = ratioLimitsOf(model)
+  if (ratioBreach !== null) {
+    const { atMs, ...found } = ratioBreach
+    return { ...found, logLimit, share, untilMs: atMs + calmAfterMs }
+  }
+  return { logEvidence: logEvidenceSampleRatio(ratio), logLimit, candidate: ratioCandidate, total: ratioTotal, share, untilMs: 0 }
 }
 
 export function silence(state: EvidenceState, model: ModelLayout): Silence {

@@ -4,7 +4,7 @@
  */
 import type { Factor, Reading } from '../../domain.ts'
 import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
-import { DATA_FIRST, loudest, ranked, SHARE_NAMED, UPSTREAM, whatMoved } from './cause.ts'
+import { DATA_FIRST, loudest, ranked, SHARE_NAMED, standsOut, UPSTREAM, whatMoved } from './cause.ts'
 import { driftsNow } from './environment.ts'
 import { eventNames, isTwoSided, scopesOf } from './events.ts'
 import { evidenceIn, seriesIn } from './readings.ts'
@@ -16,8 +16,6 @@ import { percent } from './words.ts'
 
 const FACTORS_MAX = 8
 const SEGMENTS_MAX = 3
-/** A segment is worth a word when its share of the excess lies this far on the way from its share of the requests to all of it. */
-const MOSTLY = 0.5
 
 /** `fired`: the readings that a verdict stands on; none for a hold that only waits. */
 export function factorsBehind(state: EvidenceState, model: ModelLayout, fired: readonly Reading[]): readonly Factor[] {
@@ -67,7 +65,8 @@ function brokenFactor(
   state: EvidenceState,
   model: ModelLayout,
 ): Factor {
-  const [segment] = heardIn === ALL_SCOPE ? contributions(guardrail, index, state, model).filter(({ share }) => share >= SHARE_NAMED) : []
+  const parts = heardIn === ALL_SCOPE ? contributions(guardrail, index, state, model) : []
+  const segment = parts.find(({ share, ofRequests }) => share >= SHARE_NAMED && standsOut(share, ofRequests))
   const scope = segment?.scope ?? heardIn
   const event = eventIn(guardrail, scope, index, state, model)
   const feature = isTwoSided(guardrail) ? (eventNames(guardrail, model, undefined)[index] ?? '') : ''
@@ -114,7 +113,7 @@ function segmentFactors(state: EvidenceState, model: ModelLayout, fired: readonl
     const index = guardrail === undefined ? -1 : strongestEvent(seriesIn(state, guardrail, reading.scope, model))
     if (guardrail === undefined || index < 0) continue
     const found = contributions(guardrail, index, state, model)
-      .filter(({ share, ofRequests }) => share - ofRequests >= MOSTLY * (1 - ofRequests) && ofRequests < 1)
+      .filter(({ share, ofRequests }) => standsOut(share, ofRequests))
       .slice(0, SEGMENTS_MAX)
     if (found.length > 0) return found.map((part) => segmentFactor(part, guardrail, index, state, model))
   }

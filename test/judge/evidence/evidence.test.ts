@@ -35,17 +35,24 @@ interface Run {
   readonly requests?: number
   readonly share?: number
   readonly harm?: Harm
+  readonly harmedRegion?: string
 }
 
 /** Feeds one source's panes and stops when something fires. */
-function rollout({ model, seed, slices, requests = 100, share = 0.5, harm }: Run): {
+function rollout({ model, seed, slices, requests = 100, share = 0.5, harm, harmedRegion }: Run): {
   state: EvidenceState
   fired: readonly string[]
   slice: number
 } {
   let state = emptyEvidence(model)
   let slice = 0
-  for (const { exposure, outcome } of traffic(model, slices, { seed, requests, share, ...(harm ? { harm } : {}) })) {
+  for (const { exposure, outcome } of traffic(model, slices, {
+    seed,
+    requests,
+    share,
+    ...(harm ? { harm } : {}),
+    ...(harmedRegion ? { harmedRegion } : {}),
+  })) {
     slice += 1
     for (const pane of [exposure, outcome]) {
       const observed = observePane(state, pane, model, CONTEXT)
@@ -99,13 +106,25 @@ test('the cause names the feature, where in it, and the figures of both arms', (
 
 test('a cause that sits in one segment is named with its share of the excess', () => {
   const model = modelOf({
-    guardrails: [{ kind: 'error-rate', blocks: ['requests', 'errors'], scopes: ['__all__', 'region=eu'] }],
-    regions: 1,
+    guardrails: [{ kind: 'error-rate', blocks: ['requests', 'errors'], scopes: ['__all__', 'region=eu', 'region=us'] }],
+    regions: 2,
   })
-  const { state } = rollout({ model, seed: 3, slices: 80, harm: { errorRate: 0.1 } })
+  const { state } = rollout({ model, seed: 3, slices: 80, harm: { errorRate: 0.15 }, harmedRegion: 'eu' })
   const cause = causeOf(state, model, harms(state, model).rollback)
   assert.equal(cause?.segment, 'region=eu')
-  assert.equal(cause?.segmentShare, 1)
+  assert.ok(cause.segmentShare > 0.8, `${cause.segmentShare}`)
+  assert.match(cause.words, /of the excess lies in region=eu$/)
+})
+
+test('a segment in which everybody is, or with no more of the excess than of the requests, is no cause', () => {
+  for (const regions of [1, 2]) {
+    const scopes = ['__all__', ...['region=eu', 'region=us'].slice(0, regions)]
+    const model = modelOf({ guardrails: [{ kind: 'error-rate', blocks: ['requests', 'errors'], scopes }], regions })
+    const { state } = rollout({ model, seed: 3, slices: 80, harm: { errorRate: 0.1 } })
+    const cause = causeOf(state, model, harms(state, model).rollback)
+    assert.deepEqual([cause?.segment, cause?.segmentShare], ['', Number.NaN])
+    assert.doesNotMatch(cause!.words, /excess/)
+  }
 })
 
 test('latency is not judged while caches are cold, nor before the control has shown its quantiles', () => {

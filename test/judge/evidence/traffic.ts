@@ -155,6 +155,8 @@ export interface TrafficOptions {
   readonly requests: number
   readonly share: number
   readonly harm?: Harm
+  /** The region that alone is harmed; absent: all are. */
+  readonly harmedRegion?: string
   readonly source?: string
   readonly hashes?: (block: Block) => string
 }
@@ -183,13 +185,14 @@ export function* traffic(model: ModelLayout, slices: number, options: TrafficOpt
 
 function request(random: Random, model: ModelLayout, options: TrafficOptions): Request {
   const candidate = random() < options.share
-  const harm = candidate ? (options.harm ?? {}) : {}
   const regions = model.scopes.length - 1
   const truth = 0.05 + 0.9 * random()
+  const region = REGIONS[Math.floor(random() * regions)]!
+  const harm = candidate && region === (options.harmedRegion ?? region) ? (options.harm ?? {}) : {}
   const features = model.exposureBlocks.filter((block) => block.kind === 'feature')
   return {
     candidate,
-    region: REGIONS[Math.floor(random() * regions)]!,
+    region,
     failed: random() < (harm.errorRate ?? 0.02),
     latencyMs: 20 * Math.exp(random() * 1.5) * (harm.latencyFactor ?? 1),
     features: features.map(() => (random() < (harm.missing ?? 0.01) ? Number.NaN : random() + (harm.shift ?? 0))),
