@@ -8,7 +8,7 @@ import { causeOf, readings } from './evidence/evidence.ts'
 import { changesBefore, factorsFor, factWords } from './factors.ts'
 import { issuedLoop } from './loop.ts'
 import { quarantineTold } from './quarantine.ts'
-import { segmentsOf } from './segments.ts'
+import { percentOf, segmentsOf } from './segments.ts'
 import { approvalsTold, revertWords, settled } from './settle.ts'
 import type { Setting } from './situation.ts'
 import { stageName } from './stages.ts'
@@ -66,7 +66,7 @@ export function decide(draft: Draft, finding: Finding, setting: Setting): Draft 
   const numbered = withNumbers(next, number, issues, setting.nowMs)
   const decision = decisionOf(before, numbered, finding, setting)
   const command = issues ? commandOf(numbered.ladder, finding, decision, setting) : null
-  const commanded = command === null ? numbered : issued(numbered, command, setting)
+  const commanded = command === null ? numbered : issued(numbered, command, setting, before.ladder)
   const { alerts, open } = alertsOf(decision, before.ladder, commanded, model)
   const state = { ...commanded, ladder: { ...commanded.ladder, open, lastVerdict: finding.key } }
   return { state, effects: [...draft.effects, { kind: 'decide', decision, command, alerts }] }
@@ -79,9 +79,14 @@ function withNumbers(state: JudgeState, decisionNumber: number, issues: boolean,
   return { ...state, ladder: { ...ladder, decisionNumber, decidedAtMs, sequence, anchor } }
 }
 
-function issued(state: JudgeState, command: Command, { model, nowMs, wallMs }: Setting): JudgeState {
-  const loop = obeyed(model) ? issuedLoop(nowMs, wallMs) : null
+function issued(state: JudgeState, command: Command, { model, nowMs, wallMs }: Setting, before: Ladder): JudgeState {
+  const loop = obeyed(model) ? issuedLoop(nowMs, wallMs, shareBefore(before, state.ladder, model)) : null
   return { ...state, ladder: { ...state.ladder, command, commandNumber: state.ladder.decisionNumber, loop, publishedWallMs: wallMs } }
+}
+
+/** Of a cohort and of everybody are two shares; and where nothing was commanded before, what the traffic showed is not known. */
+function shareBefore(before: Ladder, after: Ladder, model: ModelLayout): number {
+  return before.command === null || before.cohort?.segment !== after.cohort?.segment ? -1 : percentOf(before, model) / 100
 }
 
 /** Always the same for the same place in the log of decisions, whoever writes it and however often. */

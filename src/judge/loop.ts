@@ -12,6 +12,7 @@ export type Gateways = Readonly<Record<string, Gateway>>
 
 const REQUESTS_MIN = 30
 const RARE_ARM_MIN = 3
+const TAKEN_MIN = 16
 const WINDOW_REQUESTS = 400
 const RARE_ARM_WINDOW = 10
 const STRAY_SHARE_MAX = 0.01
@@ -23,13 +24,14 @@ export interface Drawn extends ArmRequests {
   readonly stray?: number
 }
 
-export function issuedLoop(nowMs: StreamTimeMs, wallMs: number): Loop {
+export function issuedLoop(nowMs: StreamTimeMs, wallMs: number, shareBefore = -1): Loop {
   return {
     issuedAtMs: nowMs,
     ackedAtMs: 0,
     observedAtMs: 0,
     splitSinceMs: 0,
     splitSinceBySource: {},
+    shareBefore,
     notEffective: false,
     candidateRequests: 0,
     totalRequests: 0,
@@ -91,18 +93,27 @@ export function loopAfterPane(loop: Loop, arms: Drawn, sliceStartMs: StreamTimeM
   const totalRequests = loop.totalRequests + arms.candidate + arms.control
   const apartRequests = (loop.apartRequests ?? 0) + (arms.apart ?? 0)
   const next = { ...loop, candidateRequests, totalRequests, apartRequests, strayRequests: (loop.strayRequests ?? 0) + (arms.stray ?? 0) }
-  if (shareSeen(next, share, units) || !windowFull(totalRequests, share)) return next
+  if (shareSeen(next, share, units) || !windowFull(next, share)) return next
   return { ...next, ...NOTHING_COUNTED, mismatched: true }
 }
 
-/** The share commanded is the share seen: within four standard deviations and one point, with every arm that should be there. */
+/**
+ * The share commanded is the share seen: within four standard deviations and one point, with every arm that should be there. Of what was
+ * taken from the candidate at most a quarter is still seen: from 1 % to none is but a point.
+ */
 export function shareSeen(loop: Loop, share: number, units: boolean): boolean {
-  if (!enough(loop.totalRequests, share) || strays(loop)) return false
+  if (!enough(loop, share) || strays(loop)) return false
   const controlRequests = loop.totalRequests - loop.candidateRequests
   if ((share > 0 && loop.candidateRequests === 0) || (share < 1 && controlRequests === 0)) return false
   // Requests of one unit stick together: their share swings wider than single draws.
   const deviation = Math.sqrt((share * (1 - share)) / loop.totalRequests) * (units ? 2 : 1)
-  return Math.abs(loop.candidateRequests / loop.totalRequests - share) <= 4 * deviation + 0.01
+  const distance = Math.abs(loop.candidateRequests / loop.totalRequests - share)
+  return distance <= 4 * deviation + 0.01 && distance < takenAway(loop, share) / 4
+}
+
+/** Infinite where nothing was taken, or it is not known how much. */
+function takenAway({ shareBefore }: Loop, share: number): number {
+  return shareBefore > share ? shareBefore - share : Number.POSITIVE_INFINITY
 }
 
 /** Requests reach the candidate where it is kept out, more than stragglers. */
@@ -114,12 +125,16 @@ function rarer(share: number): number {
   return share === 0 || share === 1 ? 1 : Math.min(share, 1 - share)
 }
 
-function enough(requests: number, share: number): boolean {
-  return requests >= REQUESTS_MIN && requests * rarer(share) >= RARE_ARM_MIN
+/** Of what was taken from the candidate so many requests would have come, were the command before still obeyed: fewer prove nothing. */
+function enough(loop: Loop, share: number): boolean {
+  const { totalRequests } = loop
+  if (totalRequests < REQUESTS_MIN || totalRequests * rarer(share) < RARE_ARM_MIN) return false
+  return totalRequests * takenAway(loop, share) >= TAKEN_MIN
 }
 
-function windowFull(requests: number, share: number): boolean {
-  return requests >= WINDOW_REQUESTS && requests * rarer(share) >= RARE_ARM_WINDOW
+function windowFull(loop: Loop, share: number): boolean {
+  const { totalRequests } = loop
+  return totalRequests >= WINDOW_REQUESTS && totalRequests * rarer(share) >= RARE_ARM_WINDOW && enough(loop, share)
 }
 
 /** While a backlog is read, stream time is not the time in which gateways act: the time-outs begin when it is over. */
@@ -135,6 +150,6 @@ export type Overdue = 'no' | 'not-acked' | 'not-observed'
 export function overdue(loop: Loop, share: number, nowMs: StreamTimeMs, plan: Plan): Overdue {
   if (loop.notEffective || loop.observedAtMs > 0) return 'no'
   if (loop.ackedAtMs === 0) return nowMs - loop.issuedAtMs > plan.ackWithinMs ? 'not-acked' : 'no'
-  const tellable = loop.mismatched || enough(loop.totalRequests, share)
+  const tellable = loop.mismatched || enough(loop, share)
   return tellable && nowMs - loop.ackedAtMs > plan.observeWithinMs ? 'not-observed' : 'no'
 }

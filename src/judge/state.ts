@@ -42,6 +42,8 @@ export interface Loop {
   /** Up to here the stream may still show the command before; of sources that had come further, how far. */
   readonly splitSinceMs: StreamTimeMs
   readonly splitSinceBySource: Readonly<Record<string, StreamTimeMs>>
+  /** What the candidate had by the command before, among the same requests, 0 to 1; −1: not known, or it is not to be compared. */
+  readonly shareBefore: number
   /** The alert has gone out. */
   readonly notEffective: boolean
   /** Requests per arm in the slices that began after the quorum: the window in which the share is read. */
@@ -354,7 +356,7 @@ export function decodeJudge(text: string, evidence: EvidenceState, chains: Chain
     ...SINCE_ANCHORS,
     ...part.ladder,
     command,
-    loop: withSplitSince(part.ladder.loop),
+    loop: completedLoop(part.ladder.loop),
     people: people ?? peopleBefore(part.ladder),
   }
   return { ...part, ladder, arrivals: { ...NO_ARRIVALS, ...part.arrivals }, evidence, chains }
@@ -370,11 +372,16 @@ function withSegments(command: Command | null): Command | null {
   return command === null ? null : { ...command, segments }
 }
 
-/** Earlier versions took the ack for the moment from which on a slice is under one command. */
-function withSplitSince(loop: Loop | null): Loop | null {
+/** Earlier versions took the ack for the moment from which on a slice is under one command, and did not note the share before. */
+function completedLoop(loop: Loop | null): Loop | null {
   return loop === null
     ? null
-    : { ...loop, splitSinceMs: loop.splitSinceMs ?? loop.ackedAtMs, splitSinceBySource: loop.splitSinceBySource ?? {} }
+    : {
+        ...loop,
+        splitSinceMs: loop.splitSinceMs ?? loop.ackedAtMs,
+        splitSinceBySource: loop.splitSinceBySource ?? {},
+        shareBefore: loop.shareBefore ?? -1,
+      }
 }
 
 /** Earlier versions kept no list: what stands rolled back, and not merely ended, is quarantined by its name. */

@@ -121,6 +121,23 @@ test('rollback reported but not applied: a rollback that no gateway obeys is tol
   assert.ok(world.alerts.some(({ cause, severity, status }) => cause === 'not-effective' && severity === 'critical' && status === 'firing'))
 })
 
+test('rollback reported but not applied: from 1 % too, where what was before lies within a point of nothing', () => {
+  const taken = (fixedShare: number | null, seed: number): readonly string[] => {
+    const world = run(4, { ladder: [1, 25, 100], dwellMs: 3_600_000 }, { requestsPerSlice: 500 }, seed)
+    world.traffic = { ...world.traffic, fixedShare }
+    world.send({ kind: 'request', request: requestOf('rollback') })
+    world.slices(30)
+    const at = world.decisions.findIndex(({ verdict }) => verdict.kind === 'override')
+    assert.equal(world.weight(), 0)
+    const after = world.decisions.slice(at + 1)
+    return after.map(({ verdict }) => verdict.kind)
+  }
+  for (let seed = 1; seed <= 20; seed++) {
+    assert.deepEqual(taken(0.01, seed), ['acked', 'not-effective'], `not obeyed, seed ${seed}`)
+    assert.deepEqual(taken(null, seed), ['acked', 'observed'], `obeyed, seed ${seed}`)
+  }
+})
+
 test('two controllers fighting: when another hand moves the weights, the judge commands nothing against it and says whose split it sees', () => {
   const world = run(12)
   const commands = world.commands.length
