@@ -58,15 +58,21 @@ function eventCount(bins: number, orderedBins: number): number {
 /**
  * Adds one stratum. One that lacks an arm says nothing and changes nothing. `temper` ≥ 1 divides every ln L: L^(1/temper) still has a
  * mean of at most 1 (Jensen); for requests that move together in units, with their design effect as temper, the level is calibrated
- * by simulation.
+ * by simulation. `memory`: where the capitals go afterwards, of as many numbers; left out: memory of their own.
  */
-export function observeDistribution(state: DistributionState, arms: DistributionArms, grid: TwoArmGrid, temper = 1): DistributionState {
+export function observeDistribution(
+  state: DistributionState,
+  arms: DistributionArms,
+  grid: TwoArmGrid,
+  temper = 1,
+  memory: Float64Array = new Float64Array(state.logMixture.length),
+): DistributionState {
   requireDistribution(state, arms, grid)
   requireTemper(temper)
   if (arms.candidateRequests === 0 || arms.controlRequests === 0) return state
   const stratum: Stratum = {
     before: state.logMixture,
-    after: new Float64Array(state.logMixture.length),
+    after: memory,
     logWeight: logStartWeight(state.strata),
     rows: rowsOf(grid.steps, arms.candidateRequests, arms.controlRequests),
     requests: arms.candidateRequests + arms.controlRequests,

@@ -19,7 +19,7 @@
  * the bound form, Hoeffding (1963), Theorem 4.
  */
 import type { Detector } from './detector.ts'
-import { hypergeometricLogNormaliser } from './math/hypergeometric.ts'
+import { hypergeometricLogNormalisers } from './math/hypergeometric.ts'
 import { logWeightedSum } from './math/log-sum-exp.ts'
 import { requireCount, requireNonNegative, requirePart, requireTemper } from './math/refuse.ts'
 import { advanceMixture, emptyMixture } from './math/start-mixture.ts'
@@ -102,7 +102,8 @@ export function logEvidenceTwoArm(state: TwoArmState, grid: TwoArmGrid): number 
   return state.strata === 0 ? 0 : logWeightedSum(state.logMixture, grid.weights)
 }
 
-type LogBets = (arms: Arms, logMargin: number, steps: readonly number[]) => readonly number[]
+/** ln L of every step, into memory that the next call uses again. */
+type LogBets = (arms: Arms, isMore: boolean, logMargin: number, steps: readonly number[]) => Float64Array
 
 function observeWith(
   logBets: LogBets,
@@ -117,33 +118,44 @@ function observeWith(
   requireNonNegative(logMargin, 'logMargin')
   requireTemper(temper)
   if (given.candidateRequests === 0 || given.controlRequests === 0) return state
-  const bets = logBets(direction === 'more' ? given : swapped(given), logMargin, grid.steps)
+  const bets = logBets(given, direction === 'more', logMargin, grid.steps)
   return { strata: state.strata + 1, logMixture: advanceMixture(state.logMixture, state.strata, bets, temper) }
 }
 
 /** All bets of one stratum; an event that nobody or everybody showed says nothing. */
-function exactLogBets(arms: Arms, logMargin: number, steps: readonly number[]): readonly number[] {
-  const { candidateRequests, controlRequests, candidateEvents } = arms
-  const events = candidateEvents + arms.controlEvents
-  const bets = steps.slice()
-  const isSilent = events === 0 || events === candidateRequests + controlRequests
-  const atMargin = isSilent ? 0 : hypergeometricLogNormaliser(logMargin, candidateRequests, controlRequests, events)
-  for (let i = 0; i < bets.length; i++) {
-    const step = steps[i]!
-    bets[i] = isSilent
-      ? 0
-      : candidateEvents * step - hypergeometricLogNormaliser(logMargin + step, candidateRequests, controlRequests, events) + atMargin
-  }
+function exactLogBets(arms: Arms, isMore: boolean, logMargin: number, steps: readonly number[]): Float64Array {
+  const candidateRequests = isMore ? arms.candidateRequests : arms.controlRequests
+  const controlRequests = isMore ? arms.controlRequests : arms.candidateRequests
+  const candidateEvents = isMore ? arms.candidateEvents : arms.controlEvents
+  const events = arms.candidateEvents + arms.controlEvents
+  const { length } = steps
+  const bets = betsOf(length + 1)
+  if (events === 0 || events === candidateRequests + controlRequests) return bets.fill(0, 0, length)
+  for (let i = 0; i < length; i++) bets[i] = logMargin + steps[i]!
+  bets[length] = logMargin
+  hypergeometricLogNormalisers(bets, length + 1, candidateRequests, controlRequests, events)
+  const atMargin = bets[length]!
+  for (let i = 0; i < length; i++) bets[i] = candidateEvents * steps[i]! - bets[i]! + atMargin
   return bets
 }
 
-function boundLogBets(arms: Arms, logMargin: number, steps: readonly number[]): readonly number[] {
-  return steps.map((step) => boundLogBet(step, logMargin, arms))
+let memory = new Float64Array(8)
+
+function betsOf(length: number): Float64Array {
+  if (memory.length < length) memory = new Float64Array(length)
+  return memory
+}
+
+function boundLogBets(arms: Arms, isMore: boolean, logMargin: number, steps: readonly number[]): Float64Array {
+  const sides = isMore ? arms : swapped(arms)
+  const bets = betsOf(steps.length)
+  for (let i = 0; i < steps.length; i++) bets[i] = boundLogBet(steps[i]!, logMargin, sides)
+  return bets
 }
 
 /** ln of the factor by which the bet `step` changes its capital in one stratum, exact form. */
 export function exactLogBet(step: number, logMargin: number, arms: Arms): number {
-  return exactLogBets(arms, logMargin, [step])[0]!
+  return exactLogBets(arms, true, logMargin, [step])[0]!
 }
 
 /** The same by Hoeffding's bound: each event falls on the candidate with its share of the odds, independently. */

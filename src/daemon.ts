@@ -9,7 +9,6 @@ import type { Clock } from './kit/clock.ts'
 import { FlyballError } from './kit/errors.ts'
 import { ownTopics, topicNames } from './kit/topics.ts'
 import { inputTopics, type Layout } from './policy/layout.ts'
-import { actWorkerOf } from './shell/act-start.ts'
 import type { ActWorker } from './shell/act-worker.ts'
 import { ChangeFeed } from './shell/change-feed.ts'
 import type { JudgeContext } from './shell/judge-partition.ts'
@@ -113,6 +112,8 @@ async function actingOf(options: DaemonOptions, onFailure: (error: unknown) => v
   if (options.drain || writeAlert === undefined || layout.alerting === undefined) return null
   const topics = topicNames(prefix)
   if (!(await log.admin.topics([topics.deliveries])).has(topics.deliveries)) missing(topics.deliveries)
+  // Sinks and what they need are loaded by whoever tells.
+  const { actWorkerOf } = await import('./shell/act-start.ts')
   return actWorkerOf({ log, layout, topics, prefix, clock, emit, write: writeAlert }, onFailure)
 }
 

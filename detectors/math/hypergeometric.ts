@@ -39,35 +39,40 @@ export function tiltedMode(oddsRatio: number, candidate: number, control: number
 
 /** ln E ψ^x, with ln ψ given; 0 when nothing can vary and ψ is 1. */
 export function hypergeometricLogNormaliser(logOddsRatio: number, candidate: number, control: number, events: number): number {
-  if (logOddsRatio === 0 || events === 0 || candidate === 0) return 0
-  const oddsRatio = Math.exp(logOddsRatio)
-  const mode = tiltedMode(oddsRatio, candidate, control, events)
-  const logLargest = hypergeometricLogPmf(mode, candidate, control, events) + mode * logOddsRatio
-  const above = sumAbove(mode, oddsRatio, candidate, control, events)
-  const below = sumBelow(mode, oddsRatio, candidate, control, events)
-  return logLargest + Math.log1p(above + below)
+  one[0] = logOddsRatio
+  hypergeometricLogNormalisers(one, 1, candidate, control, events)
+  return one[0]
 }
 
-function sumAbove(mode: number, oddsRatio: number, candidate: number, control: number, events: number): number {
+const one = new Float64Array(1)
+
+/**
+ * The same for several ψ of one split: the first `count` numbers, each ln ψ, give way to their ln E ψ^x. Long, because it calls next to
+ * nothing: between functions every number would be boxed, and a stratum has hundreds of them.
+ */
+export function hypergeometricLogNormalisers(logs: Float64Array, count: number, candidate: number, control: number, events: number): void {
+  if (events === 0 || candidate === 0) return void logs.fill(0, 0, count)
+  const total = candidate + control
+  const low = supportLow(control, events)
   const high = supportHigh(candidate, events)
   const gap = control - events
-  let term = 1
-  let sum = 0
-  for (let x = mode; x < high && term > NEGLIGIBLE; x++) {
-    term *= ((events - x) * (candidate - x) * oddsRatio) / ((x + 1) * (gap + x + 1))
-    sum += term
+  const logWays = logChoose(total, candidate)
+  for (let i = 0; i < count; i++) {
+    const logOddsRatio = logs[i]!
+    if (logOddsRatio === 0) continue
+    const oddsRatio = Math.exp(logOddsRatio)
+    const mode = tiltedMode(oddsRatio, candidate, control, events)
+    let above = 0
+    for (let x = mode, term = 1; x < high && term > NEGLIGIBLE; x++) {
+      term *= ((events - x) * (candidate - x) * oddsRatio) / ((x + 1) * (gap + x + 1))
+      above += term
+    }
+    let below = 0
+    for (let x = mode, term = 1; x > low && term > NEGLIGIBLE; x--) {
+      term *= (x * (gap + x)) / ((events - x + 1) * (candidate - x + 1) * oddsRatio)
+      below += term
+    }
+    const logPmf = logChoose(events, mode) + logChoose(total - events, candidate - mode) - logWays
+    logs[i] = logPmf + mode * logOddsRatio + Math.log1p(above + below)
   }
-  return sum
-}
-
-function sumBelow(mode: number, oddsRatio: number, candidate: number, control: number, events: number): number {
-  const low = supportLow(control, events)
-  const gap = control - events
-  let term = 1
-  let sum = 0
-  for (let x = mode; x > low && term > NEGLIGIBLE; x--) {
-    term *= (x * (gap + x)) / ((events - x + 1) * (candidate - x + 1) * oddsRatio)
-    sum += term
-  }
-  return sum
 }

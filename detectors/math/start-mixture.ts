@@ -24,12 +24,23 @@ export function logStartWeight(stratum: number): number {
  * the root is concave), so the guarantee stands for independent requests whatever the temper. For requests that move together in
  * units L itself has no such mean; with the design effect as temper the level is calibrated by simulation, not proven.
  */
-export function advanceMixture(logMixture: readonly number[], stratum: number, logBets: readonly number[], temper = 1): readonly number[] {
-  const logWeight = logStartWeight(stratum)
+export function advanceMixture(logMixture: readonly number[], stratum: number, logBets: ArrayLike<number>, temper = 1): readonly number[] {
+  const logWeight = weightOf(stratum)
   const after = logMixture.slice()
   for (let i = 0; i < after.length; i++) after[i] = logAdd(after[i]!, logWeight) + logBets[i]! / temper
   return after
 }
+
+/** Dozens of events of one stratum ask for the same weight. No result depends on what is remembered. */
+function weightOf(stratum: number): number {
+  if (stratum !== asked.stratum) {
+    asked.stratum = stratum
+    asked.logWeight = logStartWeight(stratum)
+  }
+  return asked.logWeight
+}
+
+const asked = { stratum: -1, logWeight: 0 }
 
 /**
  * The capital before the first stratum: none at work yet. A large negative number instead of −∞, so that a state survives JSON.

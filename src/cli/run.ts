@@ -11,7 +11,6 @@ import { topicNames } from '../kit/topics.ts'
 import { exposedFile } from '../policy/connection.ts'
 import type { LoadedPolicy } from '../policy/load.ts'
 import type { Policy } from '../policy/policy.ts'
-import { MeasureThreads } from '../shell/measure-threads.ts'
 import type { Measurer } from '../shell/measuring.ts'
 import { readDecisions } from '../shell/topic-reads.ts'
 import type { TraceSender } from '../shell/traces.ts'
@@ -160,7 +159,7 @@ async function serve(
     drain: options.drain ?? false,
     version: packageVersion(),
     writeAlert,
-    ...measurerOf(policy, options),
+    ...(await measurerOf(policy, options)),
   })
   let isStopped = false
   const stop = (): void => {
@@ -180,8 +179,9 @@ async function serve(
 }
 
 /** With several workers each has a thread, which opens a connection of its own. */
-function measurerOf(policy: Policy, options: Options): { measurer?: Measurer } {
+async function measurerOf(policy: Policy, options: Options): Promise<{ measurer?: Measurer }> {
   if (options.workers === 1) return {}
+  const { MeasureThreads } = await import('../shell/measure-threads.ts')
   const connect = { policy, policyFile: options.policy, brokers: options.brokers }
   return { measurer: (context, onFailure) => new MeasureThreads(options.workers, connect, context, onFailure) }
 }

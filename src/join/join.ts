@@ -20,7 +20,7 @@ import { EarlyOutcomes } from './early.ts'
 import { MaturedColumns } from './matured-columns.ts'
 import { Mirrors, twinOf } from './mirrors.ts'
 import { hasPairs, Pairs } from './pairs.ts'
-import { type AddedRows, NEGATIVE, NO_LABEL, NO_OUTCOME, PendingPredictions, type PendingRun, POSITIVE } from './pending.ts'
+import { type AddedRows, labelState, NO_LABEL, NO_OUTCOME, PendingPredictions, type PendingRun, SETTLED } from './pending.ts'
 import { inSample, newSample, raiseLevel, relaxLevel, type SampleState } from './sample.ts'
 import { FirstExposures, type UnitTable } from './units.ts'
 
@@ -67,6 +67,7 @@ export class Join {
   private readonly fitting = new Int32Array(ROWS_AHEAD)
   /** Likewise of a mirrored candidate. */
   private readonly fittingTwin = new Int32Array(ROWS_AHEAD).fill(-1)
+  private readonly twins = new Int32Array(ROWS_AHEAD)
   private readonly mirrors: Mirrors
   /** Null: no model compares answers to one request. */
   private readonly pairs: Pairs | null
@@ -138,18 +139,20 @@ export class Join {
     return duplicates
   }
 
-  /** Rows of the batch with the outcome clock when each was read. */
-  attach(batch: OutcomeBatch, clockMs: Float64Array): void {
+  /**
+   * Rows of the batch with the outcome clock when each was read. `countUsed`: hears how many were used, in place of `onOutcome` for each;
+   * null: each is told.
+   */
+  attach(batch: OutcomeBatch, clockMs: Float64Array, countUsed: ((rows: number) => void) | null = null): void {
+    const { ring } = this.pending
+    const { id1, id2 } = batch
     for (let from = 0; from < batch.count; from += ROWS_AHEAD) {
       const to = Math.min(batch.count, from + ROWS_AHEAD)
-      this.pending.ring.touch(batch.id1, from, to)
-      this.pending.ring.touchEntries(batch.id1, from, to)
-      const { id1, id2 } = batch
-      for (let row = from; row < to; row++) this.fitting[row - from] = this.findFitting(id1[row]!, id2[row]!, clockMs[row]!)
-      if (this.mirrors.some)
-        for (let row = from; row < to; row++) this.fittingTwin[row - from] = this.findFitting(twinOf(id1[row]!), id2[row]!, clockMs[row]!)
-      for (let row = from; row < to; row++)
-        this.attachRow(batch, row, clockMs[row]!, this.fitting[row - from]!, this.fittingTwin[row - from]!)
+      ring.touch(id1, from, to)
+      ring.touchEntries(id1, from, to)
+      this.pending.findFitting(id1, id2, clockMs, from, to, this.fitting)
+      if (this.mirrors.some) this.attachMirrored(batch, from, to, clockMs)
+      else this.attachRows(batch, from, to, clockMs, countUsed)
     }
     if (this.early.size >= this.layout.maxPending) this.thinOut()
   }
@@ -271,9 +274,36 @@ export class Join {
     return known === null ? -1 : Math.max(known, fitsFromMs)
   }
 
+  /** Nearly all outcomes are the first that fits their prediction: those are settled in one go, and the others row by row. */
+  private attachRows(
+    batch: OutcomeBatch,
+    from: number,
+    to: number,
+    clockMs: Float64Array,
+    countUsed: ((rows: number) => void) | null,
+  ): void {
+    const { fitting } = this
+    const used = countUsed === null ? 0 : this.pending.settleFirst(batch, from, to, clockMs, fitting)
+    if (used > 0) countUsed!(used)
+    if (used === to - from) return
+    for (let row = from; row < to; row++) {
+      if (fitting[row - from] !== SETTLED) this.attachRow(batch, row, clockMs[row]!, fitting[row - from]!, -1)
+    }
+  }
+
+  private attachMirrored(batch: OutcomeBatch, from: number, to: number, clockMs: Float64Array): void {
+    const { fitting, fittingTwin, pending } = this
+    const { id1, id2 } = batch
+    for (let row = from; row < to; row++) this.twins[row - from] = twinOf(id1[row]!)
+    pending.findFitting(this.twins, id2.subarray(from), clockMs.subarray(from), 0, to - from, fittingTwin)
+    for (let row = from; row < to; row++) this.attachRow(batch, row, clockMs[row]!, fitting[row - from]!, fittingTwin[row - from]!)
+  }
+
   private attachRow(batch: OutcomeBatch, row: number, clockMs: number, place: number, twin: number): void {
     const offset = batch.offset[row]!
-    const [id1, id2, value] = [batch.id1[row]!, batch.id2[row]!, batch.value[row]!]
+    const id1 = batch.id1[row]!
+    const id2 = batch.id2[row]!
+    const value = batch.value[row]!
     const label = labelState(batch.label[row]!)
     if (place >= 0) this.settle(place, offset, clockMs, label, value, true)
     if (twin >= 0) this.settle(twin, offset, clockMs, label, value, place < 0)
@@ -291,16 +321,6 @@ export class Join {
   private fateOfWaiting(id2: number, clockMs: number): OutcomeFate | null {
     if (!inSample(id2, this.sample.outcomeLevel)) return 'sampled-out'
     return clockMs + this.layout.maxEarlyMs < this.predictionsMs ? 'unmatched-outcome' : null
-  }
-
-  private findFitting(id1: number, id2: number, clockMs: number): number {
-    const { pending } = this
-    const { ring } = pending
-    for (let position = ring.seek(id1, id2, ring.start(id1)); position >= 0; position = ring.seek(id1, id2, ring.after(position))) {
-      const place = ring.placeAt(position)
-      if (clockMs >= pending.fitsFromMs(place) && clockMs < pending.fitsUntilMs(place)) return place
-    }
-    return -1
   }
 
   /** An outcome met the prediction it fits. Outcomes come in the order of their offsets, so the first to come is the one that counts. */
@@ -407,9 +427,4 @@ function grown(column: Uint8Array<ArrayBuffer>, rows: number): Uint8Array<ArrayB
   const larger = new Uint8Array(Math.max(rows, column.length * 2))
   larger.set(column)
   return larger
-}
-
-function labelState(label: number): number {
-  if (Number.isNaN(label)) return NO_LABEL
-  return label === 1 ? POSITIVE : NEGATIVE
 }

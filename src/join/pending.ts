@@ -5,7 +5,7 @@
  * far as they fit; whether an outcome came in time is kept as the first horizon it was in time for. A value has its eight bytes only
  * where the policy maps one.
  */
-import type { MaturedBatch, PredictionBatch } from '../domain.ts'
+import type { MaturedBatch, OutcomeBatch, PredictionBatch } from '../domain.ts'
 import { unitBucket } from '../kit/hash.ts'
 import type { Layout } from '../policy/layout.ts'
 import { Anchors } from './anchors.ts'
@@ -27,6 +27,15 @@ export const NO_OUTCOME = 0
 export const NEGATIVE = 1
 export const POSITIVE = 2
 export const NO_LABEL = 3
+
+/** In place of the prediction that an outcome fits: it has been settled. */
+export const SETTLED = -2
+
+/** What is held of an outcome's label. */
+export function labelState(label: number): number {
+  if (Number.isNaN(label)) return NO_LABEL
+  return label === 1 ? POSITIVE : NEGATIVE
+}
 
 /** The predictions of one slice run, by arrival number in the ring. */
 export interface PendingRun {
@@ -154,6 +163,40 @@ export class PendingPredictions {
     words[place + FLAGS]! |= label << LABEL_SHIFT
     words[place + inTimeFrom.word]! |= horizon << inTimeFrom.shift
     if (this.value >= 0) doubles[(place >> 1) + this.value] = value
+  }
+
+  /** The prediction that each outcome of rows [from, to) fits, -1 where there is none, from the beginning of `into`. */
+  findFitting(id1: Int32Array, id2: Int32Array, clockMs: Float64Array, from: number, to: number, into: Int32Array): void {
+    const { ring } = this
+    for (let row = from; row < to; row++) {
+      const lane1 = id1[row]!
+      const lane2 = id2[row]!
+      let place = -1
+      for (
+        let position = ring.seek(lane1, lane2, ring.start(lane1));
+        position >= 0;
+        position = ring.seek(lane1, lane2, ring.after(position))
+      ) {
+        const held = ring.placeAt(position)
+        if (clockMs[row]! < this.fitsFromMs(held) || clockMs[row]! >= this.fitsUntilMs(held)) continue
+        place = held
+        break
+      }
+      into[row - from] = place
+    }
+  }
+
+  /** Of rows [from, to) those that are the first outcome of the prediction they fit; they are marked as settled. Returns how many. */
+  settleFirst({ label, value }: OutcomeBatch, from: number, to: number, clockMs: Float64Array, fitting: Int32Array): number {
+    let settled = 0
+    for (let row = from; row < to; row++) {
+      const place = fitting[row - from]!
+      if (place < 0 || this.label(place) !== NO_OUTCOME) continue
+      this.settle(place, clockMs[row]!, labelState(label[row]!), value[row]!)
+      fitting[row - from] = SETTLED
+      settled++
+    }
+    return settled
   }
 
   /** Takes in an entry: who it is, where it stood and from when on outcomes fit it. `fill` writes the rest. Returns its place. */

@@ -81,62 +81,99 @@ function partsOf(state: JudgeState, setting: Setting) {
 }
 
 export function situationOf(state: JudgeState, setting: Setting): Situation {
-  const { nowMs, model } = setting
-  const { ladder } = state
-  const parts = partsOf(state, setting)
-  return {
-    nowMs,
-    model,
-    ladder,
-    get harms() {
-      return parts.harms()
-    },
-    get located() {
-      return parts.located()
-    },
-    notKeptOut: noLongerKeptOut(state, setting),
-    get cohort() {
-      const words = cohortInTheWay(state, setting)
-      return words === '' ? [] : [{ kind: 'cohort', words }]
-    },
-    get silent() {
-      return parts.silent()
-    },
-    broken: brokenContract(state.contract ?? {}, model),
-    get unsafeTarget() {
-      return parts.unsafeTarget()
-    },
-    window: openWindow(model.plan.rollout.freezeWindows, setting.wallMs),
-    get blind() {
-      return parts.blind()
-    },
-    blindForMs: ladder.blindSinceMs === 0 ? 0 : nowMs - ladder.blindSinceMs,
-    get assignment() {
-      return parts.assignment()
-    },
-    get coverage() {
-      return parts.coverage()
-    },
-    get notInForce() {
-      return parts.notInForce()
-    },
-    calmForMs: nowMs - ladder.calmSinceMs,
-    get lacking() {
-      return parts.lacking()
-    },
-    get firstLacking() {
-      return parts.firstLacking()
-    },
-    get proofs() {
-      return parts.asked()
-    },
-    get catchingUp() {
-      return isCatchingUp(state, setting)
-    },
-    get preflight() {
-      return parts.preflight()
-    },
-    gate: gateMissing(ladder, model),
+  return new SituationNow(state, setting)
+}
+
+/**
+ * A class, for one is made at every stratum: an object literal with getters has a shape of its own each time, and shapes live until the
+ * whole heap is collected. With the getters they would hold every state that was ever looked at.
+ */
+class SituationNow implements Situation {
+  readonly nowMs: StreamTimeMs
+  readonly model: ModelLayout
+  readonly ladder: Ladder
+  readonly notKeptOut: string
+  readonly broken: string
+  readonly window: OpenWindow | null
+  readonly blindForMs: number
+  readonly calmForMs: number
+  readonly gate: readonly Missing[]
+  private readonly state: JudgeState
+  private readonly setting: Setting
+  private readonly parts: ReturnType<typeof partsOf>
+
+  constructor(state: JudgeState, setting: Setting) {
+    const { nowMs, model } = setting
+    const { ladder } = state
+    this.state = state
+    this.setting = setting
+    this.nowMs = nowMs
+    this.model = model
+    this.ladder = ladder
+    this.notKeptOut = noLongerKeptOut(state, setting)
+    this.broken = brokenContract(state.contract ?? {}, model)
+    this.window = openWindow(model.plan.rollout.freezeWindows, setting.wallMs)
+    this.blindForMs = ladder.blindSinceMs === 0 ? 0 : nowMs - ladder.blindSinceMs
+    this.calmForMs = nowMs - ladder.calmSinceMs
+    this.gate = gateMissing(ladder, model)
+    this.parts = partsOf(state, setting)
+  }
+
+  get harms(): Harms {
+    return this.parts.harms()
+  }
+
+  get located(): Located {
+    return this.parts.located()
+  }
+
+  get cohort(): readonly Missing[] {
+    const words = cohortInTheWay(this.state, this.setting)
+    return words === '' ? [] : [{ kind: 'cohort', words }]
+  }
+
+  get silent(): string {
+    return this.parts.silent()
+  }
+
+  get unsafeTarget(): string {
+    return this.parts.unsafeTarget()
+  }
+
+  get blind(): readonly Missing[] {
+    return this.parts.blind()
+  }
+
+  get assignment(): readonly Missing[] {
+    return this.parts.assignment()
+  }
+
+  get coverage(): readonly Missing[] {
+    return this.parts.coverage()
+  }
+
+  get notInForce(): readonly Missing[] {
+    return this.parts.notInForce()
+  }
+
+  get lacking(): readonly Missing[] {
+    return this.parts.lacking()
+  }
+
+  get firstLacking(): Missing | undefined {
+    return this.parts.firstLacking()
+  }
+
+  get proofs(): readonly NonInferiority[] {
+    return this.parts.asked()
+  }
+
+  get catchingUp(): boolean {
+    return isCatchingUp(this.state, this.setting)
+  }
+
+  get preflight(): readonly Missing[] {
+    return this.parts.preflight()
   }
 }
 

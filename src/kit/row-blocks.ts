@@ -46,7 +46,9 @@ export class RowBlocks implements ReadonlyMap<string, BlockCounts> {
   }
 
   get isEmpty(): boolean {
-    return !this.places.some((place) => this.holds(place))
+    const { places } = this
+    for (let at = 0; at < places.length; at++) if (this.holds(places[at]!)) return false
+    return true
   }
 
   has(id: string): boolean {

@@ -70,7 +70,7 @@ export class CellTable {
       if (row < 0) continue
       this.rowOfCell[cell] = -1
       const blocks = new RowBlocks(this.blocks, counts, row * this.countWidth, sums, row * this.sumWidth)
-      if (!blocks.isEmpty) cells.push({ ...this.nameOf(cell), blocks })
+      if (!blocks.isEmpty) cells.push(this.named(cell, blocks))
     }
     this.counts.fill(0, 0, this.rows * this.countWidth)
     this.sums.fill(0, 0, this.rows * this.sumWidth)
@@ -78,11 +78,11 @@ export class CellTable {
     return cells
   }
 
-  private nameOf(cell: number): Pick<PaneCell, 'version' | 'scope' | 'population'> {
+  private named(cell: number, blocks: RowBlocks): PaneCell {
     const { scopes, versions } = this.model
     const scope = (cell >> 1) % scopes.length
     const version = Math.floor((cell >> 1) / scopes.length)
-    return { version: versions[version]!, scope: scopes[scope]!.name, population: (cell & 1) === 0 ? 'all' : 'first' }
+    return { version: versions[version]!, scope: scopes[scope]!.name, population: (cell & 1) === 0 ? 'all' : 'first', blocks }
   }
 
   /** The counts of `__all__`, version by version, from the scopes that divide its records among them. */

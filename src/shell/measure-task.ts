@@ -16,7 +16,7 @@ import type { Emit } from '../telemetry/events.ts'
 import { batchSpanName } from '../telemetry/spans.ts'
 import { deadLetterRecords } from '../wire/deadletter.ts'
 import { modelKey, pulseKey } from '../wire/keys.ts'
-import { encodePacked, encodePulse } from '../wire/panes.ts'
+import { encodePacked, encodePulse, type PackedPane } from '../wire/panes.ts'
 import type { AlignedInput } from './alignment.ts'
 import {
   type CheckpointPlace,
@@ -30,7 +30,7 @@ import {
 import { Outbox } from './outbox.ts'
 import { boundsOf } from './partition-bounds.ts'
 import type { SourceCheckpoint } from './source-checkpoint.ts'
-import { type InputName, type SliceClosing, SourcePipeline, type SourcePipelineOptions, type UnstampedPane } from './source-pipeline.ts'
+import { type InputName, type SliceClosing, SourcePipeline, type SourcePipelineOptions } from './source-pipeline.ts'
 
 export interface MeasureContext {
   readonly log: EventLog
@@ -323,8 +323,8 @@ export class MeasureTask {
     return { epoch: this.#epoch, sequence: this.#sequence++ }
   }
 
-  #sendPane(pane: UnstampedPane): void {
-    const value = encodePacked({ ...pane, stamp: this.#stamp(), base: this.#base })
+  #sendPane(pane: PackedPane): void {
+    const value = encodePacked(pane, this.#stamp(), this.#base)
     const partition = partitionOf(Buffer.from(pane.model), this.#context.judgePartitions)
     this.#outbox.add({ topic: this.#context.topics.panes, partition, record: { key: modelKey(pane.model), value } })
     this.#context.emit({ event: 'panes-written', source: this.source, count: 1, bytes: value.length })

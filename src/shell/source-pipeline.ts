@@ -18,9 +18,6 @@ import { InputCounters, type InputCounts } from './source-counters.ts'
 import { OutcomeClock } from './source-outcomes.ts'
 import { type SliceHandler, type SliceRun, SourceSlices } from './source-slices.ts'
 
-/** A pane before the worker puts its stamp on it: its cells are packed at once, since many panes may wait to be sent. */
-export type UnstampedPane = Omit<PackedPane, 'stamp' | 'base'>
-
 /** The end of a slice run of the predictions partition, for the pulse. Clocks are -1 where nothing was read. */
 export interface SliceClosing {
   readonly from: number
@@ -85,7 +82,7 @@ export class SourcePipeline {
   private resumed: boolean
   /** Runs released since the start: number of the first one in `exposures.runs`. */
   private runsReleased = 0
-  private panes: UnstampedPane[] = []
+  private panes: PackedPane[] = []
   private closings: SliceClosing[] = []
   private deadLetters: DeadLetter[] = []
   /** `to` of the last pane made, and of the last one handed over, by chain and model. */
@@ -152,7 +149,10 @@ export class SourcePipeline {
     const { batch, rejected } = ingest.outcomes.read(records)
     this.beginBatch('outcomes', records, rejected)
     this.outcomeClock.read(records, batch)
-    this.join.attach(batch, this.outcomeClock.clockMs)
+    const counters = this.inputCounters.outcomes
+    // Of a first reading nothing was told before: then one number says what became of nearly all of a batch.
+    const isFirstReading = batch.count > 0 && batch.offset[0]! >= counters.countedTo
+    this.join.attach(batch, this.outcomeClock.clockMs, isFirstReading ? (used) => counters.addUsed(used) : null)
     this.join.outcomesReached(this.outcomeClock.clock.nowMs)
     this.matureReady()
   }
@@ -187,7 +187,7 @@ export class SourcePipeline {
   }
 
   /** What has become final since the last call. Handing over advances `through`: acknowledge it before writing the next checkpoint. */
-  take(): { panes: UnstampedPane[]; closings: SliceClosing[]; deadLetters: DeadLetter[] } {
+  take(): { panes: PackedPane[]; closings: SliceClosing[]; deadLetters: DeadLetter[] } {
     const { panes, closings, deadLetters } = this
     this.panes = []
     this.closings = []

@@ -37,7 +37,8 @@ interface PackedCells {
   readonly cells: readonly WireCell[]
 }
 
-export interface PackedPane extends Omit<Pane, 'blockHashes' | 'cells'> {
+/** A pane before it is stamped: its cells are packed at once, since many panes may wait to be sent. */
+export interface PackedPane extends Omit<Pane, 'blockHashes' | 'cells' | 'stamp' | 'base'> {
   readonly packed: PackedCells
 }
 
@@ -46,8 +47,9 @@ interface WirePane extends Omit<Pane, 'kind' | 'blockHashes' | 'cells'>, PackedC
 const codec = avroCodec('panes')
 const writer = new PackedWriter()
 
-export function encodePane({ cells, blockHashes, ...rest }: Pane): Buffer {
-  return encodePacked({ ...rest, packed: packCells(cells, blockHashes) })
+export function encodePane(pane: Pane): Buffer {
+  const { cells, blockHashes, stamp, base } = pane
+  return encodePacked({ ...pane, packed: packCells(cells, blockHashes) }, stamp, base)
 }
 
 export function packCells(paneCells: readonly PaneCell[], blockHashes: ReadonlyMap<string, string>): PackedCells {
@@ -58,14 +60,36 @@ export function packCells(paneCells: readonly PaneCell[], blockHashes: ReadonlyM
   for (const cell of paneCells) packCell(cell, blocks)
   const packed = writer.take()
   const cells = paneCells.map((cell, index): WireCell => {
+    const { counts, sums } = packed[index]!
     const version = indexOf(versions, cell.version)
-    return { version, scope: indexOf(scopes, cell.scope), population: cell.population, ...packed[index]! }
+    return { version, scope: indexOf(scopes, cell.scope), population: cell.population, counts, sums }
   })
   return { blocks, versions: [...versions.keys()], scopes: [...scopes.keys()], cells }
 }
 
-export function encodePacked({ kind, packed, ...rest }: PackedPane): Buffer {
-  const wire: WirePane = { ...rest, ...packed }
+export function encodePacked(pane: PackedPane, stamp: Stamp, base: Stamp): Buffer {
+  const { blocks, versions, scopes, cells } = pane.packed
+  const { model, source, chain, from, to, previousTo, sliceStartMs, sliceEndMs, finalAtMs, sampleRate } = pane
+  // Name by name, here and in cells: what is copied with dots may get a shape of its own each time, which stays until the whole heap is
+  // collected.
+  const wire: WirePane = {
+    model,
+    source,
+    chain,
+    stamp,
+    base,
+    from,
+    to,
+    previousTo,
+    sliceStartMs,
+    sliceEndMs,
+    finalAtMs,
+    sampleRate,
+    blocks,
+    versions,
+    scopes,
+    cells,
+  }
   return codec.encodeWithin({ 'flyball.Pane': wire }, sizeMax(wire))
 }
 
@@ -126,7 +150,9 @@ function packMap(blocks: ReadonlyMap<string, BlockCounts>, entries: readonly Blo
 /** As measure hands them over: in the order of the hashes, of which there may be more. */
 function packRow({ places, counts, countsAt, sums, sumsAt }: RowBlocks, entries: readonly BlockEntry[]): void {
   let index = -1
-  for (const { id, countOffset, countSlots, sumOffset, sumSlots } of places) {
+  // Counted loops, here and below: what is done for every block of every cell should make no garbage.
+  for (let at = 0; at < places.length; at++) {
+    const { id, countOffset, countSlots, sumOffset, sumSlots } = places[at]!
     do index++
     while (index < entries.length && entries[index]!.id !== id)
     const entry = entries[index]
@@ -155,18 +181,28 @@ function blocksSize(blocks: readonly BlockEntry[], text: (list: readonly string[
 }
 
 function fromWire(wire: WirePane, wanted: WantedBlocks): Pane {
-  checkTable(wire)
-  const { blocks, versions, scopes, cells, stamp, base, ...rest } = wire
-  const ofScope = scopes.map((scope) => wantedIn(blocks, wanted(wire.model, wire.chain, scope)))
+  const table = tableOf(wire.blocks)
+  const { blocks, versions, scopes, cells } = wire
+  const { model, source, chain, from, to, previousTo, sliceStartMs, sliceEndMs, finalAtMs, sampleRate } = wire
+  const ofScope = scopes.map((scope) => wantedIn(table, wanted(wire.model, wire.chain, scope)))
   const slots = slotsWanted(wire, ofScope)
   if (slots > SLOTS_MAX) throw new Error(`${slots} slots are more than ${SLOTS_MAX}`)
-  const memory = new CellsMemory(slots, blocks)
+  const memory = new CellsMemory(slots, table)
   return {
     kind: 'pane',
-    ...rest,
-    stamp: stampOf(stamp),
-    base: stampOf(base),
-    blockHashes: new Map(blocks.map((block) => [block.id, block.hash])),
+    model,
+    source,
+    chain,
+    from,
+    to,
+    previousTo,
+    sliceStartMs,
+    sliceEndMs,
+    finalAtMs,
+    sampleRate,
+    stamp: stampOf(wire.stamp),
+    base: stampOf(wire.base),
+    blockHashes: table.hashes,
     cells: cells.map((cell) => ({
       version: named(versions, cell.version),
       scope: named(scopes, cell.scope),
@@ -176,22 +212,67 @@ function fromWire(wire: WirePane, wanted: WantedBlocks): Pane {
   }
 }
 
-/** By index into the table: whether a block is wanted. */
-function wantedIn(blocks: readonly BlockEntry[], ids: ReadonlySet<string> | null): readonly boolean[] {
-  return blocks.map(({ id }) => ids === null || ids.has(id))
+/** A table of blocks, checked, and what was found out about it. All panes of a chain have the same, as a rule. */
+interface Table {
+  readonly blocks: readonly BlockEntry[]
+  readonly hashes: ReadonlyMap<string, string>
+  readonly wanted: Map<ReadonlySet<string>, readonly boolean[]>
+  /** Where the blocks of a cell lie, by which it has. */
+  readonly places: { readonly indices: readonly number[]; readonly places: readonly BlockPlace[] }[]
 }
+
+/** Those of the panes decoded last. */
+const TABLES: Table[] = []
+const TABLES_MAX = 16
+/** A longer one is somebody's mistake, and is not kept. */
+const TABLE_BLOCKS_MAX = 2_000
+/** A set for each model and scope, of as many as share a table. */
+const WANTED_MAX = 4_096
+
+function tableOf(blocks: readonly BlockEntry[]): Table {
+  for (const known of TABLES) if (isSame(known.blocks, blocks)) return known
+  checkTable(blocks)
+  const hashes = new Map(blocks.map((block) => [block.id, block.hash]))
+  const table: Table = { blocks, hashes, wanted: new Map(), places: [] }
+  if (blocks.length > TABLE_BLOCKS_MAX) return table
+  if (TABLES.length === TABLES_MAX) TABLES.shift()
+  TABLES.push(table)
+  return table
+}
+
+function isSame(known: readonly BlockEntry[], blocks: readonly BlockEntry[]): boolean {
+  if (known.length !== blocks.length) return false
+  for (let index = 0; index < known.length; index++) {
+    const one = known[index]!
+    const other = blocks[index]!
+    if (one.hash !== other.hash || one.id !== other.id || one.countSlots !== other.countSlots || one.sumSlots !== other.sumSlots)
+      return false
+  }
+  return true
+}
+
+/** By index into the table: whether a block is wanted. */
+function wantedIn({ blocks, wanted }: Table, ids: ReadonlySet<string> | null): readonly boolean[] {
+  const known = wanted.get(ids ?? ALL_BLOCKS)
+  if (known !== undefined) return known
+  const found = blocks.map(({ id }) => ids === null || ids.has(id))
+  if (wanted.size >= WANTED_MAX) wanted.clear()
+  wanted.set(ids ?? ALL_BLOCKS, found)
+  return found
+}
+
+/** Stands for all of them, where sets are told apart by who they are. */
+const ALL_BLOCKS: ReadonlySet<string> = new Set()
 
 /** The numbers of all cells of a pane, one beside the other, and where the blocks of each lie in them. */
 class CellsMemory {
   readonly numbers: Float64Array<ArrayBuffer>
   used = 0
-  readonly #blocks: readonly BlockEntry[]
-  /** Cells of one scope have the same blocks, as a rule: those of a few cells before are remembered. */
-  readonly #known: { readonly indices: readonly number[]; readonly places: readonly BlockPlace[] }[] = []
+  readonly #table: Table
 
-  constructor(slots: number, blocks: readonly BlockEntry[]) {
+  constructor(slots: number, table: Table) {
     this.numbers = new Float64Array(slots)
-    this.#blocks = blocks
+    this.#table = table
   }
 
   take(slots: number): number {
@@ -200,32 +281,36 @@ class CellsMemory {
     return at
   }
 
-  /** Where these blocks lie in a cell that has them in this order. */
+  /** Where these blocks lie in a cell that has them in this order: a few such orders are remembered. */
   placesOf(indices: readonly number[]): readonly BlockPlace[] {
-    const known = this.#known.find(
-      (one) => one.indices.length === indices.length && one.indices.every((index, at) => index === indices[at]),
-    )
-    if (known !== undefined) return known.places
+    const { blocks, places: known } = this.#table
+    for (const one of known) if (isSameOrder(one.indices, indices)) return one.places
     let end = 0
     const places = indices.map((index): BlockPlace => {
-      const { id, countSlots, sumSlots } = this.#blocks[index]!
+      const { id, countSlots, sumSlots } = blocks[index]!
       const countOffset = end
       end += countSlots + sumSlots
       return { id, countOffset, countSlots, sumOffset: countOffset + countSlots, sumSlots }
     })
-    if (this.#known.length === KNOWN_MAX) this.#known.shift()
-    this.#known.push({ indices, places })
+    if (known.length === KNOWN_MAX) known.shift()
+    known.push({ indices, places })
     return places
   }
 }
 
-const KNOWN_MAX = 4
+const KNOWN_MAX = 16
 
-function checkTable(wire: WirePane): void {
-  for (const block of wire.blocks) {
+function isSameOrder(one: readonly number[], other: readonly number[]): boolean {
+  if (one.length !== other.length) return false
+  for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false
+  return true
+}
+
+function checkTable(blocks: readonly BlockEntry[]): void {
+  for (const block of blocks) {
     if (block.countSlots < 0 || block.sumSlots < 0) throw new Error(`block ${block.id} has a negative length`)
   }
-  if (new Set(wire.blocks.map((block) => block.id)).size < wire.blocks.length) throw new Error('a block is in the table twice')
+  if (new Set(blocks.map((block) => block.id)).size < blocks.length) throw new Error('a block is in the table twice')
 }
 
 function slotsWanted(wire: WirePane, ofScope: readonly (readonly boolean[])[]): number {

@@ -106,3 +106,22 @@ test('bins that do not fit the state, or hold more than the requests, are refuse
   assert.throws(() => observeDistribution(state, { ...arms, orderedBins: 2 }, DEFAULT_GRID), /the state was made for/)
   assert.throws(() => observeDistribution(state, { ...arms, candidateRequests: 9 }, DEFAULT_GRID), /candidate must not hold more/)
 })
+
+test('capitals go to the memory that is given, whatever lay there, and the state before keeps its own', () => {
+  const random = seededRandom(8)
+  const shared = new Float64Array(4_000).fill(Number.NaN)
+  let plain = emptyDistribution(BINS, ORDERED, DEFAULT_GRID)
+  let given = plain
+  for (let stratum = 0; stratum < 20; stratum++) {
+    const arms = draw(random, 30, 270, SHARES, SHARES)
+    const before = given
+    const capitals = before.logMixture.slice()
+    const { length } = capitals
+    const memory = shared.subarray((stratum % 4) * length, (stratum % 4) * length + length)
+    plain = observeDistribution(plain, arms, DEFAULT_GRID)
+    given = observeDistribution(before, arms, DEFAULT_GRID, 1, memory)
+    assert.equal(given.logMixture, memory)
+    assert.deepEqual(given.logMixture, plain.logMixture)
+    assert.deepEqual(before.logMixture, capitals)
+  }
+})

@@ -92,10 +92,11 @@ class Desk {
     return run
   }
 
-  outcomes(rows: readonly O[]): void {
+  outcomes(rows: readonly O[], countUsed: ((rows: number) => void) | null = null): void {
     this.join.attach(
       outcomeBatch(rows),
       Float64Array.from(rows, (row) => row.clockMs),
+      countUsed,
     )
   }
 
@@ -340,3 +341,39 @@ test('mirrored or not, what counts for a prediction does not depend on how the t
     for (const { fates } of seen) assert.equal(fates.length, outcomes.length)
   }
 })
+
+for (const seed of [3, 4]) {
+  test(`outcomes that are counted are those that are told one by one, and every prediction comes out the same (seed ${seed})`, () => {
+    const random = seededRandom(seed)
+    const draw = (values: number) => Math.floor(random() * values)
+    const told = new Desk()
+    const counted = new Desk()
+    let used = 0
+    for (let slice = 1; slice <= 8; slice++) {
+      // Few ids: some come again, some outcomes are early, late, second ones, or contradict.
+      const rows = Array.from({ length: 400 }, (_, n) => ({
+        offset: slice * 1000 + n,
+        id: [draw(900), 1] as const,
+        clockMs: slice * 1000 - 1,
+      }))
+      const outcomes = Array.from({ length: 700 }, (_, n) => {
+        const value = random() < 0.5 ? random() : Number.NaN
+        return { offset: slice * 1000 + n, id: [draw(900), 1] as const, clockMs: slice * 1000 + draw(3000), label: draw(3) - 1, value }
+      })
+      const labelled = outcomes.map(({ label, ...rest }) => (label < 0 ? rest : { ...rest, label }))
+      const runs = [told, counted].map((desk) => desk.run(slice * 1000, rows))
+      told.outcomes(labelled)
+      counted.outcomes(labelled, (count) => {
+        used += count
+      })
+      for (const horizonMs of HORIZONS) assert.deepEqual(counted.matured(runs[1]!, horizonMs), told.matured(runs[0]!, horizonMs))
+      for (const { join } of [told, counted]) join.predictionsReached(slice * 1000)
+    }
+    const early = (desk: Desk) => desk.fates.filter(([fate]) => fate === 'used').length
+    assert.equal(used + early(counted), early(told))
+    assert.ok(used > 300 && early(counted) > 0, `${used} counted, ${early(counted)} met later`)
+    const others = (desk: Desk) => desk.fates.filter(([fate]) => fate !== 'used')
+    assert.deepEqual(others(counted), others(told))
+    assert.ok(new Set(others(told).map(([fate]) => fate)).size >= 3)
+  })
+}

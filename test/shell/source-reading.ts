@@ -5,8 +5,8 @@ import type { UnitChunk } from '../../src/join/units.ts'
 import type { Random } from '../../src/kit/random.ts'
 import type { Layout } from '../../src/policy/layout.ts'
 import type { SourceCheckpoint } from '../../src/shell/source-checkpoint.ts'
-import { type SliceClosing, SourcePipeline, type UnstampedPane } from '../../src/shell/source-pipeline.ts'
-import { encodePacked } from '../../src/wire/panes.ts'
+import { type SliceClosing, SourcePipeline } from '../../src/shell/source-pipeline.ts'
+import { encodePacked, type PackedPane } from '../../src/wire/panes.ts'
 import { readPane } from '../wire/records.ts'
 import { recordsOf, standIn, type Traffic } from './source-world.ts'
 
@@ -24,8 +24,8 @@ export interface Reading {
 const NO_STAMP = { epoch: 0, sequence: 0 }
 
 /** As the judge reads it. */
-export function sent(pane: UnstampedPane): Pane {
-  const found = readPane(encodePacked({ ...pane, stamp: NO_STAMP, base: NO_STAMP }))
+export function sent(pane: PackedPane): Pane {
+  const found = readPane(encodePacked(pane, NO_STAMP, NO_STAMP))
   assert.ok(found.kind === 'pane')
   return found
 }

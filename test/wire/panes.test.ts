@@ -34,6 +34,31 @@ test('blocks that are not wanted are passed over, and what is wanted is the same
   assert.deepEqual(readPane(encodePane(whole), wanted), { ...whole, cells: expected })
 })
 
+test('panes whose blocks have other hashes, lengths or places in between are read as if they came alone', () => {
+  const random = seededRandom(7)
+  const [requests, ...rest] = BLOCKS
+  const tables: readonly (typeof BLOCKS)[] = [
+    BLOCKS,
+    [requests!, ['latency', 20, 1], ...rest.slice(1)],
+    [...rest, requests!],
+    BLOCKS.slice(0, 2),
+  ]
+  const panes = Array.from({ length: 24 }, (_, index): Pane => {
+    const table = tables[index % tables.length]!
+    const cells = Array.from({ length: 6 }, (_, cell) => withoutEmptyBlocks(cellOf(cell, 0.4, random, table)))
+    return { ...pane, blockHashes: new Map(table.map(([id]) => [id, `${id} ${index % 3}`])), cells }
+  })
+  const ids = new Set(['latency'])
+  for (const each of panes) {
+    const some = each.cells.map((cell) => ({ ...cell, blocks: new Map([...cell.blocks].filter(([id]) => ids.has(id))) }))
+    assert.deepEqual(readPane(encodePane(each)), each)
+    assert.deepEqual(
+      readPane(encodePane(each), () => ids),
+      { ...each, cells: some },
+    )
+  }
+})
+
 test('a second pane does not disturb the bytes of the first', () => {
   const first = encodePane(pane)
   const before = first.toString('hex')
@@ -73,9 +98,9 @@ test('a number that is no count, or a block without hash, is our own mistake and
   assert.throws(() => encodePane({ ...pane, sliceEndMs: 1.5 }), /cannot encode panes: .*sliceEndMs = 1.5/)
 })
 
-function cellOf(index: number, density: number, random: Random): PaneCell {
+function cellOf(index: number, density: number, random: Random, table = BLOCKS): PaneCell {
   const slots = (length: number, value: () => number) => Float64Array.from({ length }, () => (random() < density ? value() : 0))
-  const blocks = BLOCKS.map(([id, counts, sums]): readonly [string, BlockCounts] => [
+  const blocks = table.map(([id, counts, sums]): readonly [string, BlockCounts] => [
     id,
     { counts: slots(counts, () => 1 + Math.floor(random() ** 8 * 2 ** 45)), sums: slots(sums, () => random() * 2e6 - 1e6) },
   ])

@@ -31,13 +31,18 @@ export function withScoreBins(bins: ArmBins | undefined, block: Block, rows: rea
 
 /** Counts: rows, then positives, per bin. Sums: Σ score per bin stands last. */
 function scoreBinsOf(block: Block, row: SlotRow): ScoreBins {
-  const positivesAt = block.countOffset + block.bins
-  const end = block.sumOffset + block.sumSlots
+  const { bins, countOffset } = block
   return {
-    rows: [...row.counts.subarray(block.countOffset, positivesAt)],
-    positives: [...row.counts.subarray(positivesAt, positivesAt + block.bins)],
-    scoreSums: [...row.sums.subarray(end - block.bins, end)],
+    rows: numbersOf(row.counts, countOffset, bins),
+    positives: numbersOf(row.counts, countOffset + bins, bins),
+    scoreSums: numbersOf(row.sums, block.sumOffset + block.sumSlots - bins, bins),
   }
+}
+
+function numbersOf(numbers: Float64Array, from: number, length: number): number[] {
+  const found = new Array<number>(length)
+  for (let at = 0; at < length; at++) found[at] = numbers[from + at]!
+  return found
 }
 
 /**

@@ -79,8 +79,15 @@ function hasRates(guardrail: Guardrail): boolean {
 
 function driftOf(guardrail: Guardrail, cuts: readonly Cut[], rivals: number, state: EvidenceState, model: ModelLayout): Drift | null {
   const all = cuts.flatMap((cut) => seenIn(guardrail, cut, state, model))
-  const clearest = all.reduce<Seen | null>((best, seen) => (best === null || change(seen) > change(best) ? seen : best), null)
-  if (clearest === null || change(clearest) === 0) return null
+  let clearest: Seen | null = null
+  let most = 0
+  for (const seen of all) {
+    const changed = change(seen)
+    if (!(changed > most)) continue
+    clearest = seen
+    most = changed
+  }
+  if (clearest === null) return null
   const direction = isMore(clearest) ? 'more' : 'fewer'
   const temper = stageDesignEffect(guardrail, blockOf(guardrail, clearest.index, model), state, model)
   const control = logMoved(armsOver(clearest, 'control'), direction, temper) - Math.log(all.length * rivals)

@@ -185,15 +185,20 @@ function observeEvents(series: EventSeries, guardrail: Guardrail, rows: readonly
   if (isBinned && bins.length === 0) return series
   const counts = armsOf(guardrail, around.model, rows, bins)
   const before = isBinned ? latencyBefore(series, guardrail, bins, around) : null
-  const events = series.events.map((event, index) => {
-    const arms = counts[index]
-    if (arms === undefined) return event
-    if (arms.candidateRequests === 0 || arms.controlRequests === 0) return learn(event, arms)
+  const events = series.events.slice()
+  const length = Math.min(events.length, counts.length)
+  for (let index = 0; index < length; index++) {
+    const event = events[index]!
+    const arms = counts[index]!
+    if (arms.candidateRequests === 0 || arms.controlRequests === 0) {
+      events[index] = learn(event, arms)
+      continue
+    }
     const temper = around.temper?.(eventBlock(guardrail, around.model, index)) ?? 1
     const eventsBefore = before === null ? event.whole.controlEvents : before.events[index]!
     const rowsBefore = before === null ? event.whole.controlRequests : before.rows
-    return observeEvent(event, arms, eventsBefore, rowsBefore, guardrail, around.inStage, temper)
-  })
+    events[index] = observeEvent(event, arms, eventsBefore, rowsBefore, guardrail, around.inStage, temper)
+  }
   return { ...series, strata: series.strata + 1, events }
 }
 
@@ -206,7 +211,9 @@ function latencyBefore({ events, scope }: EventSeries, guardrail: Guardrail, bin
   const counts = state.controlLatency[latencyKey(block, scope)]
   if (counts === undefined) return { rows: 0, events: events.map(() => 0) }
   const rows = sumOf(counts, 0, block.countSlots - 1)
-  return { rows, events: events.map((_, index) => rows - sumOf(counts, 0, bins[index]!)) }
+  const over: number[] = []
+  for (let index = 0; index < events.length; index++) over.push(rows - sumOf(counts, 0, bins[index]!))
+  return { rows, events: over }
 }
 
 function observeEvent(
@@ -218,16 +225,24 @@ function observeEvent(
   inStage: boolean,
   temper: number,
 ): EventEvidence {
-  const learnt = inStage ? stageEffect(event, arms, temper) : learn(event, arms)
   const isUnknown = guardrail.margin > 0 && rowsBefore < CONTROL_ROWS_FOR_MARGIN
-  if (isUnknown || !Number.isFinite(temper)) return learnt
-  const held = heldAt(learnt, temper)
+  if (isUnknown || !Number.isFinite(temper)) return inStage ? stageEffect(event, arms, temper, event) : learn(event, arms)
+  const held = heldAt(event, temper)
   const logMore = logMarginFromPoints(guardrail.margin, eventsBefore, rowsBefore)
   const more = observeTwoArm(held.more, arms, logMore, 'more', DEFAULT_GRID, temper)
   const logFewer = held.fewer === null ? 0 : logMarginFromPointsFewer(guardrail.margin, eventsBefore, rowsBefore)
   const fewer = held.fewer === null ? null : observeTwoArm(held.fewer, arms, logFewer, 'fewer', DEFAULT_GRID, temper)
-  const { whole, stage, effect, deviation } = held
-  return { more, fewer, temper: held.temper ?? 1, whole, stage, effect, deviation }
+  const bets = { more, fewer, temper: held.temper ?? 1 }
+  if (inStage) return stageEffect(event, arms, temper, bets)
+  return {
+    more,
+    fewer,
+    temper: bets.temper,
+    whole: plus(event.whole, arms),
+    stage: event.stage,
+    effect: event.effect,
+    deviation: event.deviation,
+  }
 }
 
 /** Written out field by field, here and below: this is done for every event of every scope of every stratum. */
@@ -235,14 +250,16 @@ function learn({ more, fewer, temper = 1, whole, stage, effect, deviation }: Eve
   return { more, fewer, temper, whole: plus(whole, arms), stage, effect, deviation }
 }
 
-function stageEffect(event: EventEvidence, arms: Arms, temper: number): EventEvidence {
-  const { more, fewer, temper: stands = 1, deviation: found } = event
+function stageEffect(event: EventEvidence, arms: Arms, temper: number, { more, fewer, temper: stands = 1 }: Bets): EventEvidence {
+  const { deviation: found } = event
   const whole = plus(event.whole, arms)
   const rate = (whole.controlEvents + 0.5) / (whole.controlRequests + 1)
   const deviation = found > 0 ? found : deviationOfRate(rate, shareOf(arms)) * widening(temper)
   const effect = observeRiskDifference(event.effect, arms)
   return { more, fewer, temper: stands, whole, stage: plus(event.stage, arms), effect, deviation }
 }
+
+type Bets = Pick<EventEvidence, 'more' | 'fewer' | 'temper'>
 
 /** How much wider than that of independent requests a deviation is; while that is not known, an interval is tuned as if it were not. */
 function widening(temper: number): number {
@@ -403,26 +420,60 @@ function emptyShape(block: Block): ShapeEvidence {
 
 function observeShape(series: ShapeSeries, guardrail: Guardrail, rows: readonly [SlotRow, SlotRow], around: Surroundings): Series {
   const layout = blocksRead(guardrail, around.model)
-  const blocks = series.blocks.map((shape, index) => observeBlock(shape, layout[index]!, rows, around.temper?.(layout[index]!.id) ?? 1))
+  const memory = new Stretch(series.blocks)
+  const blocks = series.blocks.map((shape, index) =>
+    observeBlock(shape, layout[index]!, rows, around.temper?.(layout[index]!.id) ?? 1, memory),
+  )
   return { ...series, strata: series.strata + 1, blocks }
 }
 
+/** One piece of memory for all arrays of a series after a stratum: they are made together, and let go together. */
+class Stretch {
+  private readonly numbers: ArrayBuffer
+  private used = 0
+
+  constructor(blocks: readonly ShapeEvidence[]) {
+    let length = 0
+    for (const { candidate, control, evidence } of blocks) length += candidate.length + control.length + evidence.logMixture.length
+    this.numbers = new ArrayBuffer(length * Float64Array.BYTES_PER_ELEMENT)
+  }
+
+  take(length: number): Float64Array {
+    const from = this.used
+    this.used += length * Float64Array.BYTES_PER_ELEMENT
+    return new Float64Array(this.numbers, from, length)
+  }
+
+  sum(one: Float64Array, other: Float64Array, from: number): Float64Array {
+    const sum = this.take(one.length)
+    for (let slot = 0; slot < sum.length; slot++) sum[slot] = one[slot]! + other[from + slot]!
+    return sum
+  }
+}
+
 /** All bets of the even grid weigh the same, so the evidence is the mean over them all: one pass, ten times as fast. */
-function observeBlock(shape: ShapeEvidence, block: Block, rows: readonly [SlotRow, SlotRow], temper: number): ShapeEvidence {
+function observeBlock(
+  shape: ShapeEvidence,
+  block: Block,
+  rows: readonly [SlotRow, SlotRow],
+  temper: number,
+  memory: Stretch,
+): ShapeEvidence {
   const [from, to] = [block.countOffset, block.countOffset + block.countSlots]
   const candidate = rows[CANDIDATE].counts.subarray(from, to)
   const control = rows[CONTROL].counts.subarray(from, to)
   const candidateRequests = total(candidate)
   const controlRequests = total(control)
   if (candidateRequests === 0 || controlRequests === 0) return shape
-  const sums = { candidate: added(shape.candidate, candidate), control: added(shape.control, control) }
+  const sums = { candidate: memory.sum(shape.candidate, candidate, 0), control: memory.sum(shape.control, control, 0) }
   if (!Number.isFinite(temper)) return { ...shape, ...sums }
   const arms = { candidate, control, orderedBins: orderedBins(block), candidateRequests, controlRequests }
   const stood = shape.temper ?? 1
   const stands = Math.max(temper, stood)
   const held = stands > stood ? { ...shape.evidence, logMixture: retempered(shape.evidence.logMixture, stood, stands) } : shape.evidence
-  const evidence = observeDistribution(held, arms, EVEN_GRID, temper)
-  return { block: shape.block, evidence, logEvidence: logMeanOfCapitals(evidence.logMixture), ...sums, temper: stands }
+  const evidence = observeDistribution(held, arms, EVEN_GRID, temper, memory.take(held.logMixture.length))
+  const logEvidence = logMeanOfCapitals(evidence.logMixture)
+  return { block: shape.block, evidence, logEvidence, candidate: sums.candidate, control: sums.control, temper: stands }
 }
 
 function total(counts: Float64Array): number {

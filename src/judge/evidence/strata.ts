@@ -62,20 +62,28 @@ export function blocksOf(model: ModelLayout, chain: ChainName): readonly Block[]
 export function openPane(pane: Pane, model: ModelLayout, blocks: readonly Block[], reads: Reads): OpenPane {
   const unitBlocks = model.unitBlocks?.[pane.chain] ?? []
   const cells: OpenCell[] = []
-  for (const cell of pane.cells) {
+  const inPane = pane.cells
+  for (let at = 0; at < inPane.length; at++) {
+    const cell = inPane[at]!
     const arm = armOf(cell, model)
     if (arm === null || (cell.population !== 'all' && !model.hasUnits)) continue
     const wanted = cell.population === 'units' ? unitBlocks : reads.get(cell.scope)?.blocks
     if (wanted === undefined) continue
-    const kept: (readonly [string, BlockCounts])[] = []
-    for (const { id, hash } of wanted) {
-      const numbers = cell.blocks.get(id)
-      if (numbers !== undefined && pane.blockHashes.get(id) === hash) kept.push([id, numbers])
-    }
-    cells.push({ scope: cell.scope, arm, population: cell.population, blocks: kept })
+    cells.push({ scope: cell.scope, arm, population: cell.population, blocks: blocksKept(cell, wanted, pane.blockHashes) })
   }
   const [candidate, control] = requestsOf(pane, model, blocks, 'all')
   return { source: pane.source, to: pane.to, sliceStartMs: pane.sliceStartMs, sliceEndMs: pane.sliceEndMs, candidate, control, cells }
+}
+
+/** Those whose hash is ours. */
+function blocksKept(cell: PaneCell, wanted: readonly Block[], hashes: Pane['blockHashes']): OpenCell['blocks'] {
+  const kept: (readonly [string, BlockCounts])[] = []
+  for (let at = 0; at < wanted.length; at++) {
+    const { id, hash } = wanted[at]!
+    const numbers = cell.blocks.get(id)
+    if (numbers !== undefined && hashes.get(id) === hash) kept.push([id, numbers])
+  }
+  return kept
 }
 
 /** Requests (or matured predictions) of candidate and control in the whole of one population. */
@@ -88,7 +96,9 @@ export function requestsOf(
   const counter = counterOf(pane, blocks)
   const requests: [number, number] = [0, 0]
   if (counter === null) return requests
-  for (const cell of pane.cells) {
+  const { cells } = pane
+  for (let at = 0; at < cells.length; at++) {
+    const cell = cells[at]!
     const arm = armOf(cell, model)
     if (arm === null || cell.population !== population || cell.scope !== ALL_SCOPE) continue
     requests[arm] += rowsOfBlock(counter, cell.blocks.get(counter.id)?.counts)
@@ -104,7 +114,8 @@ export function armOf(cell: PaneCell, model: ModelLayout): typeof CANDIDATE | ty
 /** The block that counts a chain's rows: requests, else matured predictions, else scored rows. */
 function counterOf(pane: Pane, blocks: readonly Block[]): Block | null {
   for (const kind of COUNTERS) {
-    for (const block of blocks) if (block.kind === kind && pane.blockHashes.get(block.id) === block.hash) return block
+    const block = blocks.find((each) => each.kind === kind && pane.blockHashes.get(each.id) === each.hash)
+    if (block !== undefined) return block
   }
   return null
 }
@@ -313,7 +324,8 @@ export function sumUp(stratum: OpenStratum, reads: Reads, unitBlocks: readonly B
   const memory = new RowMemory()
   for (const { cells, sliceStartMs } of stratum.panes) {
     sinceMs = Math.min(sinceMs, sliceStartMs)
-    for (const cell of cells) {
+    for (let at = 0; at < cells.length; at++) {
+      const cell = cells[at]!
       if (cell.population === 'units') {
         if (cell.arm !== CONTROL || cell.scope !== ALL_SCOPE) continue
         buckets ??= emptyRow(slotsOf(unitBlocks))
@@ -371,7 +383,8 @@ const NO_SUMS = new Float64Array(0)
 function addCell(row: SlotRow, { blocks }: OpenCell, layout: readonly Block[]): void {
   // Both lists are in the layout's order, save in states stored by an earlier version.
   let place = 0
-  for (const [id, { counts, sums }] of blocks) {
+  for (let at = 0; at < blocks.length; at++) {
+    const [id, { counts, sums }] = blocks[at]!
     if (layout[place]?.id !== id) place = layout.findIndex((block) => block.id === id)
     const block = layout[place++]
     if (block === undefined) continue

@@ -2,8 +2,13 @@
  * snappy. Java writes it in frames of its own (xerial: magic, 16-byte header, then length + block, repeated), others as one bare block.
  * A block begins with its inflated length, which is looked at before anything is allocated.
  */
-import { uncompressSync } from 'snappy'
+import { createRequire } from 'node:module'
+import type { uncompressSync } from 'snappy'
 import { tooLarge } from './too-large.ts'
+
+const require = createRequire(import.meta.url)
+/** A library of the machine's own kind: looked for when the first block comes, since most topics have none. */
+let library: { readonly uncompressSync: typeof uncompressSync } | null = null
 
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0])
 const XERIAL_HEADER_BYTES = 16
@@ -29,7 +34,8 @@ function block(bytes: Buffer, maxBytes: number): Buffer {
   if (length > maxBytes) throw tooLarge(maxBytes)
   // Every three bytes of input can give at most 64 bytes of output: a longer promise is a lie.
   if (length > bytes.length * 64) throw new RangeError('snappy length cannot be true')
-  return uncompressSync(bytes, { asBuffer: true }) as Buffer
+  library ??= require('snappy') as NonNullable<typeof library>
+  return library.uncompressSync(bytes, { asBuffer: true }) as Buffer
 }
 
 function inflatedLength(bytes: Buffer): number {
