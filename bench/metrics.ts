@@ -38,7 +38,8 @@ function* ofPartition(partition: number): Generator<FlyballEvent> {
   const source = `predictions/${partition}`
   yield { event: 'source-started', source, epoch: 1, rewoundTo: 0 }
   yield { event: 'checkpoint-written', source, sequence: 7 }
-  yield { event: 'memory-held', source, pending: 1000, pendingBytes: 1e6, unitBytes: 1e6, sampleRate: 1, clockHeld: 0 }
+  const held = { pending: 1000, pendingBytes: 1e6, unitBytes: 1e6, countingBytes: 1e6, unsentBytes: 1e4 }
+  yield { event: 'memory-held', source, ...held, sampleRate: 1, clockHeld: 0 }
   for (const topic of ['predictions', 'outcomes']) yield { event: 'lag', topic, partition, records: 12, clockMs: 1.7e12, delayMs: 1234 }
 }
 

@@ -371,6 +371,8 @@ const DAEMON: DashboardPlan = {
         one('pending_predictions', 'Predictions that wait', 'source'),
         one('pending_bytes', 'Memory of what waits', 'source'),
         one('unit_table_bytes', 'Memory of first exposures', 'source'),
+        one('counting_bytes', 'Memory of open slices', 'source'),
+        one('unsent_bytes', 'Memory of what is not acknowledged', 'source'),
         ofProcess('process_cpu_seconds_total', 'Processor', 'percentunit', (selected) => `rate(${selected}[$__rate_interval])`),
         ofProcess('process_resident_memory_bytes', 'Resident memory', 'bytes', (selected) => selected),
         ofProcess('nodejs_eventloop_lag_p99_seconds', 'Event loop lag (99 %)', 's', (selected) => selected),

@@ -51,6 +51,10 @@ export class CellTable {
     this.sums = new Float64Array(this.capacity * this.sumWidth)
   }
 
+  get bytes(): number {
+    return this.counts.byteLength + this.sums.byteLength + this.rowOfCell.byteLength
+  }
+
   /** Row of a cell; population 0 is `all`, 1 is `first`. */
   row(version: number, scope: number, population: number): number {
     const cell = (version * this.model.scopes.length + scope) * 2 + population

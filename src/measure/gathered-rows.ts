@@ -32,6 +32,10 @@ export class GatheredRows {
     this.own = columnsOf(this.columns)
   }
 
+  get bytes(): number {
+    return this.own.reduce((sum, column) => sum + column.byteLength, 0)
+  }
+
   /** Copies rows [from, to), for which there must be room. Returns the place of the first. */
   add(columns: RowColumns, from: number, to: number): number {
     const at = this.count

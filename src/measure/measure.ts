@@ -87,6 +87,15 @@ export class ChainMeasure {
     this.rowsEnough = ROWS_A_MODEL * this.models.filter((model) => model !== null).length
   }
 
+  /** What open cells, gathered rows and the columns that are filled on the way take up in memory. */
+  get bytes(): number {
+    let bytes = this.gathered?.bytes ?? 0
+    for (const model of this.models) {
+      if (model !== null) bytes += model.table.bytes + model.targets.bytes + (model.units?.bytes ?? 0)
+    }
+    return bytes
+  }
+
   /** Rows [from, to) of a batch of predictions. `status` says which count; `first` which are first exposures of their unit. */
   predictions(
     batch: PredictionBatch,

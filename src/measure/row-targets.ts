@@ -52,6 +52,11 @@ export class RowTargets {
     this.columns = Array.from({ length: this.populations * (1 + this.dimensions.length) }, () => new Int32Array(this.rows.length))
   }
 
+  get bytes(): number {
+    const { rows, slots, values, columns } = this
+    return rows.byteLength + slots.byteLength + values.byteLength + columns.reduce((sum, column) => sum + column.byteLength, 0)
+  }
+
   add(row: number): void {
     if (this.count === this.rows.length) this.grow()
     this.rows[this.count++] = row

@@ -45,6 +45,11 @@ export class UnitBuckets {
     this.sums = new Float64Array(blocks.reduce((slots, block) => slots + block.sumSlots, 0))
   }
 
+  get bytes(): number {
+    const { counts, sums, rows, buckets, values } = this
+    return [counts, sums, rows, buckets, values].reduce((sum, { byteLength }) => sum + byteLength, 0)
+  }
+
   /** The first `count` of these rows of the batch. */
   add(rows: Int32Array, count: number, columns: UnitColumns & ValueColumns): void {
     const chosen = this.choose(rows, count, columns)

@@ -302,8 +302,9 @@ export class MeasureWorker implements Measuring {
 
   #tellLag(task: MeasureTask): void {
     const { emit, clock } = this.#context
-    const { pending, pendingBytes, unitBytes, sampleRate, clockHeld } = task.pipeline.gauges()
-    emit({ event: 'memory-held', source: task.source, pending, pendingBytes, unitBytes, sampleRate, clockHeld })
+    const { pending, pendingBytes, unitBytes, countingBytes, sampleRate, clockHeld } = task.pipeline.gauges()
+    const held = { pending, pendingBytes, unitBytes, countingBytes, unsentBytes: task.waitingBytes }
+    emit({ event: 'memory-held', source: task.source, ...held, sampleRate, clockHeld })
     for (const input of task.inputs) {
       const { topic, partition, end, next } = input.source
       const known = input.clockMs()

@@ -52,6 +52,16 @@ export interface SourcePipelineOptions {
   readonly restored: SourceCheckpoint | null
 }
 
+export interface Gauges {
+  readonly pending: number
+  readonly pendingBytes: number
+  readonly unitBytes: number
+  readonly countingBytes: number
+  readonly clockHeld: number
+  readonly units: number
+  readonly sampleRate: number
+}
+
 interface HorizonMeasure {
   readonly horizonMs: number
   readonly chain: string
@@ -232,12 +242,14 @@ export class SourcePipeline {
   }
 
   /** What is held in memory and the bytes it takes, records that ran too far ahead of their clock, and the share of ids joined. */
-  gauges(): { pending: number; pendingBytes: number; unitBytes: number; clockHeld: number; units: number; sampleRate: number } {
-    const { exposures, outcomeClock, describedSlices, join } = this
+  gauges(): Gauges {
+    const { exposures, outcomeClock, describedSlices, join, exposureMeasure, describedMeasure } = this
+    const chains = [exposureMeasure, describedMeasure, ...this.horizons.map(({ measure }) => measure)]
     return {
       pending: join.pendingCount,
       pendingBytes: join.bytes,
       unitBytes: this.units.bytes,
+      countingBytes: chains.reduce((sum, { bytes }) => sum + bytes, 0),
       clockHeld: exposures.clock.heldTotal + outcomeClock.clock.heldTotal + describedSlices.clock.heldTotal,
       units: this.units.size,
       sampleRate: 2 ** -join.sample.predictionLevel,

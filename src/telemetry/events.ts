@@ -156,6 +156,8 @@ export type FlyballEvent =
       readonly pending: number
       readonly pendingBytes: number
       readonly unitBytes: number
+      readonly countingBytes: number
+      readonly unsentBytes: number
       readonly sampleRate: number
       readonly clockHeld: number
     }

@@ -68,6 +68,8 @@ export const METRICS = {
   pending_predictions: gauge(['source'], 'memory-held', 'Predictions that are held for their outcomes and against duplicates.'),
   pending_bytes: gauge(['source'], 'memory-held', 'Memory taken by pending predictions and by outcomes that wait.'),
   unit_table_bytes: gauge(['source'], 'memory-held', 'Memory taken by the table of first exposures.'),
+  counting_bytes: gauge(['source'], 'memory-held', 'Memory taken by the cells of open slices and by rows that are gathered for them.'),
+  unsent_bytes: gauge(['source'], 'memory-held', 'Panes, dead letters and checkpoints that are not acknowledged yet.'),
   join_sample_ratio: gauge(['source'], 'memory-held', 'Share of prediction ids joined: below 1 when more waited than the policy allows.'),
   outcome_coverage_ratio: gauge(
     ['model', 'version', 'outcome'],

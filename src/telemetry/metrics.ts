@@ -209,6 +209,8 @@ function tellMemory(families: Families, event: Event<'memory-held'>): void {
   families.set('pending_predictions', { source }, event.pending)
   families.set('pending_bytes', { source }, event.pendingBytes)
   families.set('unit_table_bytes', { source }, event.unitBytes)
+  families.set('counting_bytes', { source }, event.countingBytes)
+  families.set('unsent_bytes', { source }, event.unsentBytes)
   families.set('join_sample_ratio', { source }, event.sampleRate)
 }
 

@@ -50,9 +50,11 @@ function drawn(random: Random): PredictionBatch {
   }
 }
 
+const newMeasure = () => new ChainMeasure(layout.models, layout.predictions, 'exposure', (model) => model.exposureBlocks)
+
 /** As record batches of so many rows, in turns. */
 function counted(batch: PredictionBatch, status: Uint8Array, ...rowsABatch: readonly number[]) {
-  const measure = new ChainMeasure(layout.models, layout.predictions, 'exposure', (model) => model.exposureBlocks)
+  const measure = newMeasure()
   for (let from = 0, turn = 0; from < ROWS; turn++) {
     const to = Math.min(ROWS, from + rowsABatch[turn % rowsABatch.length]!)
     measure.predictions(batch, from, to, status, new Uint8Array(ROWS))
@@ -76,4 +78,25 @@ test('rows of many models count the same, to the last bit, whether they come in 
   assert.equal(duplicates, status.filter((each) => each === DUPLICATE).length)
   for (const rowsABatch of [1, 7, 500, 640, 641, 1400]) assert.deepEqual(counted(batch, status, rowsABatch), whole)
   assert.deepEqual(counted(batch, status, 100, 900), whole)
+})
+
+test('memory for counting is said, with the rows that are gathered, and is as large after a hundred slices as after the first', () => {
+  const batch = drawn(seededRandom(6))
+  const measure = newMeasure()
+  const empty = measure.bytes
+  const slice = (rowsABatch: number): number => {
+    for (let from = 0; from < ROWS; from += rowsABatch) {
+      measure.predictions(batch, from, Math.min(ROWS, from + rowsABatch), new Uint8Array(ROWS), new Uint8Array(ROWS))
+    }
+    measure.takeEach(() => undefined)
+    return measure.bytes
+  }
+  assert.equal(empty, newMeasure().bytes)
+  measure.predictions(batch, 0, 1, new Uint8Array(ROWS), new Uint8Array(ROWS))
+  const gathering = measure.bytes
+  // A row has six numbers and five indices, at the least.
+  assert.ok(gathering - empty > 2 * 32 * MODELS * 60, `${gathering - empty} bytes more`)
+  const afterOne = slice(500)
+  for (let more = 0; more < 99; more++) slice(1 + (more % 500))
+  assert.equal(measure.bytes, afterOne)
 })

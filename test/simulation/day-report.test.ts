@@ -12,19 +12,24 @@ const KIB = 1024
 /** What is added in every hour. */
 type Leak = Partial<Record<'programBytes' | 'engineBytes' | 'bufferBytes' | 'handles', number>>
 
-/** The sizes and the noise of a day as it was measured; the broker holds now more, now less, and it shows in the heap. */
-function dayWith(leak: Leak): Sample[] {
-  const random = seededRandom(SEED)
+/**
+ * The sizes and the noise of a day as it was measured; the broker holds now more, now less, and it shows in the heap. `brokerPerHour`: by
+ * so much its buffers grow, since its records lie less densely in them.
+ */
+function dayWith(leak: Leak, brokerPerHour = 0): Sample[] {
+  const [random, randomOfBuffers] = [seededRandom(SEED), seededRandom(SEED + 1)]
   return Array.from({ length: HOURS * SAMPLES_PER_HOUR }, (_, at) => {
     const hour = (at + 1) / SAMPLES_PER_HOUR
-    const brokerBytes = (8600 + 250 * normal(random)) * KIB
+    const brokerObjects = Math.round(182_000 + 3000 * normal(random))
+    const brokerBufferBytes = (30_700 + 200 * normal(randomOfBuffers)) * KIB + brokerPerHour * hour
     return {
       minute: 60 * hour,
-      programBytes: 13_600 * KIB + 0.95 * brokerBytes + 25 * KIB * normal(random) + (leak.programBytes ?? 0) * hour,
+      programBytes: 16_700 * KIB + 94 * brokerObjects + 25 * KIB * normal(random) + (leak.programBytes ?? 0) * hour,
       engineBytes: 13_400 * KIB * (1 - 0.06 * Math.exp(-hour)) + (leak.engineBytes ?? 0) * hour,
-      bufferBytes: (23_900 + 200 * normal(random)) * KIB + (leak.bufferBytes ?? 0) * hour,
+      bufferBytes: brokerBufferBytes + (1920 + 17 * normal(random)) * KIB + (leak.bufferBytes ?? 0) * hour,
       handles: Math.round(50 + 3 * normal(random) + (leak.handles ?? 0) * hour),
-      brokerBytes,
+      brokerObjects,
+      brokerBufferBytes,
       decisions: Math.floor(42 * hour),
     }
   })
@@ -37,12 +42,21 @@ test('a day in which nothing grows is flat, in every part, and says how little w
   const { parts, verdict, warmUpHours } = judgeDay(dayWith({}))
   assert.deepEqual([verdict, warmUpHours, parts.map(({ finding }) => finding)], ['flat', 3, ['flat', 'flat', 'flat', 'flat']])
   assert.match(partLine(parts[0]!), /^program: flat: .* KiB an hour, standard error .* in a day; from 0\.\d+ % on it would be growth$/)
-  assert.match(hourLine(dayWith({})[2]!), /^hour 1: program 2\d\.\d+ MiB, engine .* simulated broker /)
+  assert.match(
+    hourLine(dayWith({})[2]!),
+    /^hour 1: program 3\d\.\d+ MiB, engine .* buffers 1\.\d+ MiB.* simulated broker 1\d{5} objects in buffers of \d+\.\d+ MiB/,
+  )
+})
+
+test('buffers in which the simulated broker’s records lie are no part of the daemon: they may grow, and hide none that it keeps', () => {
+  const growingOf = (days: readonly Sample[]) => judgeDay(days).parts.flatMap(({ name, finding }) => (finding === 'grows' ? [name] : []))
+  assert.deepEqual(growingOf(dayWith({}, 60 * KIB)), [])
+  assert.deepEqual(growingOf(dayWith({ bufferBytes: 3 * KIB }, -60 * KIB)), ['buffers'])
 })
 
 test('what grows is named: a few KiB an hour that the program keeps, buffers, handles; and the verdict is theirs', () => {
   assert.deepEqual(growing({ programBytes: 5 * KIB }), ['program'])
-  assert.deepEqual(growing({ bufferBytes: 40 * KIB }), ['buffers'])
+  assert.deepEqual(growing({ bufferBytes: 3 * KIB }), ['buffers'])
   assert.deepEqual(growing({ handles: 1 }), ['handles'])
   assert.equal(judgeDay(dayWith({ programBytes: 5 * KIB })).verdict, 'grows')
 })

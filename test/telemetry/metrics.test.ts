@@ -81,6 +81,8 @@ const EXAMPLES: { readonly [K in Kind]: FlyballEvent | null } = {
     pending: 5,
     pendingBytes: 6,
     unitBytes: 7,
+    countingBytes: 8,
+    unsentBytes: 9,
     sampleRate: 0.5,
     clockHeld: 2,
   },

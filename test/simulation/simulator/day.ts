@@ -2,7 +2,7 @@
  * A day in the life of one daemon, time-accelerated: traffic, labels, gateways, rollouts begun and taken back every hour, retention and
  * compaction at work, and what is alive in the process every twenty minutes.
  */
-import type { MemoryPartition, StoredRecord } from '../../../src/kafka/log/memory-broker.ts'
+import type { MemoryBroker, MemoryPartition, StoredRecord } from '../../../src/kafka/log/memory-broker.ts'
 import { createMetrics } from '../../../src/telemetry/metrics.ts'
 import { type Alive, alive } from './alive.ts'
 import { drawPlan } from './plan.ts'
@@ -15,8 +15,10 @@ export interface Sample extends Alive {
   readonly minute: number
   /** Timers that wait, but those of the traffic; readers and sources that are open; what the process holds open. */
   readonly handles: number
-  /** Part of the above that is no part of the daemon: what the simulated broker holds. Flat too, since it deletes as brokers do. */
-  readonly brokerBytes: number
+  /** No part of the daemon: what the simulated broker's records are in the heap. Flat too, since it deletes as brokers do. */
+  readonly brokerObjects: number
+  /** The buffers that they lie in. */
+  readonly brokerBufferBytes: number
   readonly decisions: number
 }
 
@@ -25,7 +27,7 @@ const MINUTE_MS = 60_000
 const RETENTION_MS = 5 * MINUTE_MS
 export const SAMPLES_PER_HOUR = 3
 
-export async function simulateDay(seed: number, hours: number, plant: Plant, each: (sample: Sample) => void): Promise<void> {
+export async function simulateDay(seed: number, hours: number, plant: Plant, each: (sample: Sample) => Promise<void>): Promise<void> {
   const scheduler = new Scheduler(BEGIN_MS, seed)
   await withVirtualTimers(scheduler, async () => {
     const world = new SimWorld(scheduler, plant, { ...drawPlan(scheduler, 2), daemons: 1, gateways: 2, perSecond: 16 })
@@ -36,7 +38,7 @@ export async function simulateDay(seed: number, hours: number, plant: Plant, eac
     world.start()
     for (let minute = 1; minute <= hours * 60; minute++) {
       await passMinute(world, (minute - 1) % 60)
-      if (minute % (60 / SAMPLES_PER_HOUR) === 0) each({ minute, ...(await alive()), ...countsOf(world) })
+      if (minute % (60 / SAMPLES_PER_HOUR) === 0) await each({ minute, ...(await alive()), ...countsOf(world) })
     }
     await world.stopDaemons()
   })
@@ -46,7 +48,8 @@ function countsOf(world: SimWorld): Omit<Sample, keyof Alive | 'minute'> {
   const { scheduler, cluster, topics, traffic } = world
   const handles = scheduler.waiting - traffic.onTheWay + cluster.opened + process.getActiveResourcesInfo().length
   const decisions = cluster.broker.topics.get(topics.decisions)!.reduce((sum, { end }) => sum + end, 0)
-  return { handles, brokerBytes: sizeOf(world), decisions }
+  const { objects, bufferBytes } = heldBy(cluster.broker)
+  return { handles, brokerObjects: objects, brokerBufferBytes: bufferBytes, decisions }
 }
 
 async function passMinute(world: SimWorld, minute: number): Promise<void> {
@@ -89,10 +92,33 @@ function compact(partition: MemoryPartition): void {
   )
 }
 
-function sizeOf({ cluster }: SimWorld): number {
-  let bytes = 0
-  for (const partitions of cluster.broker.topics.values()) {
-    for (const { records } of partitions) for (const { key, value } of records) bytes += 200 + (key?.length ?? 0) + (value?.length ?? 0)
+interface Held {
+  readonly objects: number
+  readonly bufferBytes: number
+}
+
+/**
+ * What a broker's records are in the heap: one object each, one for each buffer, two for each header; and the memory that the buffers lie
+ * in, each stretch once. Small ones share stretches of 8 KiB, and one record that stays holds a whole stretch: how much that is depends on
+ * what was made beside the records, and is several times what stands in them.
+ */
+export function heldBy({ topics }: Pick<MemoryBroker, 'topics'>): Held {
+  const stretches = new Set<ArrayBufferLike>()
+  let objects = 0
+  const add = (bytes: Buffer | null): void => {
+    if (bytes === null) return
+    objects++
+    stretches.add(bytes.buffer)
   }
-  return bytes
+  for (const partitions of topics.values()) {
+    for (const { records } of partitions) {
+      for (const { key, value, headers } of records) {
+        objects += 1 + headers.length
+        add(key)
+        add(value)
+        for (const [, header] of headers) add(header)
+      }
+    }
+  }
+  return { objects, bufferBytes: [...stretches].reduce((sum, { byteLength }) => sum + byteLength, 0) }
 }

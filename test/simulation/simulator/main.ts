@@ -1,11 +1,11 @@
 /**
  * npm run simulate -- --runs N --seed S [--plant NAME] [--verbose]
- * npm run simulate -- --day [--hours 24] [--seed S] [--plant NAME]
+ * npm run simulate -- --day [--hours 24] [--seed S] [--plant NAME] [--holders]
  *
  * N worlds, the first from seed S, the next from S + 1, … Each failure is told with its seed: `--runs 1 --seed THAT` repeats it. It ends
  * with 0 when no promise was broken, with 1 when one was.
  * A day: one daemon's memory over so many hours of simulated traffic. It ends with 0 when nothing grows, with 1 when something does or
- * the noise is too large to tell.
+ * the noise is too large to tell. `--holders` says every hour who holds the buffers.
  */
 import { spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util'
 import { mutatedCopy } from '../../../scripts/lib/mutants.ts'
 import { type Sample, simulateDay } from './day.ts'
 import { hourLine, judgeDay, partLine } from './day-report.ts'
+import { holderLine, holdersOfBuffers } from './holders.ts'
 import { DAY_PLANTS, NO_PLANT, PLANTS, type Plant, SOURCE_PLANTS } from './plants.ts'
 import { simulate } from './run.ts'
 import { METHOD } from './trend.ts'
@@ -26,11 +27,13 @@ const { values } = parseArgs({
     verbose: { type: 'boolean', default: false },
     day: { type: 'boolean', default: false },
     hours: { type: 'string', default: '24' },
+    holders: { type: 'boolean', default: false },
   },
 })
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
 /** Fewer say nothing. */
 const HOURS_MIN = 4
+const HOLDERS_TOLD = 25
 const seed = Number(values.seed)
 const named = values.plant ?? ''
 const source = values.day ? undefined : SOURCE_PLANTS[named]
@@ -39,7 +42,9 @@ const plant = values.plant === undefined || source !== undefined ? NO_PLANT : pl
 const hours = Number(values.hours)
 if (plant === undefined || !(Number(values.runs) > 0) || !Number.isInteger(seed) || !(Number.isInteger(hours) && hours >= HOURS_MIN)) {
   process.stderr.write(`simulate --runs N --seed S [--plant ${[...Object.keys(PLANTS), ...Object.keys(SOURCE_PLANTS)].join(' | ')}]\n`)
-  process.stderr.write(`simulate --day [--hours N, from ${HOURS_MIN} on] [--seed S] [--plant ${Object.keys(DAY_PLANTS).join(' | ')}]\n`)
+  process.stderr.write(
+    `simulate --day [--hours N, from ${HOURS_MIN} on] [--seed S] [--plant ${Object.keys(DAY_PLANTS).join(' | ')}] [--holders]\n`,
+  )
   process.exit(2)
 }
 if (source !== undefined) inCopy(source)
@@ -81,9 +86,11 @@ async function many(runs: number, planted: Plant): Promise<void> {
 
 async function day(length: number, planted: Plant): Promise<void> {
   const samples: Sample[] = []
-  await simulateDay(seed, length, planted, (sample) => {
+  await simulateDay(seed, length, planted, async (sample) => {
     samples.push(sample)
-    if (sample.minute % 60 === 0) print(hourLine(sample))
+    if (sample.minute % 60 !== 0) return
+    print(hourLine(sample))
+    if (values.holders) for (const holder of (await holdersOfBuffers()).slice(0, HOLDERS_TOLD)) print(holderLine(holder))
   })
   const { warmUpHours, parts, verdict } = judgeDay(samples)
   for (const part of parts) print(partLine(part))

@@ -101,6 +101,12 @@ export const DAY_PLANTS: Readonly<Record<string, Plant>> = {
     seed: 7,
     log: (log, { panes }) => withWritten(log, remembering(panes, 50)),
   },
+  'keeps-buffers': {
+    breaks: 'of each decision 3,000 bytes are remembered outside the heap',
+    caughtBy: ['buffers'],
+    seed: 7,
+    log: (log, { decisions }) => withWritten(log, rememberingBuffers(decisions, 3000)),
+  },
   'keeps-readers': {
     breaks: 'with every twentieth write of panes a reader is opened that nobody closes',
     caughtBy: ['handles'],
@@ -193,6 +199,13 @@ function remembering(topic: string, bytes: number): Seen {
   const kept: string[] = []
   return (to) => {
     if (to === topic) kept.push(Buffer.alloc(bytes, String(kept.length)).toString('latin1'))
+  }
+}
+
+function rememberingBuffers(topic: string, bytes: number): Seen {
+  const kept: Buffer[] = []
+  return (to) => {
+    if (to === topic) kept.push(Buffer.alloc(bytes))
   }
 }
 
