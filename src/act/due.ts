@@ -14,6 +14,7 @@ import type { Alert, Attempt, Delivery, Told } from '../domain.ts'
 import type { AlertRoute } from '../policy/layout.ts'
 import { isGraver } from './gravity.ts'
 import type { Known } from './incidents.ts'
+import { WATCHDOG_CAUSES } from './watchdogs.ts'
 
 export interface Standing {
   /** Those that hold and are not muted. */
@@ -58,7 +59,8 @@ export function dueOf(standing: Standing, route: AlertRoute, delivery: Delivery 
   return due === null ? null : afterTrouble(due, delivery, now)
 }
 
-function toldToHold({ holding }: Standing, route: AlertRoute, delivery: Delivery | null, { nowMs }: Now): Due {
+function toldToHold({ holding }: Standing, route: AlertRoute, delivery: Delivery | null, now: Now): Due {
+  const { nowMs } = now
   const severity = gravest(holding)
   const due = { status: 'firing', severity, fingerprint: fingerprintOf(holding), repeated: false, acknowledges: false } as const
   const told = delivery?.told ?? null
@@ -67,7 +69,7 @@ function toldToHold({ holding }: Standing, route: AlertRoute, delivery: Delivery
   const takenMs = takenAtMs(holding)
   const isToldTaken = told.fingerprint.endsWith(TAKEN)
   const isSame = due.fingerprint === untaken(told.fingerprint)
-  const keepsTaken = isToldTaken && (isSame || takenMs !== null)
+  const keepsTaken = isToldTaken && (takenMs !== null || (isSame && !holding.some((known) => beganAnew(known, told.atMs, now))))
   const change = changed({ ...due, fingerprint: `${due.fingerprint}${keepsTaken ? TAKEN : ''}` }, holding, route, delivery!, told, nowMs)
   // A change that is due goes first: a far end that takes no such word must not be kept from it.
   if (takenMs === null || isToldTaken || (!change.repeated && change.atMs <= nowMs)) return change
@@ -110,6 +112,16 @@ function undoneAtMs(attempt: Attempt, told: Told, route: AlertRoute, repeatMs: n
 function takenAtMs(holding: readonly Known[]): number | null {
   const times = holding.flatMap(({ takenBy }) => takenBy?.atMs ?? [])
   return times.length < holding.length ? null : Math.max(...times)
+}
+
+/**
+ * Ended and began again since it was told to hold, and nobody has taken it since: who took it before thinks that it is over. Watchdogs say
+ * what they said to those before again, and that is no beginning. What flaps goes on, and is taken since then or news.
+ */
+function beganAnew({ alert, takenBy, beganMs }: Known, toldMs: number, { sinceMs }: Now): boolean {
+  if (takenBy !== undefined || beganMs <= toldMs) return false
+  const isWatched = WATCHDOG_CAUSES.some((cause) => cause === alert.cause)
+  return !isWatched || beganMs < sinceMs || beganMs > sinceMs + UNSAID_AFTER_MS
 }
 
 function untaken(fingerprint: string): string {

@@ -19,10 +19,12 @@ export interface Known {
   readonly gravest: Alert['severity']
   /** When it last began, ended or became less grave, oldest first, at most as many as flapping is counted by. */
   readonly changesMs: readonly number[]
+  /** When it became as grave as `gravest`. */
+  readonly gravestSinceMs: number
   /** Who has taken it; left out: nobody, as far as it has been asked. */
   readonly takenBy?: TakenBy
-  /** Nobody could be told of it before: what silenced it ended then. */
-  readonly mutedUntilMs?: number
+  /** What silenced it, so that nobody could be told of it, ended later than that; left out: nothing did. */
+  readonly wasMutedAfter?: (atMs: number) => boolean
 }
 
 /** By name of the incident. */
@@ -52,6 +54,7 @@ function begun(before: Known | null, alert: Alert, atMs: number): Known {
     beganMs: holds ? before.beganMs : atMs,
     graveSinceMs: isSame ? before.graveSinceMs : atMs,
     gravest: holds && isGraver(before.gravest, alert.severity) ? before.gravest : alert.severity,
+    gravestSinceMs: before === null || isGraver(alert.severity, before.gravest) ? atMs : before.gravestSinceMs,
     endedMs: null,
     changesMs: holds && !isLess ? before.changesMs : changed(before, atMs),
   }
@@ -83,6 +86,21 @@ export function isFlapping({ changesMs }: Known, flapping: Alerting['flapping'],
   const last = changesMs.at(-1)
   const first = changesMs.at(-flapping.changes)
   return last !== undefined && first !== undefined && last - first <= flapping.withinMs && nowMs - last < flapping.calmMs
+}
+
+/**
+ * From when on somebody may have taken it as it is now: since it began, and was not less grave than it is. What flapped when it
+ * began is one incident from when it was last calm.
+ */
+export function takenFromMs(known: Known, flapping: Alerting['flapping']): number {
+  const { beganMs, gravestSinceMs, changesMs } = known
+  const oneMs = isFlapping(known, flapping, changesMs.at(-1)!) ? Math.min(beganMs, stirredMs(known, flapping.calmMs)) : beganMs
+  return Math.max(oneMs, gravestSinceMs)
+}
+
+function stirredMs({ changesMs }: Known, calmMs: number): number {
+  const after = changesMs.findLastIndex((atMs, index) => index > 0 && atMs - changesMs[index - 1]! >= calmMs)
+  return changesMs[Math.max(0, after)]!
 }
 
 /** It holds, or begins and ends too often to be taken at its word. */

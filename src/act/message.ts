@@ -44,8 +44,8 @@ export function messageOf(
 }
 
 /** It began, became graver, or ceased to be silenced. */
-function isNewsSince({ graveSinceMs, mutedUntilMs = 0 }: Known, atMs: number): boolean {
-  return Math.max(graveSinceMs, mutedUntilMs) > atMs
+function isNewsSince({ graveSinceMs, wasMutedAfter }: Known, atMs: number): boolean {
+  return graveSinceMs > atMs || wasMutedAfter?.(atMs) === true
 }
 
 function byGravity(one: Known, other: Known): number {

@@ -30,31 +30,29 @@ function inhibitedBy({ source, target, equal }: Inhibition, holding: readonly Ho
   return holding.filter(({ name, labels }) => !isSource.has(name) && fits(target, labels) && places.has(commonOf(equal, labels)))
 }
 
-/** When an incident with such labels was last silenced or inhibited, as far as is known: until then nobody was told of it. 0: never. */
-export function mutedUntil(
+/**
+ * Whether what silenced or inhibited an incident with such labels ended later than `atMs`, as far as is known: until then nobody was told
+ * of it. Asked of few, and only of what ended since: all that was ever silenced would be too much for each look at what is due.
+ */
+export function mutedAfter(
   all: readonly (Holding & { readonly endedMs: number | null })[],
   silences: Iterable<Silence>,
   inhibitions: readonly Inhibition[],
   nowMs: number,
-): (labels: Labels) => number {
+): (labels: Labels, atMs: number) => boolean {
   const over = [...silences].filter(({ beginsAtMs, endsAtMs }) => beginsAtMs < endsAtMs && endsAtMs <= nowMs)
   const ended = all.filter(({ endedMs }) => endedMs !== null)
-  const rules = inhibitions.map(({ source, target, equal }) => {
-    const lastMs = new Map<string, number>()
-    for (const { labels, endedMs } of ended) {
-      if (!fits(source, labels)) continue
-      const place = commonOf(equal, labels)
-      lastMs.set(place, Math.max(lastMs.get(place) ?? 0, endedMs!))
-    }
-    return { target, source, equal, lastMs }
-  })
-  return (labels) => {
-    const silenced = over.filter(({ match }) => fits(match, labels)).map(({ endsAtMs }) => endsAtMs)
-    const inhibited = rules
-      .filter(({ target, source, lastMs }) => lastMs.size > 0 && fits(target, labels) && !fits(source, labels))
-      .map(({ equal, lastMs }) => lastMs.get(commonOf(equal, labels)) ?? 0)
-    return Math.max(0, ...silenced, ...inhibited)
+  return (labels, atMs) => {
+    if (over.some((silence) => silence.endsAtMs > atMs && fits(silence.match, labels))) return true
+    const sources = ended.filter(({ endedMs }) => endedMs! > atMs)
+    return sources.length > 0 && inhibitions.some((inhibition) => wasInhibited(inhibition, labels, sources))
   }
+}
+
+function wasInhibited({ source, target, equal }: Inhibition, labels: Labels, sources: readonly Holding[]): boolean {
+  if (!fits(target, labels) || fits(source, labels)) return false
+  const place = commonOf(equal, labels)
+  return sources.some((ended) => fits(source, ended.labels) && commonOf(equal, ended.labels) === place)
 }
 
 function commonOf(equal: readonly (keyof Labels)[], labels: Labels): string {

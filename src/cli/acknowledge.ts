@@ -1,13 +1,13 @@
 /** `flyball alerts acknowledge`: somebody has taken an incident, and everybody who was told of it is told of that. */
 import type { Command } from 'commander'
-import { WATCHDOG_CAUSES } from '../act/watchdogs.ts'
 import type { Acknowledgement } from '../domain.ts'
 import { systemClock } from '../kit/clock.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { openIncidents } from '../shell/topic-reads.ts'
 import { acknowledgementRecord } from '../wire/deliveries.ts'
 import { asker } from './asking.ts'
-import { type Connected, type ConnectionOptions, connected, withConnectionOptions } from './connected.ts'
+import { type ConnectionOptions, connected, withConnectionOptions } from './connected.ts'
+import { incidentsMeant } from './incident-names.ts'
 import { printJson, printLine } from './output.ts'
 
 interface Options extends ConnectionOptions {
@@ -25,30 +25,22 @@ export function register(alerts: Command): void {
 }
 
 async function acknowledge(what: string, options: Options): Promise<void> {
-  await connected(options, async (connection) => {
-    const incidents = await named(what, connection)
-    if (incidents.length === 0) throw new FlyballError('FLY-CLI-033', { what })
-    const { who } = asker(connection.loaded.policy, options)
-    const atMs = systemClock.nowMs()
-    const said = incidents.map((incident): Acknowledgement => ({ incident, who, reason: options.reason, atMs }))
-    const writer = await connection.log.writer()
+  await connected(options, async ({ log, topics, loaded: { layout, policy } }) => {
+    const meant = incidentsMeant(what, (await openIncidents(log, topics.alerts)).values(), layout.environment)
+    if (meant.length === 0) throw new FlyballError('FLY-CLI-033', { what })
+    const { who } = asker(policy, options)
+    // It began by another clock, which may be ahead of this one.
+    const said = meant.map(({ incident, sinceMs }): Acknowledgement => {
+      return { incident, who, reason: options.reason, atMs: Math.max(sinceMs, systemClock.nowMs()) }
+    })
+    const writer = await log.writer()
     try {
-      await writer.send(connection.topics.deliveries, 0, said.map(acknowledgementRecord))
+      await writer.send(topics.deliveries, 0, said.map(acknowledgementRecord))
     } finally {
       await writer.close()
     }
-    if (options.json) return printJson({ acknowledged: said })
-    for (const { incident } of said) printLine(`Acknowledged: ${incident}`)
+    const listed = said.filter((_, index) => meant[index]!.isListed)
+    if (options.json) return printJson({ acknowledged: listed })
+    for (const { incident } of listed) printLine(`Acknowledged: ${incident}`)
   })
-}
-
-/** What nobody but the watchdogs notices stands on no topic, and is believed to hold. */
-async function named(what: string, { log, topics, loaded: { layout } }: Connected): Promise<readonly string[]> {
-  const open = [...(await openIncidents(log, topics.alerts)).values()].map(({ alert }) => alert)
-  const found = open.filter(
-    ({ incident, model, environment }) => incident === what || (model === what && environment === layout.environment),
-  )
-  if (found.length > 0) return found.map(({ incident }) => incident)
-  const isWatched = WATCHDOG_CAUSES.some((cause) => what.startsWith(`${layout.environment}/`) && what.split('/').includes(cause))
-  return isWatched ? [what] : []
 }

@@ -197,7 +197,7 @@ export const ERRORS = {
   'FLY-CLI-033': {
     message: 'no incident that holds is {what}, and no model of that name has one',
     retriable: false,
-    remedy: '`flyball alerts list` shows what holds.',
+    remedy: '`flyball alerts list` shows what holds; what only watchdogs notice is named in full, as in `prod/fraud/judge-stalled`.',
     exit: 2,
   },
   'FLY-CLI-015': {

@@ -3,7 +3,8 @@ export function isoTime(ms: number): string {
   return new Date(ms).toISOString()
 }
 
-const DATE_MS_MAX = 8.64e15
+/** The last that a calendar has. */
+export const DATE_MS_MAX = 8.64e15
 
 /** The same for a time out of a record that may have been tampered with: what no calendar has is shown as the number it is. */
 export function timeText(ms: number): string {

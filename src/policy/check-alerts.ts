@@ -33,9 +33,10 @@ export function checkAlerts({ alerts }: Policy, found: Findings): void {
 function checkSink(sink: Alerts['sinks'][string], path: KeyPath, found: Findings): void {
   if (sink.kind === 'slack') checkSlack(sink, path, found)
   if (!('url' in sink) || sink.url === undefined) return
-  const { protocol, hostname, username } = new URL(sink.url)
+  const { protocol, hostname, username, password } = new URL(sink.url)
   if (protocol !== 'https:' && protocol !== 'http:') found.fault([...path, 'url'], 'must be https or http')
-  else if (username !== '') found.fault([...path, 'url'], 'must not hold a user or a password: secrets are read from files')
+  else if (username !== '' || password !== '')
+    found.fault([...path, 'url'], 'must not hold a user or a password: secrets are read from files')
   else if (protocol === 'http:' && !isLoopback(hostname) && sink.kind !== 'heartbeat') {
     found.warn([...path, 'url'], 'is not https: what is sent can be read, and forged, on the way')
   }

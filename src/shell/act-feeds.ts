@@ -1,12 +1,13 @@
 /** The topics that whoever tells people follows, each record handed to what it is about. What cannot be read is told and passed over. */
 import { hear, type Known } from '../act/incidents.ts'
-import { acknowledge, sawPerson, type Taken } from '../act/taken.ts'
+import { acknowledge, saidAtMs, sawPerson, type Taken } from '../act/taken.ts'
 import { sawAck, sawCommand, sawDecision, type Watched } from '../act/watchdogs.ts'
-import type { Command, Decision, Delivery, LogRecord, Silence } from '../domain.ts'
+import type { Acknowledgement, Command, Decision, Delivery, LogRecord, Silence } from '../domain.ts'
 import type { EventLog, Reader, Source } from '../kafka/contract.ts'
 import { recordsOf } from '../kafka/log-record.ts'
 import type { Clock } from '../kit/clock.ts'
 import { FlyballError } from '../kit/errors.ts'
+import { DATE_MS_MAX } from '../kit/iso-time.ts'
 import { SIGNATURE_HEADER, type TrustedKey, verified } from '../kit/signing.ts'
 import type { TopicNames } from '../kit/topics.ts'
 import type { Layout } from '../policy/layout.ts'
@@ -113,7 +114,7 @@ export class ActFeeds {
 
   /** `silencesFrom`: offset on partition 0 of `deliveries` from which on silences are followed. */
   static async open(context: Following, reader: Reader, memory: ActMemory, silencesFrom: number): Promise<ActFeeds> {
-    const { log, topics, emit, onDecision } = context
+    const { log, topics, clock, emit, onDecision } = context
     const open = async (topic: string, fromOf: (start: number, end: number) => number, take: Feed['take']): Promise<Feed[]> =>
       (await log.admin.offsets(topic)).map(({ partition, start, end }) => ({
         source: reader.open(topic, partition, fromOf(start, end)),
@@ -125,7 +126,7 @@ export class ActFeeds {
       topics.alerts,
       (start) => start,
       (record) => {
-        hear(incidents, decodeAlert(record.value, versionOf(record)), record.timestampMs)
+        hear(incidents, decodeAlert(record.value, versionOf(record)), Math.min(record.timestampMs, DATE_MS_MAX))
       },
     )
     const heard = new Heard(context)
@@ -136,7 +137,7 @@ export class ActFeeds {
         const decision = decodeDecision(record.value, versionOf(record))
         if (heard.isOurs(decision)) {
           sawDecision(watched, decision, hashOfDecision(record.value))
-          sawPerson(taken, decision, heard.atMs(record))
+          sawPerson(taken, decision, saidAtMs(record.timestampMs, clock.nowMs()))
         }
         if (isLive) onDecision(decision)
       },
@@ -162,7 +163,7 @@ export class ActFeeds {
       source: reader.open(topics.deliveries, 0, silencesFrom),
       historyEnd: silencesFrom,
       take: (record) => {
-        if (record.key !== null) keepOfPeople(memory, record.key, record.value)
+        if (record.key !== null) keepOfPeople(memory, record.key, record.value, clock.nowMs())
       },
     }
     return new ActFeeds(emit, alerts, [...decisions, ...control, ...acks, silences])
@@ -196,12 +197,12 @@ export class ActFeeds {
 }
 
 /** What destinations were told, what is silenced and who has taken what, as it stood at the take-over. */
-export function remember(memory: ActMemory, records: readonly LogRecord[], refused: (problem: FlyballError) => void): void {
+export function remember(memory: ActMemory, records: readonly LogRecord[], nowMs: number, refused: (problem: FlyballError) => void): void {
   for (const { key, value } of records) {
     if (key === null) continue
     try {
       if (value === null) memory.deliveries.delete(key.toString())
-      else if (!keepOfPeople(memory, key, value)) keepDelivery(memory, decodeDelivery(value))
+      else if (!keepOfPeople(memory, key, value, nowMs)) keepDelivery(memory, decodeDelivery(value))
     } catch (error) {
       if (!(error instanceof FlyballError)) throw error
       refused(error)
@@ -210,11 +211,15 @@ export function remember(memory: ActMemory, records: readonly LogRecord[], refus
 }
 
 /** False: no person wrote it. */
-function keepOfPeople(memory: ActMemory, key: Buffer, value: Buffer): boolean {
+function keepOfPeople(memory: ActMemory, key: Buffer, value: Buffer, nowMs: number): boolean {
   if (isSilenceKey(key)) keepSilence(memory, decodeSilence(value))
-  else if (isAcknowledgementKey(key)) acknowledge(memory.taken, decodeAcknowledgement(value))
+  else if (isAcknowledgementKey(key)) keepAcknowledgement(memory, decodeAcknowledgement(value), nowMs)
   else return false
   return true
+}
+
+function keepAcknowledgement({ taken }: ActMemory, said: Acknowledgement, nowMs: number): void {
+  acknowledge(taken, { ...said, atMs: saidAtMs(said.atMs, nowMs) })
 }
 
 function keepDelivery({ deliveries }: ActMemory, delivery: Delivery): void {

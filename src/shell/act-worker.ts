@@ -14,6 +14,7 @@ import { emptyWatched, sinkAnswered } from '../act/watchdogs.ts'
 import type { Decision, Delivery } from '../domain.ts'
 import type { EventLog, Membership, Reader } from '../kafka/contract.ts'
 import type { Clock } from '../kit/clock.ts'
+import type { FlyballError } from '../kit/errors.ts'
 import type { TopicNames } from '../kit/topics.ts'
 import type { Alerting, Layout } from '../policy/layout.ts'
 import type { Emit } from '../telemetry/events.ts'
@@ -105,7 +106,8 @@ export class ActWorker {
     const { topics, emit, clock } = this.#context
     const heard = { incidents: new Map(), deliveries: new Map(), silences: new Map() }
     const memory: ActMemory = { ...heard, watched: emptyWatched(), taken: nobodyTook() }
-    remember(memory, held.read[0]!, ({ code, message }) => emit({ event: 'problem', code, message: `${topics.deliveries}/0: ${message}` }))
+    const refused = ({ code, message }: FlyballError) => emit({ event: 'problem', code, message: `${topics.deliveries}/0: ${message}` })
+    remember(memory, held.read[0]!, clock.nowMs(), refused)
     const feeds = await ActFeeds.open(this.#context, reader, memory, held.barriers[0]! + 1)
     while (alive() && !feeds.isCaughtUp) if (!feeds.turn()) await reader.wait(WAIT_MS)
     emit({ event: 'act-took-over', epoch: held.epoch, incidents: memory.incidents.size, groups: memory.deliveries.size })

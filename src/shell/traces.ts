@@ -74,14 +74,15 @@ export class TraceSender {
     if (this.#closed) return this.#count('dropped', 1)
     if (this.#waiting.length + this.#leaving.length >= WAITING_MAX && !this.#makeRoom(span)) return this.#count('dropped', 1)
     this.#waiting.push(span)
+    // Once, as it fills: were it put off by each that comes, it would never be.
+    if (this.#waiting.length === AT_ONCE_MAX && this.#failures === 0) this.#forget()
     this.#later(this.#waiting.length >= AT_ONCE_MAX ? 0 : EVERY_MS)
   }
 
   /** What waits is sent as far as the collector takes it in this time; the rest is dropped. */
   async close(withinMs = CLOSE_MS): Promise<void> {
     this.#closed = true
-    if (this.#timer !== null) clearTimeout(this.#timer)
-    this.#timer = null
+    this.#forget()
     const late = setTimeout(() => this.#giveUp?.abort('given up'), withinMs)
     const untilMs = this.#options.clock.monotonicMs() + withinMs
     await this.#sending
@@ -103,6 +104,11 @@ export class TraceSender {
   #later(ms: number): void {
     if (this.#timer !== null || this.#sending !== null || this.#closed || this.#failures > 0) return
     this.#schedule(ms)
+  }
+
+  #forget(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
   }
 
   #schedule(ms: number): void {

@@ -27,7 +27,8 @@ interface Event {
 
 async function sent(told: Message): Promise<Event> {
   far.respond = json(202, { status: 'success', dedup_key: 'another' })
-  assert.deepEqual(await send(plan, told), { result: 'delivered', reference: '' })
+  const reference = told.acknowledges ? 'taken:0' : ''
+  assert.deepEqual(await send(plan, told), { result: 'delivered', reference })
   assert.equal(far.received.at(-1)!.path, '/v2/enqueue')
   return JSON.parse(far.received.at(-1)!.bytes.toString()) as Event
 }
@@ -48,6 +49,63 @@ test('that somebody has taken it is an acknowledge of the same key, and nothing 
     event_action: 'acknowledge',
     dedup_key: ONE.key,
   } as unknown as Event)
+})
+
+/** What it was asked since. */
+const asked = (from: number): readonly (readonly [string, string])[] =>
+  far.received.slice(from).map(({ bytes }) => {
+    const { event_action, dedup_key } = JSON.parse(bytes.toString()) as Event
+    return [event_action, dedup_key]
+  })
+
+test('what is new after an acknowledge rings: it is triggered by another key, and the one that rings no more is resolved', async () => {
+  far.respond = json(202, { status: 'success' })
+  const from = far.received.length
+  const taken = { words: 'ada: looking into it', atMs: NOON_MS }
+  const [name] = [ONE.incidents[0]!.alert.incident]
+  const told: Message[] = [
+    { ...ONE, acknowledges: true, news: [], reference: '' },
+    { ...ONE, news: [], reference: 'taken:0' },
+    { ...ONE, news: [name], repeated: true, reference: 'taken:0' },
+    { ...ONE, incidents: [{ ...ONE.incidents[0]!, takenBy: taken }], news: [name], reference: 'taken:0' },
+    { ...ONE, news: [name], reference: 'taken:0' },
+    { ...ONE, news: [name], reference: 'ringing:1' },
+    { ...ONE, acknowledges: true, news: [], reference: 'ringing:1' },
+    { ...ONE, key: 'k'.repeat(255), news: [name], reference: 'taken:1' },
+    { ...ONE, status: 'resolved', news: [name], reference: 'taken:1' },
+    { ...ONE, news: [name], reference: 'C0123456789:1359720000.000100' },
+  ]
+  const references: string[] = []
+  for (const one of told) {
+    const answer = await send(plan, one)
+    references.push(answer.result === 'delivered' ? answer.reference : answer.result)
+  }
+  assert.deepEqual(references, ['taken:0', '', '', '', 'ringing:1', '', 'taken:1', 'ringing:2', '', ''])
+  const events = asked(from)
+  assert.deepEqual(
+    events.filter(([, key]) => key.startsWith(ONE.key)).map(([action, key]) => [action, key.slice(ONE.key.length)]),
+    [
+      ['acknowledge', ''],
+      ['trigger', ''],
+      ['trigger', ''],
+      ['trigger', ''],
+      ['trigger', '#1'],
+      ['resolve', ''],
+      ['trigger', '#1'],
+      ['acknowledge', '#1'],
+      ['resolve', '#1'],
+      ['trigger', ''],
+    ],
+  )
+  assert.ok(events.every(([, key]) => key.length <= 255))
+})
+
+test('where the new round was not taken, the old one is not resolved', async () => {
+  const news = [ONE.incidents[0]!.alert.incident]
+  const from = far.received.length
+  far.respond = status(500)
+  assert.equal((await send(plan, { ...ONE, news, reference: 'taken:0' })).result, 'failed')
+  assert.deepEqual(asked(from), [['trigger', `${ONE.key}#1`]])
 })
 
 test('an event says all there is: summary, severity, source, links, details', async () => {

@@ -9,6 +9,7 @@ import { alertingOf } from '../../src/policy/alerting.ts'
 import { alertsSchema } from '../../src/policy/alerts-schema.ts'
 import type { AlertRoute } from '../../src/policy/layout.ts'
 import { parsePolicy } from '../../src/policy/load.ts'
+import { policyText } from '../policy/minimal.ts'
 import { alertOf, MINUTE, SECOND, ToldWorld } from './told-world.ts'
 
 type Written = Parameters<typeof alertsSchema.parse>[0]
@@ -240,4 +241,11 @@ test('a route that nothing can reach is warned of', () => {
     warnings.some((warning) => /routes\[0\]\.routes\[1\]: is never reached: b before it takes everything/.test(warning)),
     warnings.join('\n'),
   )
+})
+
+test('the address of a destination holds no password, with a user or without', () => {
+  for (const who of ['ada:pw', 'ada', ':pw']) {
+    const text = `environment: test\n${policyText}alerts: {sinks: {hook: {kind: webhook, url: "https://${who}@ops.example/"}}}\n`
+    assert.throws(() => parsePolicy(text, 'flyball.yaml'), /alerts\.sinks\.hook\.url: must not hold a user or a password/, who)
+  }
 })

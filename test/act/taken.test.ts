@@ -107,11 +107,12 @@ test('a destination that takes no such word is told of what is graver all the sa
 })
 
 test('who asks for something about the model has taken what holds of it; a gate, a drill and what is refused take nothing', () => {
-  const decision = (kind: string, requestId: string | null, model = 'fraud') =>
-    ({ model, requestId, verdict: { kind, rule: 'operator', note: 'Held by ada: looking into it' } }) as unknown as Decision
+  const decision = (kind: string, requestId: string | null, model = 'fraud', environment = 'test') =>
+    ({ environment, model, requestId, verdict: { kind, rule: 'operator', note: 'Held by ada: looking into it' } }) as unknown as Decision
   const world = told(alertOf(), alertOf({ cause: 'not-effective' }))
   sawPerson(world.taken, decision('override', 'r0'), world.nowMs - HOUR)
   sawPerson(world.taken, decision('override', 'r1', 'churn'), world.nowMs)
+  sawPerson(world.taken, decision('override', 'r1', 'fraud', 'staging'), world.nowMs)
   sawPerson(world.taken, decision('recorded', 'r2'), world.nowMs)
   sawPerson(world.taken, decision('refused', 'r3'), world.nowMs)
   sawPerson(world.taken, decision('override', null), world.nowMs)
@@ -146,6 +147,78 @@ test('wherever senders die: it is acknowledged, one incident is opened and close
     }),
     { numRuns: 60, seed: 7 },
   )
+})
+
+test('what began again before anybody was told of its end rings anew, though the beginning before it was taken', () => {
+  const world = told(alertOf())
+  take(world, alertOf())
+  world.pass(30 * SECOND)
+  world.end(alertOf())
+  world.pass(30 * SECOND)
+  world.raise(alertOf())
+  world.pass(10 * MINUTE)
+  const again = world.to('oncall').at(-1)!
+  assert.deepEqual(actions(world.to('oncall')), ['firing', 'acknowledged', 'firing'])
+  assert.deepEqual([again.repeated, again.news, again.incidents[0]!.takenBy], [false, [alertOf().incident], null])
+  take(world, alertOf())
+  world.pass(SECOND)
+  world.pass(HOUR)
+  assert.deepEqual(actions(world.to('oncall')), ['firing', 'acknowledged', 'firing', 'acknowledged'])
+})
+
+test('a watchdog that says again what it said to those before begins nothing anew', () => {
+  const stalled = alertOf({ cause: 'judge-stalled', version: '', incident: 'test/fraud/judge-stalled' })
+  const world = new ToldWorld()
+  world.hearOnly(stalled)
+  world.pass(2 * MINUTE)
+  take(world, stalled)
+  world.pass(MINUTE)
+  world.restart()
+  world.pass(MINUTE)
+  world.hearOnly(stalled)
+  world.pass(HOUR)
+  assert.deepEqual(actions(world.to('oncall')), ['firing', 'acknowledged'])
+})
+
+test('what became graver is to be taken anew; what became less grave, and as grave again, is not', () => {
+  const warning = alertOf({ severity: 'warning' })
+  const world = new ToldWorld()
+  world.raise(warning)
+  world.pass(2 * MINUTE)
+  take(world, warning)
+  world.pass(MINUTE)
+  assert.deepEqual(actions(world.to('team')), ['firing', 'acknowledged'])
+  world.raise(alertOf())
+  world.pass(10 * MINUTE)
+  assert.deepEqual(actions(world.to('team')), ['firing', 'acknowledged', 'firing'])
+  assert.deepEqual(actions(world.to('oncall')), ['firing'])
+  assert.equal(world.to('oncall')[0]!.incidents[0]!.takenBy, null)
+  take(world, alertOf())
+  world.pass(SECOND)
+  world.raise(warning)
+  world.pass(MINUTE)
+  world.raise(alertOf())
+  world.pass(HOUR)
+  assert.deepEqual(actions(world.to('team')), ['firing', 'acknowledged', 'firing', 'acknowledged', 'firing', 'firing'])
+  for (const { incidents } of world.to('team').slice(3)) assert.equal(incidents[0]!.takenBy?.words, 'ada: looking into it')
+})
+
+test('what flaps is taken once, until it has been calm', () => {
+  const world = told(alertOf())
+  take(world, alertOf())
+  for (let round = 0; round < 20; round++) {
+    world.pass(4 * MINUTE)
+    world.end(alertOf())
+    world.pass(2 * MINUTE)
+    world.raise(alertOf())
+  }
+  world.pass(HOUR)
+  assert.deepEqual(actions(world.to('oncall')), ['firing', 'acknowledged', 'resolved', 'firing', 'acknowledged'])
+  world.end(alertOf())
+  world.pass(HOUR)
+  world.raise(alertOf())
+  world.pass(HOUR)
+  assert.deepEqual(actions(world.to('oncall')).slice(5), ['resolved', 'firing'])
 })
 
 // ── what is new ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -14,6 +14,7 @@ import { decodeDelivery, encodeDelivery } from '../../src/wire/deliveries.ts'
 export const BEGIN_MS = 1_700_000_000_000
 export const SECOND = 1_000
 export const MINUTE = 60_000
+export const HOUR_MS = 60 * MINUTE
 
 /** As the policy file says it. */
 export function alerting(written: object): Alerting {

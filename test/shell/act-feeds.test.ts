@@ -2,19 +2,24 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { nobodyTook } from '../../src/act/taken.ts'
+import { messageOf } from '../../src/act/message.ts'
+import { nobodyTook, takerOf } from '../../src/act/taken.ts'
 import { emptyWatched } from '../../src/act/watchdogs.ts'
-import type { Command, Decision, OutgoingRecord } from '../../src/domain.ts'
+import { factsOf } from '../../src/act/words.ts'
+import type { Alert, Command, Decision, OutgoingRecord } from '../../src/domain.ts'
 import { MemoryBroker } from '../../src/kafka/log/memory-broker.ts'
 import { MemoryLog } from '../../src/kafka/log/memory-log.ts'
 import { signerOf } from '../../src/kit/signing.ts'
 import { ownTopics, topicNames } from '../../src/kit/topics.ts'
 import { parsePolicy } from '../../src/policy/load.ts'
-import { ActFeeds, type ActMemory } from '../../src/shell/act-feeds.ts'
+import { ActFeeds, type ActMemory, remember } from '../../src/shell/act-feeds.ts'
 import { withSignature } from '../../src/shell/signatures.ts'
 import { ackRecord } from '../../src/wire/acks.ts'
+import { alertRecord } from '../../src/wire/alerts.ts'
 import { encodeCommand } from '../../src/wire/control.ts'
 import { DECISION_HEADERS, encodeDecision } from '../../src/wire/decisions.ts'
+import { acknowledgementRecord } from '../../src/wire/deliveries.ts'
+import { alertOf } from '../act/told-world.ts'
 import { keysFor } from '../kit/keys.ts'
 import { policyText } from '../policy/minimal.ts'
 import { commandOf, handClock } from '../subscriber/commands.ts'
@@ -138,4 +143,44 @@ test('who only watches needs no key to sign with: the same one among the trusted
   await blind.command(commandOf(10), 'judge')
   assert.deepEqual(blind.beats, [['fraud', 0]])
   assert.deepEqual(blind.problems, ['FLY-POLICY-008'])
+})
+
+const ALERT: Alert = alertOf({ cause: 'blind' })
+const ACKNOWLEDGED = { incident: ALERT.incident, who: 'ada', reason: 'looking into it' }
+
+test('who said at a time to come that it is taken has not taken what is yet to begin, neither live nor after a take-over', async () => {
+  const stage = await Stage.open()
+  const nowMs = stage.clock.nowMs()
+  const said = { ...ACKNOWLEDGED, atMs: 9e15 }
+  await stage.say(TOPICS.deliveries, acknowledgementRecord(said))
+  const asked = { verdict: { kind: 'override', rule: 'operator', note: 'Held' }, requestId: 'r1' } as const
+  await stage.decision({ model: 'fraud', number: 1 })
+  await stage.say(TOPICS.decisions, {
+    ...{ key: 'fraud', headers: DECISION_HEADERS, timestampMs: nowMs + DAY },
+    value: encodeDecision({ ...decision, ...asked, environment: 'test', model: 'fraud', number: 2 }),
+  })
+  const later: ActMemory = { ...stage.memory, taken: nobodyTook() }
+  const { key, value } = acknowledgementRecord(said)
+  const record = { offset: 0, timestampMs: nowMs, key: Buffer.from(key as string), value: value as Buffer, headers: [] }
+  remember(later, [record], nowMs, () => assert.fail('it can be read'))
+  const other = { ...ALERT, incident: 'test/fraud/v2/another' }
+  for (const [taken, alert] of [
+    [stage.memory.taken, ALERT],
+    [stage.memory.taken, other],
+    [later.taken, ALERT],
+  ] as const) {
+    assert.notEqual(takerOf(taken, alert, nowMs), null, 'it holds already')
+    assert.equal(takerOf(taken, alert, nowMs + DAY / 2), null, 'it is yet to begin')
+  }
+})
+
+test('an alert of no time that a calendar has ends nobody: it is told of', async () => {
+  const stage = await Stage.open()
+  await stage.say(TOPICS.alerts, { ...alertRecord(ALERT), timestampMs: 9e15 })
+  const known = stage.memory.incidents.get(ALERT.incident)!
+  const { alerting } = parsePolicy(`environment: test\n${policyText}alerts: {sinks: {lines: {kind: log}}}\n`, 'flyball.yaml').layout
+  const due = { status: 'firing', severity: 'critical', fingerprint: 'f', atMs: 0, repeated: false, acknowledges: false } as const
+  const standing = { holding: [known], isMuted: false, ended: [] }
+  const message = messageOf({ name: 'g', labels: {} }, due, standing, null, alerting!, stage.clock.nowMs())
+  assert.match(factsOf(message.incidents[0]!).began!, /275760/)
 })

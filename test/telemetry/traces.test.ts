@@ -195,7 +195,10 @@ test('where spans go is checked with the policy, and a file with headers that ca
   for (const [endpoint, words] of [
     ['ftp://collector', /telemetry\.traces\.endpoint: must be https or http/],
     ['http://ada:pw@collector:4318', /telemetry\.traces\.endpoint: must not hold a user/],
-    ['https://collector/?key=1', /telemetry\.traces\.endpoint: must not hold a user, a password or a query/],
+    ['http://:pw@collector:4318', /telemetry\.traces\.endpoint: must not hold a user/],
+    ['https://collector/?key=1', /telemetry\.traces\.endpoint: must not hold a user, a password, a query or a fragment/],
+    ['https://collector/?', /telemetry\.traces\.endpoint: must not hold/],
+    ['https://collector/#v1', /telemetry\.traces\.endpoint: must not hold/],
   ] as const) {
     assert.throws(() => parsed(`{endpoint: "${endpoint}"}`), words)
   }
@@ -258,6 +261,21 @@ test('when too many wait, a decision takes the place of a batch, and a batch tha
     const others = collector.spans.filter(({ name }) => name !== 'measure predictions').map(({ name }) => name)
     assert.deepEqual(others, ['decide rollback'])
     assert.ok(collector.taken.length >= 4 && collector.spans.every(({ attributes }) => attributes['flyball.offset.from'] !== 5_000))
+  }))
+
+test('a collector is told as soon as a request is full, and none is dropped while it answers', (t) =>
+  withCollector(async (collector) => {
+    const { sender, events } = senderTo(collector.endpoint)
+    // Time stands still: what is sent is sent without waiting for more.
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    sender.observe(batch(0))
+    for (let from = 1; from < 512; from++) sender.observe(batch(from))
+    t.mock.timers.tick(1)
+    for (let turns = 0; turns < 5_000 && collector.taken.length === 0; turns++) await new Promise((resolve) => setImmediate(resolve))
+    t.mock.timers.reset()
+    assert.equal(collector.spans.length, 512)
+    await sender.close()
+    assert.equal(told(events, 'delivered'), 512)
   }))
 
 test('a collector that hangs does not hold up the end', () =>

@@ -2,6 +2,9 @@
  * PagerDuty, Events API v2: a group is one alert there, from its trigger to its resolve, by its key, acknowledged in between when somebody
  * has taken all of it. Sent again, an event of the same key changes nothing.
  *
+ * What was acknowledged there rings no more, whatever is triggered by its key. So what is new, and nobody has taken, is triggered by another
+ * key, and the one before is resolved: each round of these has a number, which is the answer's reference (`taken:0`, `ringing:1`).
+ *
  * Changes (a promotion, a drill, an override) are told as change events, which wake nobody and stand beside the alerts.
  */
 import { isoTime } from '../../kit/iso-time.ts'
@@ -17,8 +20,33 @@ const PAGERDUTY_LIMITS = { summary: 1_024, name: 255, bodyBytes: 512_000 } as co
 const LINKS_MAX = 20
 
 export const sendPagerduty: Sender<'pagerduty'> = async (plan, message, outside, signal) => {
-  const event = message.acknowledges ? acknowledgeOf : eventOf
-  return await enqueue(plan, 'v2/enqueue', event(message, routingKey(plan, outside)), outside, signal)
+  const routing_key = routingKey(plan, outside)
+  const put = (event: object) => enqueue(plan, 'v2/enqueue', { routing_key, ...event }, outside, signal)
+  const { round, isTaken } = roundIn(message.reference)
+  const dedup_key = keyIn(message, round)
+  if (message.acknowledges) return withReference(await put({ event_action: 'acknowledge', dedup_key }), `taken:${round}`)
+  if (!isTaken || !ringsAnew(message)) return await put(eventOf(message, dedup_key, routing_key))
+  const rung = await put(eventOf(message, keyIn(message, round + 1), routing_key))
+  // Sent again, both change nothing: the round is counted when the answer is read.
+  return rung.result === 'delivered' ? withReference(await put({ event_action: 'resolve', dedup_key }), `ringing:${round + 1}`) : rung
+}
+
+function roundIn(reference: string): { readonly round: number; readonly isTaken: boolean } {
+  const [, state, round = '0'] = /^(taken|ringing):(\d{1,9})$/.exec(reference) ?? []
+  return { round: Number(round), isTaken: state === 'taken' }
+}
+
+/** In no key of a group is this sign. */
+function keyIn(message: Message, round: number): string {
+  return keyOf(round === 0 ? message : { ...message, key: `${message.key}#${round}` })
+}
+
+function ringsAnew({ incidents, news, status, repeated }: Message): boolean {
+  return status === 'firing' && !repeated && incidents.some(({ alert, takenBy }) => takenBy === null && news.includes(alert.incident))
+}
+
+function withReference(answer: Answer, reference: string): Answer {
+  return answer.result === 'delivered' ? { ...answer, reference } : answer
 }
 
 /** A change event. */
@@ -55,25 +83,19 @@ function wordsOf({ text }: Heard): string {
   return words.filter((word) => typeof word === 'string').join('; ')
 }
 
-/** Who has taken it is in the next trigger; PagerDuty keeps nothing of an acknowledge but that it came. */
-function acknowledgeOf(message: Message, routing_key: string): object {
-  return { routing_key, event_action: 'acknowledge', dedup_key: keyOf(message) }
-}
-
 /** Everything about the gravest incident, and as texts as many of the others as the body may hold. */
-function eventOf(message: Message, routing_key: string): object {
+function eventOf(message: Message, dedup_key: string, routing_key: string): object {
   const texts = message.incidents.slice(1).map(textOf)
-  const least = bytes(JSON.stringify(eventWith([], Number.MAX_SAFE_INTEGER, message, routing_key)))
+  const least = bytes(JSON.stringify({ routing_key, ...eventWith([], Number.MAX_SAFE_INTEGER, message, dedup_key) }))
   const told = fitting(texts, PAGERDUTY_LIMITS.bodyBytes - least, (text) => bytes(JSON.stringify(text)) + 1)
-  return eventWith(told, message.omitted + texts.length - told.length, message, routing_key)
+  return eventWith(told, message.omitted + texts.length - told.length, message, dedup_key)
 }
 
-function eventWith(others: readonly string[], missing: number, message: Message, routing_key: string): object {
+function eventWith(others: readonly string[], missing: number, message: Message, dedup_key: string): object {
   const link = linkOf(message)
   return {
-    routing_key,
     event_action: message.status === 'resolved' ? 'resolve' : 'trigger',
-    dedup_key: keyOf(message),
+    dedup_key,
     client: 'Flyball',
     ...(link === '' ? {} : { client_url: link }),
     links: [...linkTo(link, 'The decision'), ...runbooksOf(message)].slice(0, LINKS_MAX),
