@@ -37,10 +37,9 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'detectors/two-arm.ts',
-        find: 'const { candidateRequests, controlRequests, candidateEvents } = arms\n',
-        replace: `const { candidateEvents } = arms
-  const candidateRequests = Math.round(0.9 * arms.candidateRequests)
-  const controlRequests = arms.candidateRequests + arms.controlRequests - candidateRequests
+        find: '  hypergeometricLogNormalisers(bets, length + 1, candidateRequests, controlRequests, events)\n',
+        replace: `  const fewer = Math.round(0.9 * candidateRequests)
+  hypergeometricLogNormalisers(bets, length + 1, fewer, candidateRequests + controlRequests - fewer, events)
 `,
       },
     ],
