@@ -58,7 +58,10 @@ export interface Counters {
   readonly mirrored?: Mirrored
 }
 
+/** Throws when nobody serves the version to be mirrored. */
 export async function startGateway(options: GatewayOptions): Promise<RunningServer> {
+  const { mirror: shadow, servers } = options
+  if (shadow !== undefined && servers[shadow] === undefined) throw new Error(`mirror ${shadow}: no server of that version`)
   const { log, prefix, environment, gateway, presenceMs, onProblem, control, onSilence, dimensions = [] } = options
   const governor = createGovernor({
     log,
@@ -95,11 +98,10 @@ function counters(model: string, governor: Governor): Counters {
 }
 
 function mirrorOf({ mirror, model, servers, timeoutMs }: GatewayOptions, governor: Governor, agent: Agent): Mirror | null {
-  const address = mirror === undefined ? undefined : servers[mirror]
-  if (mirror === undefined || address === undefined) return null
+  if (mirror === undefined) return null
   return new Mirror(
     () => inShadow(governor.state(model), mirror),
-    (body) => forwarded(`${address}/predict`, body, agent, timeoutMs),
+    (body) => forwarded(`${servers[mirror]}/predict`, body, agent, timeoutMs),
   )
 }
 

@@ -27,6 +27,7 @@ export function secretFiles(policy: Policy, layout: Layout, connection: Connecti
     ['privacy.keyFile', layout.privacy?.keyFile],
     ['security.signing.keyFile', layout.security?.signing?.keyFile],
     ['metrics.tokenFile', tokenFile === undefined ? null : resolve(folder, tokenFile)],
+    ['telemetry.traces.headersFile', layout.traces?.headersFile],
     ...Object.entries(layout.alerting?.sinks ?? {}).flatMap(([name, plan]) => sinkSecrets(`alerts.sinks.${name}`, plan)),
   ]
   const secrets = named.flatMap(([name, file]) => (file === null || file === undefined ? [] : [looked(name, file)]))

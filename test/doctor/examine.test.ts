@@ -173,6 +173,12 @@ const CASES: readonly (readonly [what: string, breaks: Breaks, ids: readonly Fin
     ['secret-unreadable'],
     /none readable/,
   ],
+  [
+    'headers of a collector that are not there',
+    { policy: replaced('version: 1\n', 'version: 1\ntelemetry: {traces: {endpoint: "http://127.0.0.1:4318", headersFile: none}}\n') },
+    ['secret-unreadable'],
+    /none readable/,
+  ],
 ]
 
 for (const [index, [what, breaks, ids, fix]] of CASES.entries()) {

@@ -105,6 +105,7 @@ test('a candidate in its shadow is sent a copy of every request, and answers nob
   const [good, bad] = [await serve('v1', () => 0.25), await serve('v2', () => assert.fail('broken'))]
   const servers = { v1: `http://127.0.0.1:${good.port}`, v2: `http://127.0.0.1:${bad.port}` }
   const common = { log, prefix: 'flyball.', model: 'fraud', control: 'v1', servers, gateway: 'g1', port: 0, timeoutMs: 2000 }
+  await assert.rejects(startGateway({ ...common, mirror: 'v3' }), /mirror v3: no server/)
   const gateway = await startGateway({ ...common, mirror: 'v2' })
   const asked = async (name: string, count: number) => {
     const answers = await Promise.all(Array.from({ length: count }, (_, at) => ask(gateway.port, `${name}-${at}`)))
