@@ -66,7 +66,7 @@ export class Join {
   /** Of the outcomes being attached: the prediction each fits, -1: none. */
   private readonly fitting = new Int32Array(ROWS_AHEAD)
   /** Likewise of a mirrored candidate. */
-  private readonly fittingTwin = new Int32Array(ROWS_AHEAD).fill(-1)
+  private readonly fittingTwin = new Int32Array(ROWS_AHEAD)
   private readonly twins = new Int32Array(ROWS_AHEAD)
   private readonly mirrors: Mirrors
   /** Null: no model compares answers to one request. */

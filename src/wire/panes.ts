@@ -216,7 +216,7 @@ function fromWire(wire: WirePane, wanted: WantedBlocks): Pane {
 interface Table {
   readonly blocks: readonly BlockEntry[]
   readonly hashes: ReadonlyMap<string, string>
-  readonly wanted: Map<ReadonlySet<string>, readonly boolean[]>
+  readonly wanted: Map<ReadonlySet<string> | null, readonly boolean[]>
   /** Where the blocks of a cell lie, by which it has. */
   readonly places: { readonly indices: readonly number[]; readonly places: readonly BlockPlace[] }[]
 }
@@ -253,16 +253,13 @@ function isSame(known: readonly BlockEntry[], blocks: readonly BlockEntry[]): bo
 
 /** By index into the table: whether a block is wanted. */
 function wantedIn({ blocks, wanted }: Table, ids: ReadonlySet<string> | null): readonly boolean[] {
-  const known = wanted.get(ids ?? ALL_BLOCKS)
+  const known = wanted.get(ids)
   if (known !== undefined) return known
   const found = blocks.map(({ id }) => ids === null || ids.has(id))
   if (wanted.size >= WANTED_MAX) wanted.clear()
-  wanted.set(ids ?? ALL_BLOCKS, found)
+  wanted.set(ids, found)
   return found
 }
-
-/** Stands for all of them, where sets are told apart by who they are. */
-const ALL_BLOCKS: ReadonlySet<string> = new Set()
 
 /** The numbers of all cells of a pane, one beside the other, and where the blocks of each lie in them. */
 class CellsMemory {

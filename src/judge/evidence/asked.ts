@@ -57,7 +57,7 @@ export function placesOf(guardrail: Guardrail, model: ModelLayout): readonly Pla
 
 /** Of any scope, listed or not. */
 export function placeIn(guardrail: Guardrail, scope: string): Pick<Place, 'scope' | 'key' | 'told'> {
-  return { scope, key: seriesKey(guardrail.name, scope), told: [notTold(), notTold()] }
+  return { scope, key: seriesKey(guardrail, scope), told: [notTold(), notTold()] }
 }
 
 function notTold(): Told {

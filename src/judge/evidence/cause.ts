@@ -2,13 +2,14 @@
  * The probable cause behind what fired: which guardrail, which features and where in them, which segment carries the excess.
  * Inputs that reach the candidate broken are named first, as `upstream`: whatever else fired follows from them.
  */
+import type { Arms } from '../../../detectors/two-arm.ts'
 import type { Reading } from '../../domain.ts'
 import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
 import { placesOf } from './asked.ts'
 import { eventNames, featureName, isFewerHarm, isTwoSided, scopesOf } from './events.ts'
 import { isOfPairs, pairsMoved } from './paired.ts'
 import { evidenceIn, marginNow, scoreEffectNow, scoreUnit, seriesIn } from './readings.ts'
-import { logEvidenceOfEvent, logEvidenceOfShape } from './series.ts'
+import { logEvidenceOfEvent, logEvidenceOfShape, NO_ARMS } from './series.ts'
 import type { EventEvidence, EventSeries, EvidenceState, ScoreSeries, Series, ShapeEvidence, ShapeSeries } from './state.ts'
 import { strongestFirst } from './strongest.ts'
 import { biasInWords, brief, percent, shapeInWords } from './words.ts'
@@ -153,16 +154,18 @@ function rateDifference({ whole }: EventEvidence): number {
   return Math.abs(whole.candidateEvents / Math.max(1, whole.candidateRequests) - whole.controlEvents / Math.max(1, whole.controlRequests))
 }
 
-/** The segment with most of the events beyond what the control's rate would have given. */
+/** The segment with most of the excess. */
 function segmentBehind(guardrail: Guardrail, state: EvidenceState, model: ModelLayout): { segment: string; share: number } {
   const nowhere = { segment: '', share: Number.NaN }
-  const whole = excessOf(seriesIn(state, guardrail, ALL_SCOPE, model))
-  if (!(whole > 0)) return nowhere
-  const requestsIn = (scope: string) => candidateRequestsOf(seriesIn(state, guardrail, scope, model))
-  const excesses = scopesOf(guardrail)
-    .filter((scope) => scope !== ALL_SCOPE)
-    .map((scope) => ({ segment: scope, share: Math.min(1, excessOf(seriesIn(state, guardrail, scope, model)) / whole) }))
-    .filter(({ segment, share }) => standsOut(share, requestsIn(segment) / Math.max(1, requestsIn(ALL_SCOPE))))
+  const whole = loudestOf(seriesIn(state, guardrail, ALL_SCOPE, model))
+  const excess = excessOf(whole)
+  if (!(excess > 0)) return nowhere
+  const excesses = scopesOf(guardrail).flatMap((segment) => {
+    if (segment === ALL_SCOPE) return []
+    const part = loudestOf(seriesIn(state, guardrail, segment, model))
+    const share = Math.min(1, excessOf(part) / excess)
+    return standsOut(share, part.candidateRequests / Math.max(1, whole.candidateRequests)) ? [{ segment, share }] : []
+  })
   const largest = excesses.reduce((one, other) => (other.share > one.share ? other : one), { segment: '', share: 0 })
   return largest.share >= SHARE_NAMED ? largest : nowhere
 }
@@ -172,18 +175,14 @@ export function standsOut(share: number, ofRequests: number): boolean {
   return share - ofRequests >= MOSTLY * (1 - ofRequests) && ofRequests < 1
 }
 
-function excessOf(series: Series): number {
-  const whole = loudestOf(series)
-  if (whole === null) return 0
-  return whole.candidateEvents - whole.candidateRequests * (whole.controlEvents / Math.max(1, whole.controlRequests))
+/** Events of the candidate beyond what the control's rate would have given. */
+export function excessOf({ candidateEvents, candidateRequests, controlEvents, controlRequests }: Arms): number {
+  return candidateEvents - candidateRequests * (controlEvents / Math.max(1, controlRequests))
 }
 
-function candidateRequestsOf(series: Series): number {
-  return loudestOf(series)?.candidateRequests ?? 0
-}
-
-function loudestOf(series: Series): EventEvidence['whole'] | null {
-  if (series.kind !== 'events' || series.events.length === 0) return null
+/** Of everything seen; nothing where no events are counted. */
+function loudestOf(series: Series): Arms {
+  if (series.kind !== 'events' || series.events.length === 0) return NO_ARMS
   const logs = series.events.map(logEvidenceOfEvent)
   return series.events[logs.indexOf(Math.max(...logs))]!.whole
 }

@@ -95,29 +95,12 @@ function observeAll(
     for (const scope of scopes(guardrail)) {
       const arms = rows.get(scope)
       if (!arms) continue
-      const key = keyOf(guardrail, scope)
+      const key = seriesKey(guardrail, scope)
       series[key] = observeSeries(series[key] ?? emptySeries(guardrail, scope, around.model), guardrail, arms, surroundings)
     }
   }
   return series
 }
-
-/** Names of series as they were made the first time: to make one anew is to look it up among all names there are. */
-function keyOf(guardrail: Guardrail, scope: string): string {
-  let keys = KEYS.get(guardrail)
-  if (keys === undefined) {
-    keys = new Map()
-    KEYS.set(guardrail, keys)
-  }
-  let key = keys.get(scope)
-  if (key === undefined) {
-    key = seriesKey(guardrail.name, scope)
-    keys.set(scope, key)
-  }
-  return key
-}
-
-const KEYS = new WeakMap<Guardrail, Map<string, string>>()
 
 function restsAfter(
   guardrails: readonly Guardrail[],

@@ -120,7 +120,7 @@ export interface Cause {
 export function emptyEvidence(model: ModelLayout): EvidenceState {
   const series: Record<string, Series> = {}
   for (const guardrail of model.plan.guardrails) {
-    for (const scope of scopesOf(guardrail)) series[seriesKey(guardrail.name, scope)] = emptySeries(guardrail, scope, model)
+    for (const scope of scopesOf(guardrail)) series[seriesKey(guardrail, scope)] = emptySeries(guardrail, scope, model)
   }
   return {
     model: model.name,
@@ -148,7 +148,7 @@ export function emptyEvidence(model: ModelLayout): EvidenceState {
 function emptyTempered(model: ModelLayout): EvidenceState['tempered'] {
   const judged = model.plan.guardrails.filter((guardrail) => isTempered(guardrail, model))
   const entries = judged.flatMap((guardrail) => scopesOf(guardrail).map((scope) => ({ guardrail, scope })))
-  return Object.fromEntries(entries.map(({ guardrail, scope }) => [seriesKey(guardrail.name, scope), emptySeries(guardrail, scope, model)]))
+  return Object.fromEntries(entries.map(({ guardrail, scope }) => [seriesKey(guardrail, scope), emptySeries(guardrail, scope, model)]))
 }
 
 function hashesOf(model: ModelLayout): Record<string, string> {
@@ -217,7 +217,7 @@ export function resetEvidence(state: EvidenceState, model: ModelLayout, guardrai
   const tempered = { ...state.tempered }
   const rests = { series: { ...state.rests.series }, tempered: { ...state.rests.tempered } }
   const anew = (held: { series: Record<string, Series>; tempered: Record<string, Series> }, guardrail: Guardrail, scope: string) => {
-    const key = seriesKey(guardrail.name, scope)
+    const key = seriesKey(guardrail, scope)
     held.series[key] = resetSeries(held.series[key] ?? emptySeries(guardrail, scope, model), guardrail, model)
     if (held.tempered[key]) held.tempered[key] = resetSeries(held.tempered[key], guardrail, model)
   }

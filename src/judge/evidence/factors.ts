@@ -4,7 +4,7 @@
  */
 import type { Factor, Reading } from '../../domain.ts'
 import { ALL_SCOPE, type Guardrail, type ModelLayout } from '../../policy/layout.ts'
-import { DATA_FIRST, loudest, ranked, SHARE_NAMED, standsOut, UPSTREAM, whatMoved } from './cause.ts'
+import { DATA_FIRST, excessOf, loudest, ranked, SHARE_NAMED, standsOut, UPSTREAM, whatMoved } from './cause.ts'
 import { driftsNow } from './environment.ts'
 import { eventNames, isTwoSided, scopesOf } from './events.ts'
 import { evidenceIn, seriesIn } from './readings.ts'
@@ -52,7 +52,7 @@ function brokenFactors(guardrail: Guardrail, scope: string, state: EvidenceState
   const series = seriesIn(state, guardrail, scope, model)
   if (series.kind !== 'events') return []
   const logs = series.events.map(logEvidenceOfEvent)
-  const excesses = series.events.map((event) => Math.abs(excessOf(event)) / Math.max(1, rowsOf(event).candidateRequests))
+  const excesses = series.events.map((event) => Math.abs(excessOf(rowsOf(event))) / Math.max(1, rowsOf(event).candidateRequests))
   const strong = ranked(logs, excesses)
   return strong.map((index) => brokenFactor(guardrail, scope, index, logs[index]!, state, model))
 }
@@ -143,12 +143,12 @@ interface Contribution {
 /** The largest share of the excess first; empty where there is none, or no segment is judged. */
 function contributions(guardrail: Guardrail, index: number, state: EvidenceState, model: ModelLayout): readonly Contribution[] {
   const whole = eventIn(guardrail, ALL_SCOPE, index, state, model)
-  const excess = whole === null ? 0 : excessOf(whole)
+  const excess = whole === null ? 0 : excessOf(rowsOf(whole))
   if (whole === null || excess === 0) return []
   const parts = scopesOf(guardrail).flatMap((scope): Contribution[] => {
     const event = scope === ALL_SCOPE ? null : eventIn(guardrail, scope, index, state, model)
     if (event === null) return []
-    const share = Math.min(1, Math.max(0, excessOf(event) / excess))
+    const share = Math.min(1, Math.max(0, excessOf(rowsOf(event)) / excess))
     return [{ scope, share, ofRequests: rowsOf(event).candidateRequests / Math.max(1, rowsOf(whole).candidateRequests) }]
   })
   return parts.sort((one, other) => other.share - one.share)
@@ -194,12 +194,6 @@ function eventIn(guardrail: Guardrail, scope: string, index: number, state: Evid
 /** The stage's own rows tell more plainly what goes on now; before it has any, those of the rollout. */
 function rowsOf({ stage, whole }: EventEvidence): EventEvidence['whole'] {
   return stage.candidateRequests > 0 && stage.controlRequests > 0 ? stage : whole
-}
-
-/** Events of the candidate beyond what the control's rate would have given. */
-function excessOf(event: EventEvidence): number {
-  const { candidateEvents, candidateRequests, controlEvents, controlRequests } = rowsOf(event)
-  return candidateEvents - candidateRequests * (controlEvents / Math.max(1, controlRequests))
 }
 
 function ratesOf(event: EventEvidence | null, model: ModelLayout): string {

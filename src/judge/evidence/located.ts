@@ -110,13 +110,13 @@ function unrestWithout(state: EvidenceState, model: ModelLayout, { guardrail: gu
 }
 
 function restIn({ rests }: EvidenceState, guardrail: Guardrail, scope: string): Series | undefined {
-  const key = seriesKey(guardrail.name, scope)
+  const key = seriesKey(guardrail, scope)
   return rests.tempered[key] ?? rests.series[key]
 }
 
 /** As `evidenceIn` has it of a scope. */
 function evidenceOfRest(state: EvidenceState, guardrail: Guardrail, scope: string, model: ModelLayout): number {
-  const key = seriesKey(guardrail.name, scope)
+  const key = seriesKey(guardrail, scope)
   const lambdas = isScore(guardrail) ? lambdasOf(guardrail, model) : []
   const [plain, tempered] = [state.rests.series[key], state.rests.tempered[key]]
   const logPlain = plain ? logEvidenceOf(plain, lambdas) : 0

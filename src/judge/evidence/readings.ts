@@ -88,7 +88,7 @@ export function harmsNow(state: EvidenceState, model: ModelLayout) {
  * the one that speaks louder.
  */
 export function seriesIn(state: EvidenceState, guardrail: Guardrail, scope: string, model: ModelLayout): Series {
-  const key = seriesKey(guardrail.name, scope)
+  const key = seriesKey(guardrail, scope)
   const plain = state.series[key] ?? emptySeries(guardrail, scope, model)
   const tempered = state.tempered[key]
   if (tempered === undefined) return plain
@@ -254,7 +254,7 @@ function widthShown(promotionMargin: number): number {
 }
 
 function shownEvent(series: EventSeries, guardrail: Guardrail, state: EvidenceState): number {
-  const plain = state.series[seriesKey(guardrail.name, series.scope)]
+  const plain = state.series[seriesKey(guardrail, series.scope)]
   const logs = series.events.map((event, index) => {
     const other = plain?.kind === 'events' && plain !== series ? plain.events[index] : undefined
     return Math.max(logEvidenceOfEvent(event), other ? logEvidenceOfEvent(other) : 0)

@@ -40,7 +40,7 @@ export function emptyRests(model: ModelLayout): EvidenceState['rests'] {
   const tempered: Record<string, Series> = {}
   for (const { scope } of restsOf(model)) {
     for (const guardrail of model.plan.guardrails) {
-      const key = seriesKey(guardrail.name, scope)
+      const key = seriesKey(guardrail, scope)
       series[key] = emptySeries(guardrail, scope, model)
       if (isTempered(guardrail, model)) tempered[key] = series[key]
     }
@@ -78,8 +78,8 @@ export function evidenceWithout(state: EvidenceState, segment: string, model: Mo
   const whole = (series: EvidenceState['series'], rests: EvidenceState['series']) => {
     const next = { ...series }
     for (const guardrail of model.plan.guardrails) {
-      const key = seriesKey(guardrail.name, ALL_SCOPE)
-      const rest = rests[seriesKey(guardrail.name, scopeOfRest(segment))]
+      const key = seriesKey(guardrail, ALL_SCOPE)
+      const rest = rests[seriesKey(guardrail, scopeOfRest(segment))]
       if (next[key] !== undefined) next[key] = rest ? { ...rest, scope: ALL_SCOPE } : emptySeries(guardrail, ALL_SCOPE, model)
     }
     return next
@@ -115,7 +115,7 @@ export function evidenceWithAgain(state: EvidenceState, segment: string, model: 
   const series = { ...state.series }
   const tempered = { ...state.tempered }
   for (const guardrail of model.plan.guardrails.filter((each) => scopesOf(each).includes(segment))) {
-    const key = seriesKey(guardrail.name, segment)
+    const key = seriesKey(guardrail, segment)
     series[key] = emptySeries(guardrail, segment, model)
     if (tempered[key] !== undefined) tempered[key] = series[key]
   }

@@ -191,7 +191,7 @@ function observeEvents(series: EventSeries, guardrail: Guardrail, rows: readonly
     const event = events[index]!
     const arms = counts[index]!
     if (arms.candidateRequests === 0 || arms.controlRequests === 0) {
-      events[index] = learn(event, arms)
+      events[index] = learn(event, arms, event)
       continue
     }
     const temper = around.temper?.(eventBlock(guardrail, around.model, index)) ?? 1
@@ -226,27 +226,18 @@ function observeEvent(
   temper: number,
 ): EventEvidence {
   const isUnknown = guardrail.margin > 0 && rowsBefore < CONTROL_ROWS_FOR_MARGIN
-  if (isUnknown || !Number.isFinite(temper)) return inStage ? stageEffect(event, arms, temper, event) : learn(event, arms)
+  if (isUnknown || !Number.isFinite(temper)) return inStage ? stageEffect(event, arms, temper, event) : learn(event, arms, event)
   const held = heldAt(event, temper)
   const logMore = logMarginFromPoints(guardrail.margin, eventsBefore, rowsBefore)
   const more = observeTwoArm(held.more, arms, logMore, 'more', DEFAULT_GRID, temper)
   const logFewer = held.fewer === null ? 0 : logMarginFromPointsFewer(guardrail.margin, eventsBefore, rowsBefore)
   const fewer = held.fewer === null ? null : observeTwoArm(held.fewer, arms, logFewer, 'fewer', DEFAULT_GRID, temper)
   const bets = { more, fewer, temper: held.temper ?? 1 }
-  if (inStage) return stageEffect(event, arms, temper, bets)
-  return {
-    more,
-    fewer,
-    temper: bets.temper,
-    whole: plus(event.whole, arms),
-    stage: event.stage,
-    effect: event.effect,
-    deviation: event.deviation,
-  }
+  return inStage ? stageEffect(event, arms, temper, bets) : learn(event, arms, bets)
 }
 
 /** Written out field by field, here and below: this is done for every event of every scope of every stratum. */
-function learn({ more, fewer, temper = 1, whole, stage, effect, deviation }: EventEvidence, arms: Arms): EventEvidence {
+function learn({ whole, stage, effect, deviation }: EventEvidence, arms: Arms, { more, fewer, temper = 1 }: Bets): EventEvidence {
   return { more, fewer, temper, whole: plus(whole, arms), stage, effect, deviation }
 }
 
@@ -443,12 +434,6 @@ class Stretch {
     this.used += length * Float64Array.BYTES_PER_ELEMENT
     return new Float64Array(this.numbers, from, length)
   }
-
-  sum(one: Float64Array, other: Float64Array, from: number): Float64Array {
-    const sum = this.take(one.length)
-    for (let slot = 0; slot < sum.length; slot++) sum[slot] = one[slot]! + other[from + slot]!
-    return sum
-  }
 }
 
 /** All bets of the even grid weigh the same, so the evidence is the mean over them all: one pass, ten times as fast. */
@@ -465,7 +450,10 @@ function observeBlock(
   const candidateRequests = total(candidate)
   const controlRequests = total(control)
   if (candidateRequests === 0 || controlRequests === 0) return shape
-  const sums = { candidate: memory.sum(shape.candidate, candidate, 0), control: memory.sum(shape.control, control, 0) }
+  const sums = {
+    candidate: added(shape.candidate, candidate, memory.take(shape.candidate.length)),
+    control: added(shape.control, control, memory.take(shape.control.length)),
+  }
   if (!Number.isFinite(temper)) return { ...shape, ...sums }
   const arms = { candidate, control, orderedBins: orderedBins(block), candidateRequests, controlRequests }
   const stood = shape.temper ?? 1
@@ -482,8 +470,7 @@ function total(counts: Float64Array): number {
   return sum
 }
 
-export function added(one: Float64Array, other: Float64Array): Float64Array {
-  const sum = one.slice()
-  for (let slot = 0; slot < sum.length; slot += 1) sum[slot]! += other[slot]!
+export function added(one: Float64Array, other: Float64Array, sum: Float64Array = new Float64Array(one.length)): Float64Array {
+  for (let slot = 0; slot < sum.length; slot += 1) sum[slot] = one[slot]! + other[slot]!
   return sum
 }

@@ -14,6 +14,7 @@ import type { SampleRatioState } from '../../../detectors/sample-ratio.ts'
 import type { SilenceState } from '../../../detectors/silence.ts'
 import type { Arms, TwoArmState } from '../../../detectors/two-arm.ts'
 import type { BlockCounts, ChainName, Population, StreamTimeMs } from '../../domain.ts'
+import type { Guardrail } from '../../policy/layout.ts'
 import type { SteadyState } from './steady/state.ts'
 
 export const CANDIDATE = 0
@@ -311,6 +312,19 @@ export function currentStage(state: EvidenceState): number {
   return state.stagesBefore + state.stageStarts.length
 }
 
-export function seriesKey(guardrail: string, scope: string): string {
-  return `${guardrail}|${scope}`
+/** As it was made the first time: to make one anew is to look it up among all names there are. */
+export function seriesKey(guardrail: Guardrail, scope: string): string {
+  let keys = KEYS.get(guardrail)
+  if (keys === undefined) {
+    keys = new Map()
+    KEYS.set(guardrail, keys)
+  }
+  let key = keys.get(scope)
+  if (key === undefined) {
+    key = `${guardrail.name}|${scope}`
+    keys.set(scope, key)
+  }
+  return key
 }
+
+const KEYS = new WeakMap<Guardrail, Map<string, string>>()
