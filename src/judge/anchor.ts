@@ -11,7 +11,7 @@ import type { Setting } from './situation.ts'
 import type { Anchoring } from './state.ts'
 
 /** Something was decided since the last anchor, and its day is over. */
-function isDue({ newsSinceMs }: Anchoring, nowMs: number): boolean {
+export function isAnchorDue({ newsSinceMs }: Anchoring, nowMs: number): boolean {
   return newsSinceMs > 0 && dayOf(nowMs) > dayOf(newsSinceMs)
 }
 
@@ -19,7 +19,7 @@ function isDue({ newsSinceMs }: Anchoring, nowMs: number): boolean {
 export function anchored(draft: Draft, setting: Setting): Draft {
   const { ladder } = draft.state
   const { anchor, decisionNumber } = ladder
-  if (!isDue(anchor, setting.nowMs)) return draft
+  if (!isAnchorDue(anchor, setting.nowMs)) return draft
   const head = { number: decisionNumber, hash: ladder.lastHash }
   const previous = anchor.number === 0 ? null : { number: anchor.number, hash: anchor.hash }
   const verdict: Verdict = { kind: 'recorded', rule: ANCHOR_RULE, note: `The chain of ${setting.model.name} stands at ${head.number}` }

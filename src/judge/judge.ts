@@ -8,7 +8,7 @@
 import type { Ack, ChangeRecord, Command, OperatorRequest, Pane, Pulse, StreamTimeMs } from '../domain.ts'
 import type { Layout, ModelLayout } from '../policy/layout.ts'
 import type { FlyballEvent } from '../telemetry/events.ts'
-import { anchored } from './anchor.ts'
+import { anchored, isAnchorDue } from './anchor.ts'
 import { withoutLapsed } from './approvals.ts'
 import { arrivalsAfterAck, arrivalsAfterPane, requestsOf } from './arrivals.ts'
 import { closeLoop, learnFrom } from './close-loop.ts'
@@ -66,7 +66,7 @@ export function step(state: JudgeState, event: JudgeEvent, now: Now, model: Mode
   const nowMs = Math.max(now.judgeTimeMs, toldMs(state.ladder))
   const setting: Setting = { nowMs, wallMs: now.wallMs, model: governed(model, state.ladder), layout }
   const taken = takeIn(begun({ state, effects: [] }, event, now, setting), event, setting)
-  if (now.judgeTimeMs === 0 || event.kind === 'change') return taken.draft
+  if (now.judgeTimeMs === 0 || event.kind === 'change' || waitsForAnchor(taken.draft, event, setting)) return taken.draft
   // A person may have changed the mode just now.
   const then: Setting = { ...setting, model: governed(model, taken.draft.state.ladder) }
   const closed = closeLoop(taken.draft, then)
@@ -77,6 +77,11 @@ export function step(state: JudgeState, event: JudgeEvent, now: Now, model: Mode
 /** Before a tenure has begun, and while no clock is known, nobody can say that a day is over. */
 function begun(draft: Draft, event: JudgeEvent, now: Now, setting: Setting): Draft {
   return now.judgeTimeMs === 0 || event.kind === 'change' || event.kind === 'taken-over' ? draft : anchored(draft, setting)
+}
+
+/** What a take-over writes has no hash yet that an anchor could name: the anchor of a day that is over, and all that is looked at, come next. */
+function waitsForAnchor({ state }: Draft, event: JudgeEvent, { nowMs }: Setting): boolean {
+  return event.kind === 'taken-over' && isAnchorDue(state.ladder.anchor, nowMs)
 }
 
 /** The latest judge time that the ladder knows of: decisions about the loop are written between two looks of the rules. */

@@ -98,6 +98,20 @@ test('a take-over on another day writes none by itself; the state carries it, th
   for (const { ladder } of [stored, next]) assert.deepEqual([ladder.anchor.number, ladder.anchor.hash], [number, hashFor(number)])
 })
 
+test('what a take-over finds amiss on another day is decided after the anchor, at the next look', () => {
+  const one = world({ rollout: { start: 'automatic' } })
+  one.wallMs += DAY_MS
+  one.time = { ...one.time, nowMs: one.wallMs }
+  const head = one.decisions.at(-1)!.number
+  one.send({ kind: 'taken-over', epoch: 9, adopted: null })
+  one.send({ kind: 'tick' })
+  const later = one.decisions.filter(({ number }) => number > head)
+  assert.deepEqual(
+    later.map(({ verdict }) => verdict.rule),
+    ['anchor', 'blind'],
+  )
+})
+
 test('a state of an earlier version has no anchor yet: the first comes on the day after its next news', () => {
   const one = world()
   const { anchor: _anchor, refusedCommand: _refused, ...ladder } = one.state.ladder
