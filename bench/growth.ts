@@ -59,6 +59,7 @@ interface CpuRow {
   readonly models: number
   readonly segments: number
   readonly perSecond: number
+  readonly events: number
   readonly cpuUsPerEvent: number
   readonly steadyUsPerEvent: number
   readonly paneRecords: number
@@ -80,6 +81,7 @@ async function cpuGrowth() {
       models,
       segments,
       perSecond,
+      events: answer.events,
       cpuUsPerEvent: rounded(median([...answer.cpuUsPerEvent])),
       steadyUsPerEvent: rounded(median([...answer.steadyUsPerEvent])),
       paneRecords: answer.paneRecords,
@@ -124,14 +126,21 @@ function growthsOf(groups: readonly Group[], figure: 'cpuUsPerEvent' | 'steadyUs
 
 // ── the judge ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-async function judgeTime() {
+interface JudgeRow {
+  readonly name: string
+  readonly scopes: number
+  readonly judgeUsPerStratum: number
+  readonly storedBytes: number
+}
+
+async function judgeTime(): Promise<readonly JudgeRow[]> {
   const section = await cost({ seed: 1, small: true, workers: 1, log: tell })
   const { settings } = section.json['cost'] as {
-    readonly settings: readonly { readonly name: string; readonly judgeUsPerStratum: number; readonly scopes: number }[]
+    readonly settings: readonly JudgeRow[]
   }
   console.log('| setting | judge, µs a stratum |\n|---|---|')
   for (const { name, judgeUsPerStratum } of settings) console.log(`| ${name} | ${judgeUsPerStratum} |`)
-  return settings.map(({ name, scopes, judgeUsPerStratum }) => ({ name, scopes, judgeUsPerStratum }))
+  return settings.map(({ name, scopes, judgeUsPerStratum, storedBytes }) => ({ name, scopes, judgeUsPerStratum, storedBytes }))
 }
 
 // ── memory ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────

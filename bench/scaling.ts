@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { repository } from './lib/child.ts'
-import { type Measured, scalingFigures } from './lib/scaling-plan.ts'
+import { cpuOfAPane, type Measured, scalingFigures } from './lib/scaling-plan.ts'
 import { withFigures } from './statistics/figures.ts'
 
 const PAGE = repository('docs/scaling.md')
@@ -21,7 +21,17 @@ interface Throughput {
 }
 
 interface Growth {
-  readonly judge: readonly { readonly name: string; readonly scopes: number; readonly judgeUsPerStratum: number }[]
+  readonly cpu: {
+    readonly rows: readonly {
+      readonly models: number
+      readonly segments: number
+      readonly perSecond: number
+      readonly events: number
+      readonly steadyUsPerEvent: number
+      readonly paneRecords: number
+    }[]
+  }
+  readonly judge: readonly { readonly scopes: number; readonly judgeUsPerStratum: number; readonly storedBytes: number }[]
   readonly memory: readonly { readonly pending: number; readonly bytesEach: number }[]
 }
 
@@ -30,14 +40,18 @@ function measured(throughputFile: string, growthFile: string): Measured {
   const growth = lastLine<Growth>(growthFile)
   const largest = growth.memory.toSorted((a, b) => b.pending - a.pending)[0]!
   const judge = growth.judge.toSorted((a, b) => b.scopes - a.scopes)[0]!
+  const many = growth.cpu.rows.toSorted((a, b) => b.models - a.models)[0]!
+  const alone = growth.cpu.rows.find(({ models, segments, perSecond }) => models === 1 && segments === 1 && perSecond === many.perSecond)!
   return {
     jsonPerCore: json.recordsPerCpuSecond,
     avroPerCore: avro.recordsPerCpuSecond,
     bytesPending: largest.bytesEach,
     judgeUsPerStratum: judge.judgeUsPerStratum,
     judgeScopes: judge.scopes,
+    evidenceBytes: judge.storedBytes,
     paneBytes: pane.bytes,
     paneCells: pane.cells,
+    paneCpuUs: Number(cpuOfAPane(many.events, alone, many).toPrecision(3)),
   }
 }
 

@@ -28,7 +28,7 @@ function line({ decision, ackedMs, observedMs }: CommandTimes): readonly string[
     verdict.kind,
     verdict.rule,
     movement(decision),
-    reading === null ? '–' : reading.guardrail + (reading.detail === '' ? '' : ` (${reading.detail})`),
+    reading === null ? '–' : told(reading),
     reading === null ? '–' : effect(reading),
     reading === null ? '–' : evidence(reading),
     count(decision.rows),
@@ -36,6 +36,12 @@ function line({ decision, ackedMs, observedMs }: CommandTimes): readonly string[
     milliseconds(ackedMs),
     milliseconds(observedMs),
   ]
+}
+
+/** Of its detail what comes first: all of it, distances and calibration too, is wider than a screen. */
+function told({ guardrail, detail }: Reading): string {
+  const [first = ''] = detail.split('; ')
+  return first === '' ? guardrail : `${guardrail} (${first})`
 }
 
 /** "v2 5 → 25 %" */

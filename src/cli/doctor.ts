@@ -41,10 +41,16 @@ async function doctor(options: Options): Promise<void> {
     else for (const finding of findings) show(finding)
     const faults = findings.filter(isFault)
     if (faults.length > 0) throw new FlyballError('FLY-DOCTOR-001', { count: faults.length, first: cell(faults[0]!.what) })
-    if (!options.json) tell(paint('green', 'nothing would fail at night, as far as can be seen from here', process.stderr))
+    if (!options.json) tell(paint('green', goodNews(findings), process.stderr))
   } finally {
     if (!('problem' in log)) await log.close()
   }
+}
+
+function goodNews(findings: readonly Finding[]): string {
+  const warnings = findings.filter(({ level }) => level === 'warning').length
+  const beside = warnings === 0 ? '' : warnings === 1 ? ', but see the warning' : `, but see the ${warnings} warnings`
+  return `nothing would fail at night, as far as can be seen from here${beside}`
 }
 
 const isFault = ({ level }: Finding): boolean => level === 'fault'

@@ -21,7 +21,7 @@ export function closeLoop(draft: Draft, setting: Setting): Draft {
   if (loop.ackedAtMs > 0 && loop.observedAtMs === 0 && shareSeen(loop, share, setting.model.hasUnits)) return observed(draft, loop, setting)
   // Where candidates are mirrored, predictions of one that has nothing say nothing of the split.
   if (loop.ackedAtMs > 0 && share === 0 && setting.model.plan.rollout.shadow !== null) return draft
-  const late = overdue(loop, share, setting.nowMs, setting.model.plan)
+  const late = overdue(loop, share, setting, setting.model.plan)
   if (late === 'no') return draft
   const shown = `${((100 * loop.candidateRequests) / Math.max(1, loop.totalRequests)).toFixed(2)} % of ${loop.totalRequests} requests`
   const why =

@@ -46,10 +46,11 @@ export function passPulse(time: JudgeTime, pulse: Pulse, wallMs: number): JudgeT
 /** The wall clock was looked at. */
 export function passWall(time: JudgeTime, wallMs: number, patienceMs: number): JudgeTime {
   if (time.wallMs === 0 || wallMs <= time.wallMs) return { ...time, wallMs: Math.max(wallMs, time.wallMs) }
-  const stepMs = wallMs - time.wallMs
+  // A monotonic clock counts parts of milliseconds, judge time does not: what is left of one is part of the next step.
+  const stepMs = Math.floor(wallMs - time.wallMs)
   const stuck = wallMs - time.movedAtWallMs > patienceMs
   const runs = time.nowMs > 0 && (quiet(time.sources) || stuck)
-  return { ...time, wallMs, nowMs: runs ? time.nowMs + stepMs : time.nowMs }
+  return { ...time, wallMs: time.wallMs + stepMs, nowMs: runs ? time.nowMs + stepMs : time.nowMs }
 }
 
 /** Nobody delivers and somebody may deliver again. */

@@ -63,7 +63,8 @@ export interface Step {
 
 export function step(state: JudgeState, event: JudgeEvent, now: Now, model: ModelLayout, layout: Layout): Step {
   // After a restart judge time may begin a little earlier than it had come: timers never run backwards.
-  const nowMs = Math.max(now.judgeTimeMs, toldMs(state.ladder))
+  // Whole, though a state was once stored between two milliseconds: no record tells of parts of one.
+  const nowMs = Math.ceil(Math.max(now.judgeTimeMs, toldMs(state.ladder)))
   const setting: Setting = { nowMs, wallMs: now.wallMs, model: governed(model, state.ladder), layout }
   const taken = takeIn(begun({ state, effects: [] }, event, now, setting), event, setting)
   if (now.judgeTimeMs === 0 || event.kind === 'change' || waitsForAnchor(taken.draft, event, setting)) return taken.draft

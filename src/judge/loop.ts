@@ -146,10 +146,22 @@ export function loopWhileBehind(loop: Loop, nowMs: StreamTimeMs): Loop {
 
 export type Overdue = 'no' | 'not-acked' | 'not-observed'
 
+interface Times {
+  readonly nowMs: StreamTimeMs
+  readonly wallMs: number
+}
+
+/** Panes that lay waiting are judged in no time, and stream time runs ahead: gateways answer by the wall. One set back since says nothing. */
+function justIssued({ issuedWallMs }: Loop, wallMs: number, withinMs: number): boolean {
+  return issuedWallMs > 0 && wallMs >= issuedWallMs && wallMs - issuedWallMs <= withinMs
+}
+
 /** Too little traffic to tell the share is not a command without effect. */
-export function overdue(loop: Loop, share: number, nowMs: StreamTimeMs, plan: Plan): Overdue {
+export function overdue(loop: Loop, share: number, { nowMs, wallMs }: Times, plan: Plan): Overdue {
   if (loop.notEffective || loop.observedAtMs > 0) return 'no'
-  if (loop.ackedAtMs === 0) return nowMs - loop.issuedAtMs > plan.ackWithinMs ? 'not-acked' : 'no'
+  if (loop.ackedAtMs === 0) {
+    return nowMs - loop.issuedAtMs > plan.ackWithinMs && !justIssued(loop, wallMs, plan.ackWithinMs) ? 'not-acked' : 'no'
+  }
   const tellable = loop.mismatched || enough(loop, share)
   return tellable && nowMs - loop.ackedAtMs > plan.observeWithinMs ? 'not-observed' : 'no'
 }

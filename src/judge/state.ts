@@ -54,7 +54,7 @@ export interface Loop {
   readonly strayRequests?: number
   /** A whole window has shown another share than the one commanded. */
   readonly mismatched: boolean
-  /** Wall clock, for display only; 0: not yet. */
+  /** Wall clock, for display and for how long gateways have had; 0: not yet. */
   readonly issuedWallMs: number
   readonly ackedWallMs: number
 }

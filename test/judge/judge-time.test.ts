@@ -91,3 +91,22 @@ test('after a quiet night the hours counted by wall clock are not counted again 
   const morning = passPulse(night, pulse('p/0', TODAY + 8 * 3_600_000 + 5_000), TODAY + 8 * 3_600_000 + 5_000)
   assert.equal(morning.nowMs, TODAY + 8 * 3_600_000 + 5_000)
 })
+
+test('while all is quiet judge time goes in whole milliseconds, whatever the monotonic clock counts, and none is lost over a night', () => {
+  const night = after([
+    (t) => passPulse(t, pulse('p/0', TODAY), 2_000.035),
+    (t) => passPulse(t, pulse('p/0', TODAY, { idle: true }), 2_000.035),
+  ])
+  const looks = Array.from({ length: 1000 }, (_, look) => 2_000.035 + (look + 1) * 1000.7)
+  const seen: number[] = []
+  const morning = looks.reduce((time, wallMs) => {
+    const next = passWall(time, wallMs, PATIENCE)
+    seen.push(next.nowMs)
+    return next
+  }, night)
+  assert.deepEqual(
+    seen.filter((ms) => !Number.isInteger(ms)),
+    [],
+  )
+  assert.ok(Math.abs(morning.nowMs - (TODAY + 1_000_700)) <= 1)
+})

@@ -226,6 +226,33 @@ test('a command that no gateway acks is not effective', () => {
   assert.equal(world.said('promote').length, 0)
 })
 
+test('panes that lay waiting while no judge ran take no time: gateways have as long as ever to ack what is commanded meanwhile', () => {
+  const { state, time, wallMs, model, layout } = run(3, {}, { gatewayObeys: false })
+  const { loop } = state.ladder
+  assert.ok(loop !== null && loop.ackedAtMs === 0)
+  const issued = {
+    ...state,
+    ladder: { ...state.ladder, loop: { ...loop, issuedAtMs: time.nowMs, issuedWallMs: wallMs, notEffective: false } },
+  }
+  const said = (passedMs: number, wallPassedMs: number) => {
+    const now = { judgeTimeMs: time.nowMs + passedMs, wallMs: wallMs + wallPassedMs }
+    const { effects } = step(issued, { kind: 'tick' }, now, model, layout)
+    return effects.some((effect) => effect.kind === 'decide' && effect.decision.verdict.kind === 'not-effective')
+  }
+  assert.equal(said(60_000, 50), false)
+  assert.equal(said(60_000, 60_000), true)
+  assert.equal(said(60_000, -3_600_000), true, 'a wall clock set back keeps nothing waiting')
+})
+
+test('a state that was stored between two milliseconds is decided on in whole ones', () => {
+  const { state, time, wallMs, model, layout } = run(3)
+  const between = { ...state, ladder: { ...state.ladder, judgedAtMs: time.nowMs + 1000.375 } }
+  const now = { judgeTimeMs: time.nowMs, wallMs }
+  const { effects } = step(between, { kind: 'request', request: request('hold') }, now, model, layout)
+  const decided = effects.flatMap((effect) => (effect.kind === 'decide' ? [effect.decision.judgeTimeMs] : []))
+  assert.deepEqual(decided, [time.nowMs + 1001])
+})
+
 test('mode observe commands nothing, walks a virtual ladder, and alerts each would-be decision once', () => {
   const good = run(80, { mode: 'observe' }, { fixedShare: 0.2 })
   assert.deepEqual(good.moves(), ['start', 'promote', 'promote', 'promote'])

@@ -1,31 +1,53 @@
 /**
- * `npm run chaos -- --seed N --minutes M [--rate R] [--plant NAME] [--keep]`: three brokers, three daemons, two gateways, and everything
- * goes wrong that can; at the end a checker reads all topics. Exit code 1 on a violation. Last line: JSON.
+ * `npm run chaos -- [--seed N] [--minutes M] [--rate R] [--plant NAME] [--keep]`: three brokers, three daemons, two gateways, and
+ * everything goes wrong that can; at the end a checker reads all topics. Exit code 1 on a violation, 2 when an option is wrong. Last line:
+ * JSON.
  *
  * `npm run chaos -- --three-processes --minutes M`: three daemons, one killed every 20 s, beside one that nobody disturbs.
+ *
+ * What each option is: CONTRIBUTING.md.
  */
 import { parseArgs } from 'node:util'
-import { mutantNamed, mutatedCopy } from '../../../scripts/lib/mutants.ts'
+import { MUTANTS, mutantNamed, mutatedCopy } from '../../../scripts/lib/mutants.ts'
 import { removedAtExit } from './folder.ts'
 import type { ChaosResult } from './run.ts'
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: '1' },
-    minutes: { type: 'string', default: '2' },
-    rate: { type: 'string', default: '300' },
-    plant: { type: 'string' },
-    keep: { type: 'boolean', default: false },
-    'three-processes': { type: 'boolean', default: false },
-  },
-})
+const values = valuesGiven()
+// Brokers, proxies, daemons and folders each see to their own end.
+process.setMaxListeners(40)
 
 /** Of each promise that was broken. */
 const TOLD_OF_EACH = 20
 
+function valuesGiven() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        seed: { type: 'string', default: '1' },
+        minutes: { type: 'string', default: '2' },
+        rate: { type: 'string', default: '300' },
+        plant: { type: 'string' },
+        keep: { type: 'boolean', default: false },
+        'three-processes': { type: 'boolean', default: false },
+      },
+    })
+    return values
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function refuse(problem: string): never {
+  process.stderr.write(`${problem}
+chaos [--seed N] [--minutes M] [--rate REQUESTS_A_SECOND] [--keep] [--plant ${MUTANTS.map(({ name }) => name).join(' | ')}]
+chaos --three-processes [--seed N] [--minutes M] [--rate REQUESTS_A_SECOND] [--keep]
+`)
+  return process.exit(2)
+}
+
 function positive(name: string, text: string): number {
   const number = Number(text)
-  if (!Number.isFinite(number) || number <= 0) throw new Error(`--${name} must be a number above 0`)
+  if (!Number.isFinite(number) || number <= 0) return refuse(`--${name} must be a number above 0`)
   return number
 }
 
@@ -58,6 +80,7 @@ function report({ figures, violations, faults }: ChaosResult): void {
 async function chaos(): Promise<number> {
   const { runChaos } = await import('./run.ts')
   const [seed, minutes] = [positive('seed', values.seed), positive('minutes', values.minutes)]
+  if (values.plant !== undefined && !MUTANTS.some(({ name }) => name === values.plant)) refuse(`nothing is called ${values.plant}`)
   const copy = values.plant === undefined ? null : removedAtExit(mutatedCopy(process.cwd(), mutantNamed(values.plant)))
   try {
     const options = { seed, minutes, perSecond: positive('rate', values.rate), tell, stopped: () => stopped, keep: values.keep }

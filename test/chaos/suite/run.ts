@@ -6,7 +6,7 @@ import { type Figures, figuresOf } from './figures.ts'
 import { temporaryFolder } from './folder.ts'
 import { faultText, schedule } from './schedule.ts'
 import { settle } from './settle.ts'
-import { openStage, type Stage } from './stage.ts'
+import { openStage, type Stage, UNWRITABLE } from './stage.ts'
 
 export interface ChaosOptions {
   readonly seed: number
@@ -83,10 +83,14 @@ async function checked(stage: Stage, unsettled: string): Promise<readonly Violat
 }
 
 /** A daemon may end for want of its brokers and be started again; a mistake in the program is another matter. */
-function crashes({ daemons, guest }: Stage): Violation[] {
+function crashes({ daemons, guest, events }: Stage): Violation[] {
   const ends = [...daemons, guest].flatMap(({ service }) => service.ownEnds)
   const broken = ends.filter(({ words }) => /\b(Type|Range|Reference|Syntax|Assertion)Error\b/.test(words))
-  return broken.map(({ name, words }) => ({ promise: 'crash', where: name, what: words }))
+  const unwritable = events.get(UNWRITABLE) ?? 0
+  return [
+    ...broken.map(({ name, words }) => ({ promise: 'crash', where: name, what: words })),
+    ...(unwritable > 0 ? [{ promise: 'crash', where: 'daemons', what: `${unwritable} tenures ended by what could not be encoded` }] : []),
+  ]
 }
 
 function networkCounts({ cluster }: Stage): Record<string, number> {

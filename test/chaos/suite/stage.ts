@@ -104,6 +104,9 @@ interface DaemonArguments {
   readonly events: Map<string, number>
 }
 
+/** A decision that could not be put into bytes. */
+export const UNWRITABLE = 'judge-fenced: cannot encode'
+
 export function newDaemon({ name, folder, program, policyFile, bootstrap, events }: DaemonArguments): Daemon {
   const clockFile = join(folder, `${name}.clock`)
   mkdirSync(folder, { recursive: true })
@@ -120,6 +123,8 @@ export function newDaemon({ name, folder, program, policyFile, bootstrap, events
       const event = /"event":"([^"]+)"/.exec(line)?.[1]
       if (event === undefined) return
       events.set(event, (events.get(event) ?? 0) + 1)
+      // A tenure ends by trouble with the log, never by what the judge itself made.
+      if (event === 'judge-fenced' && line.includes('cannot encode')) events.set(UNWRITABLE, (events.get(UNWRITABLE) ?? 0) + 1)
       if (event === 'listening') daemon.metricsPort = Number(/"port":(\d+)/.exec(line)?.[1] ?? 0)
     },
   })

@@ -3,7 +3,7 @@
  * npm run simulate -- --day [--hours 24] [--seed S] [--plant NAME] [--holders]
  *
  * N worlds, the first from seed S, the next from S + 1, … Each failure is told with its seed: `--runs 1 --seed THAT` repeats it. It ends
- * with 0 when no promise was broken, with 1 when one was.
+ * with 0 when no promise was broken, with 1 when one was, with 2 when an option is wrong. What each option is: CONTRIBUTING.md.
  * A day: one daemon's memory over so many hours of simulated traffic. It ends with 0 when nothing grows, with 1 when something does or
  * the noise is too large to tell. `--holders` says every hour who holds the buffers.
  */
@@ -19,21 +19,11 @@ import { DAY_PLANTS, NO_PLANT, PLANTS, type Plant, SOURCE_PLANTS } from './plant
 import { simulate } from './run.ts'
 import { METHOD } from './trend.ts'
 
-const { values } = parseArgs({
-  options: {
-    runs: { type: 'string', default: '100' },
-    seed: { type: 'string', default: '1' },
-    plant: { type: 'string' },
-    verbose: { type: 'boolean', default: false },
-    day: { type: 'boolean', default: false },
-    hours: { type: 'string', default: '24' },
-    holders: { type: 'boolean', default: false },
-  },
-})
-const print = (line: string): void => void process.stdout.write(`${line}\n`)
 /** Fewer say nothing. */
 const HOURS_MIN = 4
 const HOLDERS_TOLD = 25
+const values = valuesGiven()
+const print = (line: string): void => void process.stdout.write(`${line}\n`)
 const seed = Number(values.seed)
 const named = values.plant ?? ''
 const source = values.day ? undefined : SOURCE_PLANTS[named]
@@ -41,15 +31,38 @@ const plants = values.day ? DAY_PLANTS : PLANTS
 const plant = values.plant === undefined || source !== undefined ? NO_PLANT : plants[named]
 const hours = Number(values.hours)
 if (plant === undefined || !(Number(values.runs) > 0) || !Number.isInteger(seed) || !(Number.isInteger(hours) && hours >= HOURS_MIN)) {
-  process.stderr.write(`simulate --runs N --seed S [--plant ${[...Object.keys(PLANTS), ...Object.keys(SOURCE_PLANTS)].join(' | ')}]\n`)
-  process.stderr.write(
-    `simulate --day [--hours N, from ${HOURS_MIN} on] [--seed S] [--plant ${Object.keys(DAY_PLANTS).join(' | ')}] [--holders]\n`,
-  )
-  process.exit(2)
+  refuse('an option has a value that it cannot have')
 }
 if (source !== undefined) inCopy(source)
 else if (values.day) await day(hours, plant)
 else await many(Number(values.runs), plant)
+
+function valuesGiven() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        runs: { type: 'string', default: '100' },
+        seed: { type: 'string', default: '1' },
+        plant: { type: 'string' },
+        verbose: { type: 'boolean', default: false },
+        day: { type: 'boolean', default: false },
+        hours: { type: 'string', default: '24' },
+        holders: { type: 'boolean', default: false },
+      },
+    })
+    return values
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function refuse(problem: string): never {
+  process.stderr.write(`${problem}
+simulate --runs N --seed S [--plant ${[...Object.keys(PLANTS), ...Object.keys(SOURCE_PLANTS)].join(' | ')}] [--verbose]
+simulate --day [--hours N, ${HOURS_MIN} or more] [--seed S] [--plant ${Object.keys(DAY_PLANTS).join(' | ')}] [--holders]
+`)
+  return process.exit(2)
+}
 
 /** The same runs in a copy of the repository that has the bug. */
 function inCopy(mutant: (typeof SOURCE_PLANTS)[string]): void {

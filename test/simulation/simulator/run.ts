@@ -29,6 +29,8 @@ const CALM_MS = 24_000
 const SLOW_WRITES_MS = 8_000
 const LABELS_MS = 12_000
 const PART_MS = 500
+/** What the log and a request to it fail with. */
+const OF_THE_LOG = /^(FLY-KAFKA-|timed out)/
 /** Share of the runs whose records are drained too. */
 const DRAINED = 0.15
 
@@ -93,6 +95,9 @@ function ownWords(world: SimWorld): Violation[] {
     if (event.event === 'pane-gap') said.push({ promise: 'coverage', where: daemon, what: JSON.stringify(event) })
     if (event.event === 'pane-refused' && event.reason === 'undecodable')
       said.push({ promise: 'panes', where: daemon, what: JSON.stringify(event) })
+    // A tenure ends by trouble with the log, never by what the judge itself made.
+    if (event.event === 'judge-fenced' && !OF_THE_LOG.test(event.problem))
+      said.push({ promise: 'ends', where: daemon, what: JSON.stringify(event) })
   }
   for (const { code, message } of world.ends) {
     if (code !== 'FLY-KAFKA-001' && code !== 'FLY-KAFKA-002') said.push({ promise: 'ends', where: 'a daemon', what: message })

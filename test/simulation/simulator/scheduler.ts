@@ -42,10 +42,10 @@ export class Scheduler {
     return list[Math.floor(this.random() * list.length)]!
   }
 
-  /** Runs after so long; what falls on one moment goes in an order drawn from the seed. Returns how to call it off. */
+  /** Runs after so many whole milliseconds; what falls on one moment goes in an order drawn from the seed. Returns how to call it off. */
   after(delayMs: number, run: () => void): () => void {
     const order = Math.floor(this.random() * 2 ** 20) * 2 ** 30 + this.#planned++
-    const planned: Planned = { atMs: this.nowMs + Math.max(0, delayMs), order, run, over: false }
+    const planned: Planned = { atMs: this.nowMs + Math.ceil(Math.max(0, delayMs)), order, run, over: false }
     this.#push(planned)
     return () => {
       planned.over = true

@@ -1,5 +1,6 @@
 /** A process of the simulated world: it lives, is paused, dies, and has a wall clock of its own that may be wrong. */
 import type { Clock } from '../../../src/kit/clock.ts'
+import { finely } from '../fake-clock.ts'
 import type { Scheduler } from './scheduler.ts'
 
 export class SimProcess {
@@ -24,7 +25,7 @@ export class SimProcess {
     const startMs = scheduler.nowMs
     this.clock = {
       nowMs: () => scheduler.nowMs + this.skewMs,
-      monotonicMs: () => scheduler.nowMs - startMs,
+      monotonicMs: () => finely(scheduler.nowMs - startMs),
       sleep: (ms) => new Promise((resolve) => this.after(ms, resolve)),
     }
   }
