@@ -1,11 +1,10 @@
 /** `flyball act`: tells people of incidents, and does nothing else. `flyball run` does the same beside judging; where both run, one acts. */
 import { type Command, Option } from 'commander'
-import { pino } from 'pino'
 import { systemClock } from '../kit/clock.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { actWorkerOf } from '../shell/act-start.ts'
 import type { Emit } from '../telemetry/events.ts'
-import { createLogger, logLines } from '../telemetry/log-lines.ts'
+import { createLogger, logLines, standardError } from '../telemetry/log-lines.ts'
 import { type ConnectionOptions, connected, withConnectionOptions } from './connected.ts'
 
 interface Options extends ConnectionOptions {
@@ -22,7 +21,7 @@ export function register(program: Command): void {
 }
 
 async function act(options: Options): Promise<void> {
-  const logger = createLogger(options.logLevel, pino.destination({ fd: 2, sync: true }))
+  const logger = createLogger(options.logLevel, standardError())
   const emit: Emit = logLines(logger)
   await connected(options, async ({ loaded: { layout, policy }, log, topics }) => {
     let fail: (error: unknown) => void = () => undefined

@@ -16,7 +16,8 @@ import type { Policy } from '../policy/policy.ts'
 import { DURATION, durationMs } from '../policy/units.ts'
 import { withSignature } from '../shell/signatures.ts'
 import { readDecisionsFrom, type StoredDecision } from '../shell/topic-reads.ts'
-import { requestRecord } from '../wire/requests.ts'
+import { tooLong } from '../wire/lengths.ts'
+import { REQUEST_LENGTHS_MAX, requestRecord } from '../wire/requests.ts'
 import { duration, wholeNumber } from './arguments.ts'
 import { type Connected, type ConnectionOptions, modelNamed, withConnectionOptions } from './connected.ts'
 import { effectOf } from './effects.ts'
@@ -110,6 +111,8 @@ export async function ask(
 }
 
 async function answered({ log, topics, loaded }: Connected, request: OperatorRequest, options: AskOptions): Promise<StoredDecision> {
+  const problem = tooLong(request, REQUEST_LENGTHS_MAX)
+  if (problem !== null) throw new FlyballError('FLY-CLI-016', { problem })
   const partitions = (await log.admin.topics([topics.requests])).get(topics.requests)
   if (partitions === undefined) throw new FlyballError('FLY-KAFKA-005', { topic: topics.requests, partition: 0 })
   const partition = partitionOf(Buffer.from(request.model), partitions)

@@ -23,10 +23,13 @@ export function metricsDoor({ metrics }: Policy, options: MetricsOptions): Telem
   const file = tokenFile(metrics?.tokenFile, options)
   if (file === null && !isLoopback(host)) throw new FlyballError('FLY-CLI-013', { host })
   if (file === null) return { port, host }
-  const token = () => readFileSync(file, 'utf8').trim()
-  if (token().length < TOKEN_LENGTH_MIN) {
+  // Read at every request: half a token, while the file is written anew, opens nothing either.
+  const token = (): string => {
+    const text = readFileSync(file, 'utf8').trim()
+    if (text.length >= TOKEN_LENGTH_MIN) return text
     throw new FlyballError('FLY-POLICY-002', { file, problem: `a token has at least ${TOKEN_LENGTH_MIN} characters` })
   }
+  token()
   for (const exposed of exposedFile(file)) tell(`warning ${exposed}`)
   return { port, host, token }
 }

@@ -1,7 +1,6 @@
 /** `flyball run`: the daemon; with `--drain` it reads both topics to their present ends, prints what it decided, and exits. */
 import { constants } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { pino } from 'pino'
 import { type Daemon, type DaemonOptions, startDaemon } from '../daemon.ts'
 import type { Decision } from '../domain.ts'
 import type { EventLog } from '../kafka/contract.ts'
@@ -16,7 +15,7 @@ import { readDecisions } from '../shell/topic-reads.ts'
 import type { TraceSender } from '../shell/traces.ts'
 import type { Emit, FlyballEvent } from '../telemetry/events.ts'
 import type { Health, TelemetryDoor, TelemetryServer } from '../telemetry/http.ts'
-import { createLogger, logLines } from '../telemetry/log-lines.ts'
+import { createLogger, logLines, standardError } from '../telemetry/log-lines.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { type ConnectionOptions, loadedPolicy, openLog, withConnectionOptions } from './connected.ts'
 import { setEngine } from './engine.ts'
@@ -63,7 +62,7 @@ async function runCommand(options: Options): Promise<void> {
   // Nobody asks a drain for its metrics: its summary says it all.
   const metrics = options.drain ? null : await processMetrics()
   const seen: Seen = { accounts: new Map(), decided: new Map() }
-  const logger = createLogger(options.logLevel, pino.destination({ fd: 2, sync: true }))
+  const logger = createLogger(options.logLevel, standardError())
   const tellLog = logLines(logger)
   let traces: TraceSender | null = null
   const emit: Emit = (event) => {

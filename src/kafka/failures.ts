@@ -85,6 +85,18 @@ export function passes(error: unknown): boolean {
   return causes.some((cause) => AWAY.test(cause.name) || cause.retriable === true)
 }
 
+/** Records that this topic takes at no time, whoever sends them however often. */
+const NEVER_TAKEN = new Map([
+  ['MESSAGE_TOO_LARGE', 'larger than max.message.bytes'],
+  ['RECORD_LIST_TOO_LARGE', 'larger than max.message.bytes'],
+  ['INVALID_TIMESTAMP', 'its time lies outside what message.timestamp.after.max.ms and before.max.ms allow'],
+])
+
+function neverTaken(error: unknown): string | null {
+  for (const { type = '' } of chain(error)) if (NEVER_TAKEN.has(type)) return `${NEVER_TAKEN.get(type)} (${type})`
+  return null
+}
+
 export function isUnknownTopic(error: unknown): boolean {
   return [...chain(error)].some((cause) => cause.type === 'UNKNOWN_TOPIC_OR_PARTITION' || cause.type === 'INVALID_TOPIC_EXCEPTION')
 }
@@ -130,13 +142,15 @@ export function inOurWords(error: unknown, attempt: Attempt): Error {
   if (refused !== null)
     return new NotAuthorized(principalOf(from), missingRight(refused, attempt), `${doing}: ${refused}`, { cause: error })
   if (isLoginRefused(error)) return loginRefused(error, attempt)
+  const problem = neverTaken(error)
+  if (problem !== null) return new FlyballError('FLY-KAFKA-013', { doing, problem }, { cause: error })
   const away = [...chain(error)].find((cause) => AWAY.test(cause.name) || cause.message === NEVER_SPOKE)
   if (away !== undefined) {
     return new FlyballError('FLY-KAFKA-001', { brokers: from.brokers.join(','), problem: `${doing}: ${away.message}` }, { cause: error })
   }
   if ([...chain(error)].some((cause) => cause.type === NO_LOGIN_HERE)) {
-    const problem = `${doing}: this listener takes no login (${NO_LOGIN_HERE}); is it the one that kafka.sasl is for?`
-    return new FlyballError('FLY-KAFKA-001', { brokers: from.brokers.join(','), problem }, { cause: error })
+    const told = `${doing}: this listener takes no login (${NO_LOGIN_HERE}); is it the one that kafka.sasl is for?`
+    return new FlyballError('FLY-KAFKA-001', { brokers: from.brokers.join(','), problem: told }, { cause: error })
   }
   return error instanceof Error ? error : new Error(String(error))
 }

@@ -200,6 +200,12 @@ export const ERRORS = {
     remedy: '`flyball alerts list` shows what holds; what only watchdogs notice is named in full, as in `prod/fraud/judge-stalled`.',
     exit: 2,
   },
+  'FLY-CLI-016': {
+    message: 'what is asked for cannot be sent: {problem}',
+    retriable: false,
+    remedy: 'Say it in fewer words, and keep the rest where the reason can point to it.',
+    exit: 2,
+  },
   'FLY-CLI-015': {
     message: '{answer}',
     retriable: false,
@@ -289,7 +295,8 @@ export const ERRORS = {
   'FLY-KAFKA-002': {
     message: '{topic}/{partition}: offset {wanted} is gone, the log holds {start}..{end}',
     retriable: false,
-    remedy: 'Retention removed records before they were read. Lengthen it, or accept the loss by starting from the log start.',
+    remedy:
+      'Retention removed records before they were read, or the topic was made again. Lengthen it; to accept the loss start with another kafka.prefix.',
     exit: 1,
   },
   'FLY-KAFKA-003': {
@@ -351,6 +358,12 @@ export const ERRORS = {
     retriable: true,
     remedy: 'Check the files and the token endpoint named under `kafka:` in the policy.',
     exit: 4,
+  },
+  'FLY-KAFKA-013': {
+    message: 'the broker does not take a record: {doing}: {problem}',
+    retriable: false,
+    remedy: 'Raise what the message names in the configuration of that topic: `max.message.bytes`, or `message.timestamp.after.max.ms`.',
+    exit: 1,
   },
   'FLY-MEASURE-001': {
     message: '{source}: another process has begun to measure it',

@@ -42,6 +42,8 @@ export interface OwnTopic {
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000
+/** Whatever record can be read (64 MiB) can be written anew: whether it is too large to be used is for ingest to say, and to count. */
+const REKEYED_BYTES_MAX = 65 << 20
 const COMPACTED = { 'cleanup.policy': 'compact' }
 const keepDays = (days: number) => ({ 'cleanup.policy': 'delete', 'retention.ms': String(days * DAY_MS) })
 
@@ -71,7 +73,7 @@ export function ownTopics(prefix: string, judgePartitions: number, inputPartitio
 export function rekeyTopics(prefix: string, inputPartitions: number, recorded = false): readonly OwnTopic[] {
   const { predictions, outcomes, positions } = rekeyedTopics(prefix)
   const kept = recorded ? { 'cleanup.policy': 'delete', 'retention.ms': '-1' } : keepDays(7)
-  const config = { ...kept, 'message.timestamp.type': 'CreateTime' }
+  const config = { ...kept, 'message.timestamp.type': 'CreateTime', 'max.message.bytes': String(REKEYED_BYTES_MAX) }
   return [
     { topic: predictions, partitions: inputPartitions, config },
     { topic: outcomes, partitions: inputPartitions, config },

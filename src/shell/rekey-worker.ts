@@ -168,7 +168,8 @@ class RekeySession {
       if (input?.rekeyedFrom === undefined) continue
       for (const { partition, start } of await log.admin.offsets(input.rekeyedFrom)) {
         const name = `${input.rekeyedFrom}/${partition}`
-        const source = this.#reader.open(input.rekeyedFrom, partition, Math.max(start, positions[name] ?? 0))
+        // What retention took before it was passed on is an error of the reader's: it is not skipped.
+        const source = this.#reader.open(input.rekeyedFrom, partition, positions[name] ?? start)
         inputs.push(new RekeyInput(layout, input, source, this.#ends?.get(name) ?? null))
       }
     }

@@ -31,6 +31,14 @@ const LEVELS: Partial<Record<FlyballEvent['event'], Level>> = {
 const NEVER_WRITTEN = ['password', 'token', 'secret', 'routingKey', 'authorization', 'unit', 'units']
 const REDACTED = NEVER_WRITTEN.flatMap((field) => [field, `*.${field}`, `*.*.${field}`])
 
+/** Lines that wait for a place that takes none. */
+const WAITING_BYTES_MAX = 1_000_000
+
+/** Stderr. A log whose disk is full ends no rollout: lines wait, the newest are dropped when too many do, and it goes on when there is room. */
+export function standardError(fd = 2): DestinationStream {
+  return pino.destination({ fd, sync: true, maxLength: WAITING_BYTES_MAX }).on('error', () => undefined)
+}
+
 export function createLogger(level: string, destination: DestinationStream): Logger {
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, redact: REDACTED }, destination)
 }
@@ -64,6 +72,6 @@ export function logLines(logger: Logger): LogLine {
       if (told.has(what)) return
       told.add(what)
     }
-    logger[level](event, event.event)
+    logger[level](event.event === 'client-trouble' ? { event: event.event, message: event.message } : event, event.event)
   }
 }

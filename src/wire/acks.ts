@@ -1,12 +1,16 @@
 /** Acks and presence of gateways: `schemas/acks.avsc`. */
 import type { Ack, OutgoingRecord } from '../domain.ts'
 import { partitionOf } from '../kit/hash.ts'
+import { type LengthsMax, withinLengths } from './lengths.ts'
 import { plain } from './plain.ts'
 import { avroCodec } from './schema.ts'
 import { versionHeaders } from './versions.ts'
 
 const VERSION = 2
 const codec = avroCodec('acks', VERSION)
+
+/** A gateway is remembered by its name. */
+const LENGTHS_MAX: LengthsMax<Ack> = { gateway: 256 }
 
 /** The bytes alone: to be sent they need the header that `ackRecord` puts beside them. */
 export function encodeAck(ack: Ack): Buffer {
@@ -15,7 +19,7 @@ export function encodeAck(ack: Ack): Buffer {
 
 /** `version`: as `versionOf` reads it from the record's headers; absent: the newest. */
 export function decodeAck(bytes: Uint8Array, version = VERSION): Ack {
-  return plain<Ack>(codec.decode(bytes, version))
+  return withinLengths('acks', plain<Ack>(codec.decode(bytes, version)), LENGTHS_MAX)
 }
 
 export function ackRecord(ack: Ack): OutgoingRecord {

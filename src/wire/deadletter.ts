@@ -12,11 +12,16 @@ export interface DeadLetterPrivacy {
   readonly keyFile: string | null
 }
 
+/** Of key and value together: what fits, with the headers, into a record of a topic as brokers make it (1 MiB). */
+const BYTES_MAX = 1_000_000
+/** A key is kept where the value cannot be. */
+const KEY_BYTES_MAX = 100_000
+
 const EVERYTHING: DeadLetterPrivacy = { deadLetters: 'full', keyFile: null }
 
 export function deadLetterRecords({ deadLetters, keyFile }: DeadLetterPrivacy = EVERYTHING): (letter: DeadLetter) => OutgoingRecord {
   if (deadLetters === 'full') {
-    return (letter) => ({ key: letter.key, value: letter.value, headers: deadLetterHeaders(letter, letter.detail) })
+    return fullRecord
   }
   if (deadLetters === 'none' || keyFile === null) {
     return (letter) => ({ key: null, value: null, headers: deadLetterHeaders(letter, fieldOf(letter)) })
@@ -29,6 +34,15 @@ export function deadLetterRecords({ deadLetters, keyFile }: DeadLetterPrivacy = 
     value: hashed(letter.value),
     headers: deadLetterHeaders(letter, fieldOf(letter)),
   })
+}
+
+/** A record may be as large as its topic takes, and then its dead letter would be larger: the broker would take none, and reading end. */
+function fullRecord(letter: DeadLetter): OutgoingRecord {
+  const keyBytes = letter.key?.length ?? 0
+  const bytes = keyBytes + (letter.value?.length ?? 0)
+  if (bytes <= BYTES_MAX) return { key: letter.key, value: letter.value, headers: deadLetterHeaders(letter, letter.detail) }
+  const detail = `${letter.detail} (left out here: ${bytes} bytes of key and value)`
+  return { key: keyBytes > KEY_BYTES_MAX ? null : letter.key, value: null, headers: deadLetterHeaders(letter, detail) }
 }
 
 function deadLetterHeaders(letter: DeadLetter, detail: string): Record<string, string> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inOurWords, NotAuthorized, passes, writeOf } from '../../src/kafka/failures.ts'
 import { FlyballError } from '../../src/kit/errors.ts'
+import { passesByItself } from '../../src/shell/passing-trouble.ts'
 
 const named = (name: string, more: object = {}, cause?: Error) => Object.assign(new Error(name, cause ? { cause } : {}), { name, ...more })
 const refused = named('KafkaJSConnectionError', { retriable: true })
@@ -56,4 +57,13 @@ test('a login at a listener that takes none is told as such, and may pass', () =
   const from = { brokers: ['b:1'], sasl: { mechanism: 'plain', username: 'judge', password: 'p' } } as const
   const found = inOurWords(named('KafkaJSProtocolError', { type: 'ILLEGAL_SASL_STATE', retriable: false }), { doing: 'connect', from })
   assert.match(found.message, /FLY-KAFKA-001 cannot reach Kafka at b:1: connect: this listener takes no login/)
+})
+
+test('a record that a topic never takes is told with the topic and the setting, and not sent for ever', () => {
+  const attempt = { doing: 'write to t/3', from: { brokers: ['b:1'] }, right: writeOf('t') }
+  const large = inOurWords(named('KafkaJSProtocolError', { type: 'MESSAGE_TOO_LARGE', retriable: false }), attempt)
+  assert.match(large.message, /FLY-KAFKA-013 .* write to t\/3: larger than max\.message\.bytes/)
+  const future = inOurWords(named('KafkaJSProtocolError', { type: 'INVALID_TIMESTAMP', retriable: false }), attempt)
+  assert.match(future.message, /FLY-KAFKA-013 .* write to t\/3: .*message\.timestamp\.after\.max\.ms/)
+  assert.ok(!passesByItself(large))
 })

@@ -29,3 +29,10 @@ test('after a real pause the clock follows once the next 16 records agree, to th
 test('a record in time begins the count of those that agree anew', () => {
   assert.equal(clockAfter([100, ...times(50_000, 16), 150, ...times(50_000, 16)]), 150)
 })
+
+test('a time that no calendar has moves no clock: not as the first, not by many that agree', () => {
+  const largestMs = 9_223_372_036_854_775_000
+  const clock = newClock()
+  for (const timestampMs of [largestMs, ...times(largestMs, 40), 500, ...times(largestMs, 40)]) advanceClock(clock, timestampMs, 1000)
+  assert.deepEqual(clock, { nowMs: 500, heldMinMs: 0, heldCount: 0, heldTotal: 81 })
+})

@@ -96,6 +96,7 @@ test('an address that other machines can reach needs a token, by flag or by poli
     })
     assert.deepEqual([ofPolicy.host, ofPolicy.token!()], ['0.0.0.0', TOKEN])
     writeFileSync(file, 'short')
+    assert.throws(() => door.token!(), /a token has at least 16 characters/, 'half a token, while the file is written anew')
     assert.throws(() => metricsDoor(policyWith(), { ...options, metricsTokenFile: file }), /a token has at least 16 characters/)
   })
 })
