@@ -1,5 +1,5 @@
 /** Who is told of what, in one message with what else: routes choose destinations, and what has the labels of a group in common is one. */
-import type { AlertLabel, AlertRoute } from '../policy/layout.ts'
+import { type AlertLabel, type AlertRoute, allRoutes } from '../policy/layout.ts'
 import { fits, type Labels } from './match.ts'
 
 export interface Group<Member> {
@@ -18,17 +18,13 @@ export function groupsOf<Member extends { readonly labels: Labels }>(
   routes: readonly AlertRoute[],
 ): ReadonlyMap<string, Group<Member>> {
   const groups = new Map<string, Open<Member>>()
-  const order = new Map(inOrder(routes).map((route, index) => [route, index]))
+  const order = new Map(allRoutes(routes).map((route, index) => [route, index]))
   for (const member of members) {
     for (const route of routesFor(member.labels, routes)) {
       for (const { sink, groupBy } of route.targets) addTo(groups, sink, groupBy, route, member, order)
     }
   }
   return groups
-}
-
-function inOrder(routes: readonly AlertRoute[]): readonly AlertRoute[] {
-  return routes.flatMap((route) => [route, ...inOrder(route.routes)])
 }
 
 /**

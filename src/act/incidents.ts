@@ -23,8 +23,8 @@ export interface Known {
   readonly gravestSinceMs: number
   /** Who has taken it; left out: nobody, as far as it has been asked. */
   readonly takenBy?: TakenBy
-  /** What silenced it, so that nobody could be told of it, ended later than that; left out: nothing did. */
-  readonly wasMutedAfter?: (atMs: number) => boolean
+  /** A message at that time did not tell of it, for something muted it that is over now; left out: nothing did. */
+  readonly wasMutedAt?: (atMs: number) => boolean
 }
 
 /** By name of the incident. */

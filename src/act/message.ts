@@ -44,8 +44,8 @@ export function messageOf(
 }
 
 /** It began, became graver, or ceased to be silenced. */
-function isNewsSince({ graveSinceMs, wasMutedAfter }: Known, atMs: number): boolean {
-  return graveSinceMs > atMs || wasMutedAfter?.(atMs) === true
+function isNewsSince({ graveSinceMs, wasMutedAt }: Known, atMs: number): boolean {
+  return graveSinceMs > atMs || wasMutedAt?.(atMs) === true
 }
 
 function byGravity(one: Known, other: Known): number {

@@ -31,10 +31,11 @@ function inhibitedBy({ source, target, equal }: Inhibition, holding: readonly Ho
 }
 
 /**
- * Whether what silenced or inhibited an incident with such labels ended later than `atMs`, as far as is known: until then nobody was told
- * of it. Asked of few, and only of what ended since: all that was ever silenced would be too much for each look at what is due.
+ * Whether an incident with such labels was silenced at `atMs`, or something that inhibits it ended later (it may have come and gone since,
+ * so that nobody knows whether it held then): a message at that time did not tell of it. Asked of few, and only of what ended since: all
+ * that was ever silenced would be too much for each look at what is due.
  */
-export function mutedAfter(
+export function mutedAt(
   all: readonly (Holding & { readonly endedMs: number | null })[],
   silences: Iterable<Silence>,
   inhibitions: readonly Inhibition[],
@@ -43,7 +44,7 @@ export function mutedAfter(
   const over = [...silences].filter(({ beginsAtMs, endsAtMs }) => beginsAtMs < endsAtMs && endsAtMs <= nowMs)
   const ended = all.filter(({ endedMs }) => endedMs !== null)
   return (labels, atMs) => {
-    if (over.some((silence) => silence.endsAtMs > atMs && fits(silence.match, labels))) return true
+    if (over.some((silence) => silence.beginsAtMs <= atMs && atMs < silence.endsAtMs && fits(silence.match, labels))) return true
     const sources = ended.filter(({ endedMs }) => endedMs! > atMs)
     return sources.length > 0 && inhibitions.some((inhibition) => wasInhibited(inhibition, labels, sources))
   }

@@ -8,7 +8,7 @@ import { type Group, groupsOf } from './groups.ts'
 import { asTold, holds, type Incidents, type Known, takenFromMs } from './incidents.ts'
 import { type Labels, labelsOf } from './match.ts'
 import { messageOf } from './message.ts'
-import { mutedAfter, mutedOf } from './mute.ts'
+import { mutedAt, mutedOf } from './mute.ts'
 import { type Taken, takerOf } from './taken.ts'
 
 export interface ActState {
@@ -58,10 +58,10 @@ function membersOf({ incidents, silences, taken }: ActState, alerting: Alerting,
     alerting.inhibitions,
     nowMs,
   )
-  const wasMuted = mutedAfter(all, silences.values(), alerting.inhibitions, nowMs)
+  const wasMuted = mutedAt(all, silences.values(), alerting.inhibitions, nowMs)
   return all.map(({ name, known, labels, isHolding }) => {
     const takenBy = takerOf(taken, known.alert, takenFromMs(known, alerting.flapping))
-    const told = { ...known, wasMutedAfter: (atMs: number) => wasMuted(labels, atMs), ...(takenBy === null ? {} : { takenBy }) }
+    const told = { ...known, wasMutedAt: (atMs: number) => wasMuted(labels, atMs), ...(takenBy === null ? {} : { takenBy }) }
     return { known: told, labels, isHolding, isMuted: muted.has(name) }
   })
 }

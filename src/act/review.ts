@@ -3,7 +3,7 @@
  * most often. Who wants fewer changes what is at the top of it.
  */
 import type { Alert, Decision } from '../domain.ts'
-import type { Alerting } from '../policy/layout.ts'
+import { type Alerting, allRoutes } from '../policy/layout.ts'
 import type { Replayed } from './replay.ts'
 
 export interface Review {
@@ -61,19 +61,15 @@ export function reviewOf(
     incidents: spans.length,
     begunBefore: spans.filter(({ alert }) => alert.judgeTimeMs < startMs).length,
     actedOn: spans.filter(({ actedOn }) => actedOn).length,
-    overBudget: withThoseBelow(routes).flatMap((one) => {
+    overBudget: allRoutes(routes).flatMap((one) => {
       const { name, budgetPerWeek } = one
-      const names = withThoseBelow([one]).map((each) => each.name)
+      const names = allRoutes([one]).map((each) => each.name)
       const messages = sent.filter(({ route }) => names.includes(route)).length
       return budgetPerWeek === null || (messages * WEEK_MS) / periodMs <= budgetPerWeek
         ? []
         : [{ route: name, messages, budget: budgetPerWeek }]
     }),
   }
-}
-
-function withThoseBelow(routes: Alerting['routes']): Alerting['routes'] {
-  return routes.flatMap((route) => [route, ...withThoseBelow(route.routes)])
 }
 
 function spansOf(alerts: readonly Alert[], people: readonly Decision[]): readonly Span[] {

@@ -3,6 +3,12 @@ import { InvalidArgumentError } from 'commander'
 import { ARTIFACT_WORDS, isArtifact, isDigest, isSegment } from '../kit/subject.ts'
 import { DURATION, durationMs } from '../policy/units.ts'
 
+/** Words that people will read. */
+export function said(text: string): string {
+  if (text.trim() === '') throw new InvalidArgumentError('must not be empty.')
+  return text
+}
+
 /** 0 or more, in digits alone. */
 export function wholeNumber(text: string): number {
   const number = Number(text)

@@ -18,7 +18,7 @@ import { withSignature } from '../shell/signatures.ts'
 import { readDecisionsFrom, type StoredDecision } from '../shell/topic-reads.ts'
 import { tooLong } from '../wire/lengths.ts'
 import { REQUEST_LENGTHS_MAX, requestRecord } from '../wire/requests.ts'
-import { duration, wholeNumber } from './arguments.ts'
+import { duration, said, wholeNumber } from './arguments.ts'
 import { type Connected, type ConnectionOptions, modelNamed, withConnectionOptions } from './connected.ts'
 import { effectOf } from './effects.ts'
 import { printJson, printLine, tell } from './output.ts'
@@ -171,11 +171,6 @@ function seconds(text: string): number {
   const count = Number(text)
   if (text.trim() === '' || !Number.isFinite(count) || count < 0) throw new InvalidArgumentError('must be a number of seconds, 0 or more.')
   return count
-}
-
-function said(text: string): string {
-  if (text.trim() === '') throw new InvalidArgumentError('must not be empty.')
-  return text
 }
 
 /** A time needs its zone: what `08:00` means must not depend on the machine that asks. */

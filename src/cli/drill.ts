@@ -1,5 +1,5 @@
 /** `flyball drill MODEL --scenario S`: rehearses harm on the model's shadow and times the loop; `drill schedule` asks who has not. */
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { type DrillOptions, runDrill } from '../drill/drill.ts'
 import { type DrillReport, missedWords, rowsOf } from '../drill/report.ts'
 import { SCENARIO_WORDS, SCENARIOS, type Scenario } from '../drill/scenario.ts'
@@ -8,7 +8,7 @@ import { drillName } from '../kit/drill-name.ts'
 import { FlyballError } from '../kit/errors.ts'
 import { seededRandom } from '../kit/random.ts'
 import type { DrillPlan, ModelLayout } from '../policy/layout.ts'
-import { duration, positiveNumber } from './arguments.ts'
+import { duration, positiveNumber, said } from './arguments.ts'
 import { asker, confirm, report } from './asking.ts'
 import { type Connected, type ConnectionOptions, modelNamed, withConnectionOptions } from './connected.ts'
 import { registerSchedule } from './drill-schedule.ts'
@@ -111,9 +111,4 @@ function show(result: DrillReport, { json }: Options): void {
   if (json) return printJson(result)
   printLine(table(['STEP', 'OBJECTIVE', 'MEASURED', 'OK'], rowsOf(result.steps)))
   for (const note of result.notes) printLine(`note  ${note}`)
-}
-
-function said(text: string): string {
-  if (text.trim() === '') throw new InvalidArgumentError('must not be empty.')
-  return text
 }

@@ -1,6 +1,8 @@
 /** Plain words for what a decision holds: the question it answers, the rule that answered, evidence over time, what to do. */
 import type { Decision, Factor, NonInferiority, Reading, Verdict } from '../domain.ts'
+import { WAY_BACK } from '../judge/quarantine.ts'
 import type { RolloutPlan } from '../policy/layout.ts'
+import { isAborted } from './rollout-view.ts'
 
 /** The three questions of the judge, and those that people ask. */
 export function questionOf({ kind, ...verdict }: Verdict): string {
@@ -103,12 +105,19 @@ export function nextSteps({ factors }: Decision, rollout: RolloutPlan | null): r
   ]
 }
 
-/** Commands that change what was decided. Reductions always pass. */
-export function overrides({ model, verdict, phase }: Decision): readonly string[] {
-  const ask = (command: string, effect: string) => `flyball ${command} ${model} --reason …   ${effect}`
+/** Commands that change what was decided: first what the alert names, too. Reductions always pass. */
+export function overrides(decision: Decision): readonly string[] {
+  const { model, verdict, phase } = decision
+  const ask = (command: string, effect: string, about = '') => `flyball ${command} ${model}${about} --reason …   ${effect}`
   const back = ask('rollback', 'takes the candidate back now')
-  if (verdict.kind === 'rollback' || phase === 'rolled-back')
-    return [ask('rollout resume', 'lets it begin again at its first stage, with evidence anew'), ask('rollout abort', 'ends the rollout')]
+  if (verdict.kind === 'not-effective') return [ask('rollback', 'takes the candidate back past the judge', ' --break-glass')]
+  if (verdict.kind === 'rollback' || phase === 'rolled-back') {
+    // Of a rollout that was merely ended nothing is quarantined.
+    const wayBack = isAborted(decision) ? 'rollout resume' : WAY_BACK
+    return [ask(wayBack, 'lets it begin again at its first stage, with evidence anew'), ask('rollout abort', 'ends the rollout')]
+  }
+  if (verdict.kind === 'isolate')
+    return [ask('rollout release', 'lets it into the segment again', ` --segment ${verdict.evidence[0]?.scope ?? '…'}`), back]
   if (phase === 'promoted') return [back, ask('freeze', 'nothing of the model rises')]
   if (verdict.kind === 'hold' || verdict.kind === 'throttle' || verdict.kind === 'step-down')
     return [

@@ -1,7 +1,7 @@
 /** `flyball rollout gate MODEL --passed|--failed`: records what an offline validation said of an artifact, for people and pipelines. */
 import type { Command } from 'commander'
 import { artifactOf } from '../policy/layout.ts'
-import { digest } from './arguments.ts'
+import { digest, said } from './arguments.ts'
 import { type AskOptions, ask, confirm, report, withAskOptions } from './asking.ts'
 import { type Connected, modelNamed } from './connected.ts'
 import { connectedToAsk } from './sign.ts'
@@ -19,7 +19,7 @@ export function registerGate(command: Command): void {
     .option('--artifact <digest>', "algorithm:digest of the artifact; left out: the candidate's, as the policy names it", digest)
     .option('--passed', 'it may be shown traffic')
     .option('--failed', 'it may not')
-    .requiredOption('--report <text>', 'what was found, or where that is to be read')
+    .requiredOption('--report <text>', 'what was found, or where that is to be read', said)
     .action((name: string, options: Options) => {
       if ((options.passed === true) === (options.failed === true)) command.error('error: say either --passed or --failed')
       return connectedToAsk(options, (connection) => gate(connection, name, options))

@@ -151,7 +151,7 @@ export function historyOf(decisions: readonly Decision[]): readonly HistoryEntry
     }))
 }
 
-function isAborted({ restraints }: Decision): boolean {
+export function isAborted({ restraints }: Pick<Decision, 'restraints'>): boolean {
   return restraints.some((restraint) => restraint.kind === 'abort')
 }
 

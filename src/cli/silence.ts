@@ -9,7 +9,7 @@ import { isoTime } from '../kit/iso-time.ts'
 import { ALERT_LABELS } from '../policy/alerts-schema.ts'
 import { readSilences } from '../shell/topic-reads.ts'
 import { silenceRecord } from '../wire/deliveries.ts'
-import { duration } from './arguments.ts'
+import { duration, said } from './arguments.ts'
 import { asker } from './asking.ts'
 import { type Connected, type ConnectionOptions, connected, withConnectionOptions } from './connected.ts'
 import { printJson, printLine, table } from './output.ts'
@@ -30,7 +30,7 @@ export function register(program: Command): void {
   const add = withConnectionOptions(silence.command('add'))
     .description('tell nobody of incidents that fit; name at least one label')
     .requiredOption('--for <duration>', 'how long, like 2h', duration)
-    .requiredOption('--reason <text>', 'why; shown to whoever wonders')
+    .requiredOption('--reason <text>', 'why; shown to whoever wonders', said)
     .option('--json', 'the silence as JSON on stdout')
   for (const label of ALERT_LABELS)
     add.option(

@@ -3,6 +3,7 @@ import type { AlertDetail, Decision, Reading } from '../domain.ts'
 import { NO_DETAIL } from '../kit/no-detail.ts'
 import { runbookOf } from '../kit/runbooks.ts'
 import type { ModelLayout } from '../policy/layout.ts'
+import { WAY_BACK } from './quarantine.ts'
 import { candidateOf, commands } from './state.ts'
 
 type Decided = Omit<Decision, 'previousHash'>
@@ -60,7 +61,7 @@ function overrideOf({ verdict, model: name }: Decided, model: ModelLayout): stri
   const rest = `${name} --reason '…'`
   switch (verdict.kind) {
     case 'rollback':
-      return `flyball quarantine release ${rest}`
+      return `flyball ${WAY_BACK} ${rest}`
     case 'isolate':
       return `flyball rollout release ${name} --segment ${verdict.evidence[0]?.scope ?? '…'} --reason '…'`
     case 'throttle':

@@ -8,11 +8,11 @@ import { causeOf, readings } from './evidence/evidence.ts'
 import { changesBefore, factorsFor, factWords } from './factors.ts'
 import { issuedLoop } from './loop.ts'
 import { quarantineTold } from './quarantine.ts'
-import { percentOf, segmentsOf } from './segments.ts'
+import { apartIn, percentOf, segmentsOf } from './segments.ts'
 import { approvalsTold, revertWords, settled } from './settle.ts'
 import type { Setting } from './situation.ts'
 import { stageName } from './stages.ts'
-import { candidateOf, commands, controlOf, type JudgeState, type Ladder, obeyed, restraintsOf } from './state.ts'
+import { candidateOf, commands, controlOf, type JudgeState, type Ladder, type Loop, obeyed, restraintsOf } from './state.ts'
 import { summaryOf } from './words.ts'
 
 /** What the shell carries out. A decision and its alerts speak for themselves: `event` is for what is not a decision. */
@@ -79,14 +79,27 @@ function withNumbers(state: JudgeState, decisionNumber: number, issues: boolean,
   return { ...state, ladder: { ...ladder, decisionNumber, decidedAtMs, sequence, anchor } }
 }
 
-function issued(state: JudgeState, command: Command, { model, nowMs, wallMs }: Setting, before: Ladder): JudgeState {
-  const loop = obeyed(model) ? issuedLoop(nowMs, wallMs, shareBefore(before, state.ladder, model)) : null
-  return { ...state, ladder: { ...state.ladder, command, commandNumber: state.ladder.decisionNumber, loop, publishedWallMs: wallMs } }
+function issued(state: JudgeState, command: Command, setting: Setting, before: Ladder): JudgeState {
+  const loop = loopOf(before, state.ladder, setting)
+  const { decisionNumber: commandNumber } = state.ladder
+  return { ...state, ladder: { ...state.ladder, command, commandNumber, loop, publishedWallMs: setting.wallMs } }
 }
 
-/** Of a cohort and of everybody are two shares; and where nothing was commanded before, what the traffic showed is not known. */
-function shareBefore(before: Ladder, after: Ladder, model: ModelLayout): number {
-  return before.command === null || before.cohort?.segment !== after.cohort?.segment ? -1 : percentOf(before, model) / 100
+/** Of a command that leads from one ladder to the other. Null: nobody is asked to obey. */
+export function loopOf(before: Ladder, after: Ladder, { model, nowMs, wallMs }: Setting): Loop | null {
+  return obeyed(model) ? issuedLoop(nowMs, wallMs, shareBefore(before, after, model)) : null
+}
+
+/**
+ * As the command before had it, and those before that as long as none of them was observed: any may be what is still obeyed. Of a cohort
+ * and of everybody are two shares; and where nothing was commanded before, what the traffic showed is not known.
+ */
+function shareBefore({ command, loop }: Ladder, after: Ladder, model: ModelLayout): number {
+  if (command === null) return -1
+  const before = { weights: command.weights, ...apartIn(command) }
+  if (before.cohort?.segment !== after.cohort?.segment) return -1
+  const share = percentOf(before, model) / 100
+  return loop === null || loop.observedAtMs > 0 ? share : Math.max(share, loop.shareBefore)
 }
 
 /** Always the same for the same place in the log of decisions, whoever writes it and however often. */

@@ -1,7 +1,7 @@
 /** What is found on the control topic when a tenure begins: it comes before any rule, and is written down. */
 import type { Command, Verdict } from '../domain.ts'
-import { type Draft, decide } from './decide.ts'
-import { issuedLoop, older } from './loop.ts'
+import { type Draft, decide, loopOf } from './decide.ts'
+import { older } from './loop.ts'
 import { grounded, lowers, withPolicyMode, writtenModel } from './mode.ts'
 import { fitted, standingOn } from './move.ts'
 import { percentWords } from './segments.ts'
@@ -85,7 +85,7 @@ function adopt(draft: Draft, command: Command, setting: Setting): Draft {
   // A person's command bears the wall clock, and the stream may be behind it: judge time follows the stream once it is known.
   const nowMs = setting.nowMs > 0 ? setting.nowMs : command.issuedAtMs
   const stood = standingOn(draft.state, command, model, nowMs)
-  const loop = obeyed(model) ? issuedLoop(nowMs, wallMs) : null
+  const loop = loopOf(draft.state.ladder, stood.ladder, { ...setting, nowMs })
   const next = { ...stood, ladder: { ...stood.ladder, command, commandNumber: 0, loop, publishedWallMs: wallMs } }
   const where = percentWords(stood.ladder, model)
   const note = `Adopted command ${command.epoch}/${command.sequence} found in force (${command.kind}, candidate at ${where}): ${command.reason}`

@@ -10,6 +10,9 @@ import { candidateOf, type JudgeState, type Ladder } from './state.ts'
 /** More than that and the oldest is forgotten, those that a person asked for last and the candidate's own never. */
 const QUARANTINE_MAX = 64
 
+/** What lets a candidate begin again that was rolled back, as people type it before the model: alerts and `flyball explain` say it too. */
+export const WAY_BACK = 'quarantine release'
+
 /** Under what name the candidate is put on the list. */
 export function nameOnList(model: ModelLayout): string {
   return artifactOf(model) || byName(model)
@@ -28,7 +31,7 @@ export function quarantinedNow({ people }: Ladder, model: ModelLayout): Quaranti
 export function quarantineMissing(ladder: Ladder, model: ModelLayout): readonly Missing[] {
   const entry = quarantinedNow(ladder, model)
   if (entry === null) return []
-  const way = `flyball quarantine release ${model.name}`
+  const way = `flyball ${WAY_BACK} ${model.name}`
   return [{ kind: 'artifact', words: `${entry.artifact} is quarantined by ${entry.who} (${entry.reason}); a person releases it: ${way}` }]
 }
 

@@ -42,7 +42,7 @@ export interface Loop {
   /** Up to here the stream may still show the command before; of sources that had come further, how far. */
   readonly splitSinceMs: StreamTimeMs
   readonly splitSinceBySource: Readonly<Record<string, StreamTimeMs>>
-  /** What the candidate had by the command before, among the same requests, 0 to 1; −1: not known, or it is not to be compared. */
+  /** The most that the candidate may still have by a command before, among the same requests, 0 to 1; −1: not known, or not to be compared. */
   readonly shareBefore: number
   /** The alert has gone out. */
   readonly notEffective: boolean

@@ -48,8 +48,3 @@ export function inheritedRoutes(
     return { written, path: own, ...given, routes: inheritedRoutes(below, [...own, 'routes'], given) }
   })
 }
-
-/** Each before those below it: as they stand in the file. */
-export function allRoutes<Route extends { readonly routes: readonly Route[] }>(routes: readonly Route[]): readonly Route[] {
-  return routes.flatMap((route) => [route, ...allRoutes(route.routes)])
-}

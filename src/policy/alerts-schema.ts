@@ -62,7 +62,8 @@ export const ALERT_LABELS = ['environment', 'model', 'version', 'cause', 'severi
 const pattern = z.string().min(1).max(200).describe('The value itself, with * for anything.')
 export const matcherSchema = z.partialRecord(z.enum(ALERT_LABELS), z.union([pattern, z.array(pattern).min(1).max(50)]))
 
-const ROUTES_MAX = 200
+/** With those below them. */
+export const ROUTES_MAX = 200
 
 const route = z
   .strictObject({

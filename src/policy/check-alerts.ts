@@ -1,11 +1,12 @@
 /** What the keys about alerts must agree on. */
-import { allRoutes, type InheritedRoute, inheritedRoutes, ROUTE_DEPTH_MAX } from './alert-routes.ts'
+import { type InheritedRoute, inheritedRoutes, ROUTE_DEPTH_MAX } from './alert-routes.ts'
+import { ROUTES_MAX } from './alerts-schema.ts'
 import { isLoopback } from './check-security.ts'
 import { checkUnique, type Findings, type KeyPath } from './faults.ts'
+import { allRoutes } from './layout.ts'
 import type { Policy } from './policy.ts'
 
 const ALERTMANAGER_FORGETS_MS = 24 * 3_600_000
-const ROUTES_MAX = 200
 const SEVERITIES: readonly string[] = ['critical', 'warning', 'info']
 
 type Alerts = NonNullable<Policy['alerts']>

@@ -101,6 +101,11 @@ export interface AlertRoute {
   readonly routes: readonly AlertRoute[]
 }
 
+/** Each before those below it: as they stand in the file. */
+export function allRoutes<Route extends { readonly routes: readonly Route[] }>(routes: readonly Route[]): readonly Route[] {
+  return routes.flatMap((route) => [route, ...allRoutes(route.routes)])
+}
+
 export interface Inhibition {
   readonly source: Matcher
   readonly target: Matcher

@@ -55,7 +55,7 @@ export interface Following {
   readonly layout: Layout
   readonly clock: Clock
   readonly emit: Emit
-  /** A decision that came since this began. */
+  /** One that came since this began; of other environments on these topics too. */
   readonly onDecision: (decision: Decision) => void
 }
 
@@ -112,61 +112,33 @@ export class ActFeeds {
     this.#feeds = [...alerts, ...others]
   }
 
-  /** `silencesFrom`: offset on partition 0 of `deliveries` from which on silences are followed. */
-  static async open(context: Following, reader: Reader, memory: ActMemory, silencesFrom: number): Promise<ActFeeds> {
-    const { log, topics, clock, emit, onDecision } = context
+  /** `ofPeopleFrom`: offset on partition 0 of `deliveries` from which on silences and acknowledgements are followed. */
+  static async open(context: Following, reader: Reader, memory: ActMemory, ofPeopleFrom: number): Promise<ActFeeds> {
+    const { log, topics, clock, emit } = context
+    const heard = new Heard(context)
     const open = async (topic: string, fromOf: (start: number, end: number) => number, take: Feed['take']): Promise<Feed[]> =>
       (await log.admin.offsets(topic)).map(({ partition, start, end }) => ({
         source: reader.open(topic, partition, fromOf(start, end)),
         historyEnd: end,
         take,
       }))
-    const { incidents, watched, taken } = memory
-    const alerts = await open(
-      topics.alerts,
-      (start) => start,
-      (record) => {
-        hear(incidents, decodeAlert(record.value, versionOf(record)), Math.min(record.timestampMs, DATE_MS_MAX))
-      },
-    )
-    const heard = new Heard(context)
+    const all = (start: number) => start
+    const alerts = await open(topics.alerts, all, takeAlerts(memory))
     const decisions = await open(
       topics.decisions,
       (start, end) => Math.max(start, end - DECISIONS_BEFORE),
-      (record, isLive) => {
-        const decision = decodeDecision(record.value, versionOf(record))
-        if (heard.isOurs(decision)) {
-          sawDecision(watched, decision, hashOfDecision(record.value))
-          sawPerson(taken, decision, saidAtMs(record.timestampMs, clock.nowMs()))
-        }
-        if (isLive) onDecision(decision)
-      },
+      takeDecisions(context, heard, memory),
     )
-    const control = await open(
-      topics.control,
-      (start) => start,
-      (record) => {
-        if (isInternalKey(record.key)) return
-        const command = decodeCommand(record.value)
-        if (heard.isOurs(command) && heard.isBelieved(command, record)) sawCommand(watched, command, heard.atMs(record))
-      },
-    )
-    const acks = await open(
-      topics.acks,
-      (_start, end) => end,
-      (record) => {
-        const ack = decodeAck(record.value, versionOf(record))
-        if (heard.knows(ack)) sawAck(watched, ack, heard.atMs(record))
-      },
-    )
-    const silences: Feed = {
-      source: reader.open(topics.deliveries, 0, silencesFrom),
-      historyEnd: silencesFrom,
+    const control = await open(topics.control, all, takeCommands(heard, memory))
+    const acks = await open(topics.acks, (_start, end) => end, takeAcks(heard, memory))
+    const ofPeople: Feed = {
+      source: reader.open(topics.deliveries, 0, ofPeopleFrom),
+      historyEnd: ofPeopleFrom,
       take: (record) => {
         if (record.key !== null) keepOfPeople(memory, record.key, record.value, clock.nowMs())
       },
     }
-    return new ActFeeds(emit, alerts, [...decisions, ...control, ...acks, silences])
+    return new ActFeeds(emit, alerts, [...decisions, ...control, ...acks, ofPeople])
   }
 
   /** One look at everything. True when something was read. */
@@ -193,6 +165,38 @@ export class ActFeeds {
       }
     }
     return true
+  }
+}
+
+function takeAlerts({ incidents }: ActMemory): Feed['take'] {
+  return (record) => {
+    hear(incidents, decodeAlert(record.value, versionOf(record)), Math.min(record.timestampMs, DATE_MS_MAX))
+  }
+}
+
+function takeDecisions({ clock, onDecision }: Following, heard: Heard, { watched, taken }: ActMemory): Feed['take'] {
+  return (record, isLive) => {
+    const decision = decodeDecision(record.value, versionOf(record))
+    if (heard.isOurs(decision)) {
+      sawDecision(watched, decision, hashOfDecision(record.value))
+      sawPerson(taken, decision, saidAtMs(record.timestampMs, clock.nowMs()))
+    }
+    if (isLive) onDecision(decision)
+  }
+}
+
+function takeCommands(heard: Heard, { watched }: ActMemory): Feed['take'] {
+  return (record) => {
+    if (isInternalKey(record.key)) return
+    const command = decodeCommand(record.value)
+    if (heard.isOurs(command) && heard.isBelieved(command, record)) sawCommand(watched, command, heard.atMs(record))
+  }
+}
+
+function takeAcks(heard: Heard, { watched }: ActMemory): Feed['take'] {
+  return (record) => {
+    const ack = decodeAck(record.value, versionOf(record))
+    if (heard.knows(ack)) sawAck(watched, ack, heard.atMs(record))
   }
 }
 

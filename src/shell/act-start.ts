@@ -38,7 +38,7 @@ export function actWorkerOf(options: ActOptions, onFailure: (error: unknown) => 
     alerting,
     destinations: destinationsOf(alerting, outside),
     beats: beatsOf(alerting, outside),
-    onDecision: changeTeller(layout, alerting, outside, options.emit),
+    onDecision: changeTeller(alerting, outside, options.emit),
   }
   return new ActWorker(context, onFailure)
 }
@@ -72,14 +72,14 @@ function beatsOf({ sinks }: Alerting, outside: Outside): readonly Beat[] {
 }
 
 /** Promotions, drills and what people override are told to those who have a place for them, once or not at all: nobody is woken by them. */
-function changeTeller({ environment }: Layout, { sinks, link }: Alerting, outside: Outside, emit: Emit): (decision: Decision) => void {
+function changeTeller({ sinks, link }: Alerting, outside: Outside, emit: Emit): (decision: Decision) => void {
   const places = Object.entries(sinks).flatMap(([sink, plan]) => {
     const place = changeSinkOf(plan, outside)
     return place === null ? [] : [{ sink, place, timeoutMs: plan.timeoutMs }]
   })
   return (decision) => {
     if (!isChange(decision)) return
-    const { id: decisionId, model, summary } = decision
+    const { id: decisionId, environment, model, summary } = decision
     const href = decisionLink({ decisionId, model, incident: '' }, link)
     const links = href === '' ? [] : [{ href, text: `decision ${decision.number}` }]
     const change: Change = { summary, source: `${environment}/${model}`, atMs: outside.nowMs(), links }

@@ -5,7 +5,7 @@
  * and others stand by. What it writes on `deliveries` it writes under a transactional id: one that was thrown out and does not know it yet
  * cannot write that it is about to send, and so sends nothing.
  */
-import type { Answer } from '../act/contract.ts'
+import type { Answer, Message } from '../act/contract.ts'
 import { answered, isSaidEnough, sending } from '../act/outcome.ts'
 import { plan, type Telling } from '../act/plan.ts'
 import { nobodyTook } from '../act/taken.ts'
@@ -215,7 +215,7 @@ class ActSession {
     const message = telling.message()
     if (before !== null && isSaidEnough(before, lane.isIdempotent)) {
       await this.#write(answered(before, { result: 'delivered', reference: '' }, clock.nowMs()))
-      return this.#told(telling, 'unconfirmed', 'two senders died before they wrote down how it ended')
+      return this.#told(telling, message, 'unconfirmed', 'two senders died before they wrote down how it ended')
     }
     const open = sending(telling, before, telling.due, clock.nowMs())
     await this.#write(open)
@@ -223,12 +223,11 @@ class ActSession {
     await this.#write(answered(open, answer, clock.nowMs()))
     const problem = answer.result === 'delivered' ? null : answer.problem
     sinkAnswered(this.#memory.watched, telling.sink, problem, clock.nowMs())
-    this.#told(telling, answer.result, problem ?? '')
+    this.#told(telling, message, answer.result, problem ?? '')
   }
 
-  #told({ sink, due, message }: Telling, result: Answer['result'] | 'unconfirmed', problem: string): void {
+  #told({ sink, due }: Telling, { incidents, omitted }: Message, result: Answer['result'] | 'unconfirmed', problem: string): void {
     const { severity, status, repeated } = due
-    const { incidents, omitted } = message()
     const afterMs = this.#context.clock.nowMs() - due.atMs
     this.#context.emit({
       event: 'notification',

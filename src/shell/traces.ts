@@ -9,7 +9,7 @@ import { exchange } from '../act/http.ts'
 import type { Clock } from '../kit/clock.ts'
 import { FlyballError } from '../kit/errors.ts'
 import type { Layout, Traces } from '../policy/layout.ts'
-import type { Emit, FlyballEvent } from '../telemetry/events.ts'
+import type { Emit, FlyballEvent, SpanDropReason } from '../telemetry/events.ts'
 import { exportRequest, type Resource, rejectedIn } from '../telemetry/otlp.ts'
 import { type Span, spanOf } from '../telemetry/spans.ts'
 
@@ -30,6 +30,8 @@ const BACKOFF_MS_MAX = 30_000
 const CLOSE_MS = 2_000
 /** Longer is an outage, which is asked about again meanwhile. */
 const RETRY_AFTER_MS_MAX = 5 * 60_000
+/** What is asked for so long in vain may be what the collector, or something before it, cannot take: it must not hold up the others. */
+const GIVE_UP_MS = 5 * 60_000
 /** As OTLP has it: what passes by itself. */
 const PASSING: readonly number[] = [429, 502, 503, 504]
 
@@ -41,8 +43,10 @@ export class TraceSender {
   readonly #resource: Resource
   readonly #outside: Outside
   #waiting: Span[] = []
-  /** On their way. */
+  /** In one request: on their way, or to be sent again. */
   #leaving: readonly Span[] = []
+  /** Monotonic: when those were sent first. */
+  #sentFirstMs = 0
   #timer: NodeJS.Timeout | null = null
   #sending: Promise<void> | null = null
   #giveUp: AbortController | null = null
@@ -71,8 +75,8 @@ export class TraceSender {
     const { layout, clock } = this.#options
     const span = spanOf(event, layout.environment, clock.nowMs())
     if (span === null) return
-    if (this.#closed) return this.#count('dropped', 1)
-    if (this.#waiting.length + this.#leaving.length >= WAITING_MAX && !this.#makeRoom(span)) return this.#count('dropped', 1)
+    if (this.#closed) return this.#drop('stopped', 1)
+    if (this.#held >= WAITING_MAX && !this.#makeRoom(span)) return this.#drop('full', 1)
     this.#waiting.push(span)
     // Once, as it fills: were it put off by each that comes, it would never be.
     if (this.#waiting.length === AT_ONCE_MAX && this.#failures === 0) this.#forget()
@@ -87,9 +91,15 @@ export class TraceSender {
     const untilMs = this.#options.clock.monotonicMs() + withinMs
     await this.#sending
     this.#failures = 0
-    while (this.#waiting.length > 0 && this.#failures === 0 && this.#options.clock.monotonicMs() < untilMs) await this.#send()
+    while (this.#held > 0 && this.#failures === 0 && this.#options.clock.monotonicMs() < untilMs) await this.#send()
     clearTimeout(late)
-    this.#count('dropped', this.#waiting.splice(0).length)
+    this.#drop('stopped', this.#held)
+    this.#waiting = []
+    this.#leaving = []
+  }
+
+  get #held(): number {
+    return this.#waiting.length + this.#leaving.length
   }
 
   /** Decisions are few, and worth more than a batch. False: there is none. */
@@ -97,7 +107,7 @@ export class TraceSender {
     const batch = kind === 'decision' ? this.#waiting.findIndex((span) => span.kind === 'batch') : -1
     if (batch < 0) return false
     this.#waiting.splice(batch, 1)
-    this.#count('dropped', 1)
+    this.#drop('full', 1)
     return true
   }
 
@@ -117,7 +127,7 @@ export class TraceSender {
       this.#timer = null
       this.#sending = this.#send().finally(() => {
         this.#sending = null
-        if (this.#closed || this.#waiting.length === 0) return
+        if (this.#closed || this.#held === 0) return
         this.#schedule(this.#pauseMs())
       })
     }, ms).unref()
@@ -129,16 +139,11 @@ export class TraceSender {
   }
 
   async #send(): Promise<void> {
-    this.#leaving = this.#waiting.splice(0, AT_ONCE_MAX)
+    if (this.#leaving.length === 0) this.#leave()
     const leaving = this.#leaving
     const sent = await this.#ask(exportRequest(leaving, this.#resource, this.#options.version))
+    if ('later' in sent) return this.#failed(sent.later, sent.notBeforeMs)
     this.#leaving = []
-    if ('later' in sent) {
-      this.#failures++
-      this.#notBeforeMs = sent.notBeforeMs
-      this.#waiting.unshift(...leaving)
-      return this.#tell(false, sent.later)
-    }
     this.#failures = 0
     if ('never' in sent) {
       this.#count('refused', leaving.length)
@@ -148,6 +153,20 @@ export class TraceSender {
     this.#count('delivered', leaving.length - refused)
     this.#count('refused', refused)
     this.#tell(true, '')
+  }
+
+  #leave(): void {
+    this.#leaving = this.#waiting.splice(0, AT_ONCE_MAX)
+    this.#sentFirstMs = this.#options.clock.monotonicMs()
+  }
+
+  #failed(problem: string, notBeforeMs: number): void {
+    this.#failures++
+    this.#notBeforeMs = notBeforeMs
+    this.#tell(false, problem)
+    if (this.#options.clock.monotonicMs() - this.#sentFirstMs < GIVE_UP_MS) return
+    this.#drop('late', this.#leaving.length)
+    this.#leaving = []
   }
 
   async #ask(body: string): Promise<Sent> {
@@ -173,8 +192,12 @@ export class TraceSender {
     }
   }
 
-  #count(result: 'delivered' | 'refused' | 'dropped', count: number): void {
-    if (count > 0) this.#options.emit({ event: 'spans-told', result, count })
+  #count(result: 'delivered' | 'refused', count: number): void {
+    if (count > 0) this.#options.emit({ event: 'spans-told', result, reason: '', count })
+  }
+
+  #drop(reason: SpanDropReason, count: number): void {
+    if (count > 0) this.#options.emit({ event: 'spans-told', result: 'dropped', reason, count })
   }
 
   /** When it changes. */

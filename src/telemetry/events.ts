@@ -133,8 +133,9 @@ export type FlyballEvent =
   | { readonly event: 'change-told'; readonly sink: string; readonly result: 'delivered' | 'failed' | 'refused'; readonly problem: string }
   | { readonly event: 'act-took-over'; readonly epoch: number; readonly incidents: number; readonly groups: number }
   | { readonly event: 'act-fenced'; readonly problem: string }
-  /** What became of spans: taken by the collector, not wanted by it, or given up because too many waited. */
-  | { readonly event: 'spans-told'; readonly result: 'delivered' | 'refused' | 'dropped'; readonly count: number }
+  /** What became of spans: taken by the collector, not wanted by it, or given up. */
+  | { readonly event: 'spans-told'; readonly result: 'delivered' | 'refused'; readonly reason: ''; readonly count: number }
+  | { readonly event: 'spans-told'; readonly result: 'dropped'; readonly reason: SpanDropReason; readonly count: number }
   /** The collector began to answer, or ceased to. */
   | { readonly event: 'trace-collector'; readonly answers: boolean; readonly problem: string }
   /** `delayMs`: wall clock less the partition's record clock; both NaN before the first record. */
@@ -176,5 +177,9 @@ export type FlyballEvent =
   | { readonly event: 'started'; readonly version: string; readonly policyDigest: string }
   | { readonly event: 'stopped'; readonly reason: string }
   | { readonly event: 'problem'; readonly code: string; readonly message: string }
+
+/** full: too many waited; late: the collector did not take them in time; stopped: the process ended. */
+export const SPAN_DROP_REASONS = ['full', 'late', 'stopped'] as const
+export type SpanDropReason = (typeof SPAN_DROP_REASONS)[number]
 
 export type Emit = (event: FlyballEvent) => void

@@ -153,7 +153,11 @@ export const METRICS = {
   heartbeats_total: counter(['sink', 'result'], ['heartbeat-sent', 'policy-loaded'], 'Heartbeats to a dead-man switch.'),
   heartbeat_timestamp_seconds: gauge(['sink'], 'heartbeat-sent', 'When a heartbeat was last delivered.'),
   changes_told_total: counter(['sink', 'result'], 'change-told', 'Promotions, drills and overrides told to destinations that take such.'),
-  trace_spans_total: counter(['result'], ['spans-told', 'policy-loaded'], 'Spans, by what became of them; dropped: too many waited.'),
+  trace_spans_total: counter(
+    ['result', 'reason'],
+    ['spans-told', 'policy-loaded'],
+    'Spans, by what became of them; dropped: too many waited (full), not taken in five minutes (late), the end came (stopped).',
+  ),
   act_takeovers_total: counter([], 'act-took-over', 'Times this process became the one that tells people.'),
   act_fences_total: counter([], 'act-fenced', 'Times another process, or trouble with the log, ended that.'),
 } as const satisfies Readonly<Record<string, MetricSpec>>

@@ -3,7 +3,7 @@ import { Registry } from 'prom-client'
 import type { DropReason, Verdict } from '../domain.ts'
 import { type Clock, systemClock } from '../kit/clock.ts'
 import { ERRORS } from '../kit/errors.ts'
-import type { FlyballEvent } from './events.ts'
+import { type FlyballEvent, SPAN_DROP_REASONS } from './events.ts'
 import { Families, type LabelCaps, OTHER } from './families.ts'
 
 export interface Metrics {
@@ -55,7 +55,8 @@ function ofProcess(families: Families, nowSeconds: () => number): Handlers {
       for (const topic of event.topics) zeroForTopic(families, topic)
       for (const model of named) zeroForModel(families, model)
       for (const sink of event.sinks) zeroForSink(families, sink)
-      for (const result of ['delivered', 'refused', 'dropped']) families.add('trace_spans_total', { result }, 0)
+      for (const result of ['delivered', 'refused']) families.add('trace_spans_total', { result, reason: '' }, 0)
+      for (const reason of SPAN_DROP_REASONS) families.add('trace_spans_total', { result: 'dropped', reason }, 0)
     },
     problem: ({ code }) => families.add('problems_total', { code }),
     'client-trouble': ({ level }) => families.add('client_troubles_total', { level }),
@@ -316,7 +317,7 @@ function ofAlerts(families: Families, nowSeconds: () => number): Handlers {
       if (result === 'delivered') families.set('heartbeat_timestamp_seconds', { sink }, nowSeconds())
     },
     'change-told': ({ sink, result }) => families.add('changes_told_total', { sink, result }),
-    'spans-told': ({ result, count }) => families.add('trace_spans_total', { result }, count),
+    'spans-told': ({ result, reason, count }) => families.add('trace_spans_total', { result, reason }, count),
     'act-took-over': () => families.add('act_takeovers_total', {}),
     'act-fenced': () => families.add('act_fences_total', {}),
   }

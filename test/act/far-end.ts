@@ -13,6 +13,8 @@ export interface PagerEvent {
 export interface FarEnd {
   readonly url: string
   readonly events: readonly PagerEvent[]
+  /** Of change events: where each was done. */
+  readonly changedAt: readonly string[]
   /** By dedup key: how often an incident was opened and closed. */
   incidents(): ReadonlyMap<string, PagerIncident>
   close(): Promise<void>
@@ -23,10 +25,14 @@ export async function farEnd(
   answer: (index: number, response: ServerResponse) => boolean | Promise<boolean> = () => true,
 ): Promise<FarEnd> {
   const events: PagerEvent[] = []
+  const changedAt: string[] = []
   let asked = 0
   const server = createServer((request, response) => {
     void take(request).then(async (text) => {
-      if (request.url !== '/v2/enqueue') return response.writeHead(202).end('{}')
+      if (request.url !== '/v2/enqueue') {
+        changedAt.push((JSON.parse(text) as { payload: { source: string } }).payload.source)
+        return response.writeHead(202).end('{}')
+      }
       const event = JSON.parse(text) as PagerEvent
       if (!(await answer(asked++, response))) return
       events.push(event)
@@ -37,6 +43,7 @@ export async function farEnd(
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     events,
+    changedAt,
     incidents: () => counted(events),
     close: () =>
       new Promise((resolve) => {

@@ -4,9 +4,8 @@ import { test } from 'node:test'
 import { replay, type Said, saidSince } from '../../src/act/replay.ts'
 import { reviewOf } from '../../src/act/review.ts'
 import type { Decision } from '../../src/domain.ts'
-import { alertOf, BEGIN_MS, MINUTE, PAGED } from './told-world.ts'
+import { alertOf, BEGIN_MS, HOUR, MINUTE, PAGED } from './told-world.ts'
 
-const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 const START_MS = BEGIN_MS + 30 * DAY
 const END_MS = START_MS + DAY

@@ -201,6 +201,8 @@ const faultsOf = (routes: string): readonly string[] => {
   }
 }
 
+const below = (of: number, count: number) => Array.from({ length: count }, (_, at) => `{name: b${of}-${at}}`).join()
+
 test('what is wrong in a tree is told with its place', () => {
   const faults = [
     ['    - {name: a}\n', /alerts\.routes\[0\]\.sinks: is missing: there is no route above it/],
@@ -222,6 +224,13 @@ test('what is wrong in a tree is told with its place', () => {
     [
       `    - {name: a, sinks: [team]${Array.from({ length: 9 }, (_, at) => `, routes: [{name: b${at}`).join('')}${'}]'.repeat(9)}}\n`,
       /lies below 8 others/,
+    ],
+    [
+      Array.from(
+        { length: 3 },
+        (_, at) => `    - {name: a${at}, match: {model: m${at}}, sinks: [team], routes: [${below(at, 70)}]}\n`,
+      ).join(''),
+      /alerts\.routes: holds 213 routes with those below them, at most 200/,
     ],
   ] as const
   for (const [routes, words] of faults) {

@@ -5,9 +5,8 @@ import fc from 'fast-check'
 import type { Message } from '../../src/act/contract.ts'
 import { acknowledge, sawPerson } from '../../src/act/taken.ts'
 import type { Alert, Decision } from '../../src/domain.ts'
-import { alertOf, type Death, MINUTE, pagerDutySide, SECOND, ToldWorld } from './told-world.ts'
+import { alerting, alertOf, type Death, HOUR, MINUTE, PAGED, pagerDutySide, SECOND, silenceOf, ToldWorld } from './told-world.ts'
 
-const HOUR = 60 * MINUTE
 const take = (world: ToldWorld, alert: Alert) =>
   acknowledge(world.taken, { incident: alert.incident, who: 'ada', reason: 'looking into it', atMs: world.nowMs })
 const acks = (messages: readonly Message[]) => messages.filter(({ acknowledges }) => acknowledges)
@@ -38,6 +37,13 @@ test('whoever was told is told at once that somebody has taken it, by the same k
   world.pass(HOUR)
   assert.deepEqual(actions(world.to('oncall')), ['firing', 'acknowledged', 'firing', 'firing', 'resolved'])
   assert.deepEqual([...pagerDutySide(world.to('oncall')).values()], [{ opened: 1, closed: 1, isOpen: false }])
+})
+
+test('whose clock is ahead is told to have taken it at once all the same', () => {
+  const world = told(alertOf())
+  acknowledge(world.taken, { incident: alertOf().incident, who: 'ada', reason: 'looking into it', atMs: world.nowMs + 50 * SECOND })
+  world.turn()
+  assert.deepEqual(actions(world.to('oncall')), ['firing', 'acknowledged'])
 })
 
 test('nobody is told that a part is taken: the rest still rings', () => {
@@ -227,9 +233,7 @@ test('an incident whose silence is over is news, and so is one that something gr
   const world = new ToldWorld()
   const hidden = alertOf({ cause: 'not-effective' })
   const inhibited = alertOf({ cause: 'signal', severity: 'warning' })
-  world.silences.set('s', {
-    ...{ id: 's', match: { cause: ['not-effective'] }, author: 'ada', reason: 'r', beginsAtMs: 0, endsAtMs: world.nowMs + 20 * MINUTE },
-  })
+  world.silences.set('s-1', silenceOf({ match: { cause: ['not-effective'] }, endsAtMs: world.nowMs + 20 * MINUTE }))
   world.raise(alertOf(), hidden, inhibited, alertOf({ cause: 'blind-other', severity: 'warning' }))
   world.pass(21 * MINUTE)
   world.pass(10 * MINUTE)
@@ -241,6 +245,40 @@ test('an incident whose silence is over is news, and so is one that something gr
   world.end(alertOf())
   world.pass(10 * MINUTE)
   assert.deepEqual(world.to('team').at(-1)!.news, [inhibited.incident])
+  const other = alertOf({ cause: 'target', severity: 'warning' })
+  world.raise(other)
+  world.pass(10 * MINUTE)
+  assert.deepEqual(world.to('team').at(-1)!.news, [other.incident], 'and it is so once')
+})
+
+test('what silences others is silenced by none of its kind, and so no news when one of these is over', () => {
+  const kind = { severity: 'critical' }
+  const world = new ToldWorld({
+    ...PAGED,
+    inhibitions: alerting({ inhibitions: [{ source: kind, target: kind, equal: ['model'] }] }).inhibitions,
+  })
+  const [one, other] = [alertOf(), alertOf({ cause: 'not-effective' })]
+  world.raise(one, other)
+  world.pass(10 * MINUTE)
+  world.end(one)
+  world.pass(10 * MINUTE)
+  assert.deepEqual(
+    world.to('oncall').map(({ news }) => news.length),
+    [2, 0],
+  )
+})
+
+test('a change that was refused and undone since was heard by nobody: nothing is told', () => {
+  const world = told(alertOf())
+  world.answer = () => ({ result: 'refused', problem: 'answered 400' })
+  const passing = alertOf({ cause: 'target', severity: 'warning' })
+  world.raise(passing)
+  world.pass(10 * MINUTE)
+  world.end(passing)
+  world.answer = () => ({ result: 'delivered', reference: '' })
+  const before = world.sent.length
+  world.pass(HOUR)
+  assert.equal(world.sent.length, before)
 })
 
 test('a change that may have been heard and was undone since is told anew, before the next repetition', () => {

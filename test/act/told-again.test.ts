@@ -1,20 +1,9 @@
 /** Who is told, where what a destination was told is in doubt, or only in part over: answers that were lost, mates that are silenced, clocks. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Silence } from '../../src/domain.ts'
-import { alertOf, MINUTE, pagerDutySide, SECOND, ToldWorld } from './told-world.ts'
+import { alertOf, HOUR, MINUTE, pagerDutySide, SECOND, silenceOf, ToldWorld } from './told-world.ts'
 
-const HOUR = 60 * MINUTE
 const statuses = (world: ToldWorld) => world.to('oncall').map(({ status }) => status)
-const silenceOf = (given: Partial<Silence>): Silence => ({
-  id: 's-1',
-  match: {},
-  author: 'ada',
-  reason: 'load test',
-  beginsAtMs: 0,
-  endsAtMs: Number.MAX_SAFE_INTEGER,
-  ...given,
-})
 
 for (const failures of [1, 3]) {
   test(`an end whose answer was lost may have been heard: what begins again is told at once, though ${failures} answers are lost`, () => {
@@ -56,6 +45,21 @@ test('a silence of one of two that were told closes no page when the other is ov
   world.end(alertOf({ cause: 'series:load' }))
   world.pass(10 * MINUTE)
   assert.equal(statuses(world).at(-1), 'resolved')
+})
+
+test('what was told before it was silenced is no news when the silence is over: it is repeated', () => {
+  const world = new ToldWorld()
+  world.raise(alertOf())
+  world.pass(10 * MINUTE)
+  world.silences.set('s-1', silenceOf({ beginsAtMs: world.nowMs, endsAtMs: world.nowMs + 10 * MINUTE }))
+  world.pass(5 * HOUR)
+  assert.deepEqual(
+    world.to('oncall').map(({ repeated, news }) => [repeated, news]),
+    [
+      [false, [alertOf().incident]],
+      [true, []],
+    ],
+  )
 })
 
 test('whoever takes over waits for what watchdogs say before it tells that it is over, though others of its group ended long ago', () => {
@@ -103,6 +107,19 @@ test('the end is told soon after the clock was set back', () => {
   world.pass(10 * MINUTE)
   world.nowMs -= 24 * HOUR
   world.end(alertOf())
+  world.pass(10 * MINUTE)
+  assert.deepEqual(statuses(world), ['firing', 'resolved'])
+})
+
+test('an end whose answer was lost is told again soon after the clock was set back', () => {
+  const world = new ToldWorld()
+  world.raise(alertOf())
+  world.pass(10 * MINUTE)
+  world.answer = () => ({ result: 'failed', problem: 'no answer', retryAfterMs: null })
+  world.end(alertOf())
+  world.pass(MINUTE)
+  world.nowMs -= 24 * HOUR
+  world.answer = () => ({ result: 'delivered', reference: '' })
   world.pass(10 * MINUTE)
   assert.deepEqual(statuses(world), ['firing', 'resolved'])
 })

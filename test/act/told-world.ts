@@ -14,7 +14,7 @@ import { decodeDelivery, encodeDelivery } from '../../src/wire/deliveries.ts'
 export const BEGIN_MS = 1_700_000_000_000
 export const SECOND = 1_000
 export const MINUTE = 60_000
-export const HOUR_MS = 60 * MINUTE
+export const HOUR = 60 * MINUTE
 
 /** As the policy file says it. */
 export function alerting(written: object): Alerting {
@@ -45,6 +45,11 @@ export function alertOf(given: Partial<Alert> = {}): Alert {
     detail: NO_DETAIL,
     ...given,
   }
+}
+
+/** From ever, for ever. */
+export function silenceOf(given: Partial<Silence>): Silence {
+  return { id: 's-1', match: {}, author: 'ada', reason: 'load test', beginsAtMs: 0, endsAtMs: Number.MAX_SAFE_INTEGER, ...given }
 }
 
 export interface Sent {

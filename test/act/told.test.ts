@@ -2,10 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Message } from '../../src/act/contract.ts'
-import type { Alert, Silence } from '../../src/domain.ts'
-import { alerting, alertOf, type Death, MINUTE, PAGED, pagerDutySide, SECOND, ToldWorld } from './told-world.ts'
+import type { Alert } from '../../src/domain.ts'
+import { alerting, alertOf, type Death, HOUR, MINUTE, PAGED, pagerDutySide, SECOND, silenceOf, ToldWorld } from './told-world.ts'
 
-const HOUR = 60 * MINUTE
 /** How often the same thing was said, one time after another. */
 function runsOf(messages: readonly Message[]): readonly number[] {
   const said = messages.map(({ status, incidents }) =>
@@ -16,15 +15,6 @@ function runsOf(messages: readonly Message[]): readonly number[] {
     .map((length, index) => (length < 0 ? said.length - index : length))
 }
 const causes = (alerts: readonly { readonly alert: Alert }[]) => alerts.map(({ alert }) => alert.cause)
-const silenceOf = (given: Partial<Silence>): Silence => ({
-  id: 's-1',
-  match: {},
-  author: 'ada',
-  reason: 'load test',
-  beginsAtMs: 0,
-  endsAtMs: Number.MAX_SAFE_INTEGER,
-  ...given,
-})
 
 test('a first message waits for company, and then there is one for all of it', () => {
   const world = new ToldWorld()

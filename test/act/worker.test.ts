@@ -16,9 +16,11 @@ import type { ActWorker } from '../../src/shell/act-worker.ts'
 import { readAlerts } from '../../src/shell/topic-reads.ts'
 import type { FlyballEvent } from '../../src/telemetry/events.ts'
 import { alertRecord } from '../../src/wire/alerts.ts'
+import { DECISION_HEADERS, encodeDecision } from '../../src/wire/decisions.ts'
 import { silenceRecord } from '../../src/wire/deliveries.ts'
 import { until } from '../conformance/log-stage.ts'
 import { policyText } from '../policy/minimal.ts'
+import { decision } from '../wire/records.ts'
 import { type FarEnd, farEnd } from './far-end.ts'
 import { alertOf } from './told-world.ts'
 
@@ -109,6 +111,23 @@ test('of two that could tell people one does, and the other goes on where it sto
     ['trigger', 'resolve'],
   )
   assert.equal(stage.lines.length, 2)
+})
+
+test('a change is told as of the environment in which it was done, whoever tells of it', async (t) => {
+  const end = await farEnd()
+  t.after(() => end.close())
+  const stage = await Stage.open(paged(end))
+  await stage.worker(t)
+  await until('taken over', () => stage.events.some(({ event }) => event === 'act-took-over'))
+  const writer = await stage.log.writer()
+  for (const environment of ['test', 'staging']) {
+    const verdict = { kind: 'override', rule: 'operator', note: 'Held by ada' } as const
+    const value = encodeDecision({ ...decision, environment, model: 'fraud', verdict })
+    await writer.send(stage.topics.decisions, 0, [{ key: 'fraud', value, headers: DECISION_HEADERS }])
+  }
+  await writer.close()
+  await until('told', () => end.changedAt.length === 2)
+  assert.deepEqual([...end.changedAt].sort(), ['staging/fraud', 'test/fraud'])
 })
 
 test('a destination that hangs holds up nobody else', async (t) => {

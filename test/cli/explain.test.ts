@@ -4,8 +4,11 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { explained, explanation, find } from '../../src/cli/explain.ts'
-import type { Decision, Reading } from '../../src/domain.ts'
+import { overrides } from '../../src/cli/explain-words.ts'
+import type { Decision, Reading, Verdict } from '../../src/domain.ts'
+import { alertDetail } from '../../src/judge/alert-detail.ts'
 import { parsePolicy } from '../../src/policy/load.ts'
+import { modelLayout } from '../judge/world.ts'
 import { decision } from '../wire/records.ts'
 import { inFolder } from './run-flyball.ts'
 
@@ -104,10 +107,38 @@ test('the guardrail is shown as the policy has it, evidence as it grew, segments
     ]) {
       assert.ok(lines.includes(wanted), `${wanted}\n${lines.join('\n')}`)
     }
-    assert.ok(lines.some((line) => line.startsWith('override   flyball rollout resume fraud')))
+    assert.ok(lines.some((line) => line.startsWith('override   flyball quarantine release fraud')))
     const json = explained(decisions[2]!, surroundings)
     assert.deepEqual([json.rule.isSamePolicy, json.rule.policy?.line, json.segments.length], [true, 10, 2])
   })
+})
+
+test('what explain names first to undo a decision is what its alert names, and of an aborted rollout what begins it anew', () => {
+  const model = modelLayout()
+  const typed = (line: string) =>
+    line
+      .split('   ')[0]!
+      .replace(/ --reason \S+/, '')
+      .split(' ')
+      .sort()
+  const evidence = [rate(8, { scope: 'region=eu' })]
+  const verdicts: readonly Verdict[] = [
+    { kind: 'rollback', rule: 'harm', evidence },
+    { kind: 'isolate', rule: 'isolate', evidence },
+    { kind: 'not-effective', rule: 'not-effective', note: 'nobody obeys' },
+  ]
+  for (const verdict of verdicts) {
+    const decided: Decision = { ...decision, verdict, phase: verdict.kind === 'rollback' ? 'rolled-back' : 'climbing', restraints: [] }
+    assert.deepEqual(typed(overrides(decided)[0]!), typed(alertDetail(decided, verdict.kind, model).override), verdict.kind)
+  }
+  const abort = { kind: 'abort', who: 'ada', reason: 'enough', untilMs: null } as const
+  const aborted: Decision = {
+    ...decision,
+    verdict: { kind: 'override', rule: 'operator', note: '' },
+    phase: 'rolled-back',
+    restraints: [abort],
+  }
+  assert.match(overrides(aborted)[0]!, /^flyball rollout resume fraud /)
 })
 
 test('of several resources the guardrail of the one that spoke is shown', () => {

@@ -5,10 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { startDaemon } from '../../src/daemon.ts'
-import type { OutgoingRecord } from '../../src/domain.ts'
 import { FirstExposures, type UnitChunk, UnitTable } from '../../src/join/units.ts'
-import { MemoryBroker } from '../../src/kafka/log/memory-broker.ts'
-import { MemoryLog } from '../../src/kafka/log/memory-log.ts'
 import { systemClock } from '../../src/kit/clock.ts'
 import { hashLanes } from '../../src/kit/hash.ts'
 import { topicNames } from '../../src/kit/topics.ts'
@@ -16,31 +13,14 @@ import type { Layout } from '../../src/policy/layout.ts'
 import { loadPolicy, parsePolicy } from '../../src/policy/load.ts'
 import { decodeCheckpoint } from '../../src/wire/checkpoints.ts'
 import { recordsIn } from '../simulation/fill.ts'
-import { traffic } from '../simulation/traffic.ts'
+import { BEGIN_MS, PLANTED, plantedLog, plantedPolicy } from '../simulation/planted.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'flyball-privacy-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
 writeFileSync(join(folder, 'key'), 'a key of more than sixteen bytes\n')
 writeFileSync(join(folder, 'other-key'), 'another key of more than sixteen bytes\n')
 
-const policyText = (privacy: string): string => `
-version: 1
-kafka: {partitions: 1}
-inputs:
-  predictions: {topic: predictions, fields: {time: ts, unit: unit}}
-  outcomes: {topic: outcomes, fields: {time: ts}}
-models:
-  fraud: {control: v1, candidate: v2, mode: enforce, weights: recorded, outcomes: {late: {horizon: 10s}}}
-${privacy === '' ? '' : `privacy: ${privacy}`}
-`
-const PLANTED = 'planted-person-'
-const BEGIN_MS = 1_760_000_000_000
-
-/** Sent for people whose names can be found again. */
-function planted({ key, value, ...rest }: OutgoingRecord): OutgoingRecord {
-  const text = value!.toString().replace(/"unit":"u(\d+)"/, `"unit":"${PLANTED}$1"`)
-  return { ...rest, key: String(key).replace(/^u/, PLANTED), value: Buffer.from(text) }
-}
+const policyText = (privacy: string) => plantedPolicy(privacy === '' ? '' : `privacy: ${privacy}`)
 
 /** What cannot be used, with a person in key, value or field. */
 const BROKEN = [
@@ -50,21 +30,6 @@ const BROKEN = [
   `{"id":"b3","ts":${BEGIN_MS},"model":"${PLANTED}4","version":"v1"}`,
   `{"id":"b4","ts":${BEGIN_MS},"model":"fraud","version":"v1","error":"${PLANTED}5"}`,
 ]
-
-async function filled(): Promise<MemoryLog> {
-  const log = new MemoryLog(new MemoryBroker(systemClock))
-  const models = [{ name: 'fraud', share: 0.4, errorsAdded: 0.3, shiftAdded: 0 }]
-  const common = { seed: 3, models, partitions: 1, startMs: BEGIN_MS, durationMs: 40_000, perSecond: 50, units: 60 }
-  const { predictions, outcomes } = traffic({ ...common, outcomeShare: 0.3, outcomeDelayMs: 1000 })
-  await log.admin.create(['predictions', 'outcomes'].map((topic) => ({ topic, partitions: 1, config: {} })))
-  const writer = await log.writer()
-  const broken = BROKEN.map((text) => ({ key: `${PLANTED}9`, value: Buffer.from(text), timestampMs: BEGIN_MS }))
-  await writer.send('predictions', 0, [...broken, ...predictions.map(({ record }) => planted(record))])
-  const twice = outcomes.map(({ record }) => planted(record))
-  await writer.send('outcomes', 0, twice)
-  await writer.close()
-  return log
-}
 
 interface Written {
   /** By topic, everything on it as bytes: keys, values and headers. */
@@ -80,7 +45,8 @@ interface Written {
 }
 
 async function drained(privacy: string): Promise<Written> {
-  const log = await filled()
+  const broken = BROKEN.map((text) => ({ key: `${PLANTED}9`, value: Buffer.from(text), timestampMs: BEGIN_MS }))
+  const log = await plantedLog(broken)
   const file = join(folder, 'flyball.yaml')
   writeFileSync(file, policyText(privacy))
   const verdicts: string[] = []

@@ -138,6 +138,44 @@ test('rollback reported but not applied: from 1 % too, where what was before lie
   }
 })
 
+/** From 1 %, of which a point is all there is, to nothing by `command`; the gateways ack it and do as before. */
+function afterUnheeded(command: (world: World) => void): readonly string[] {
+  const world = run(4, { ladder: [1, 25, 100], dwellMs: 3_600_000 }, { requestsPerSlice: 500, fixedShare: 0.01 })
+  const before = world.decisions.length
+  command(world)
+  world.slices(30)
+  assert.equal(world.weight(), 0)
+  return world.decisions.slice(before).map(({ verdict }) => verdict.kind)
+}
+
+test('rollback reported but not applied: one that is issued again, above the numbers of a gateway, asks as much of the traffic', () => {
+  const kinds = afterUnheeded((world) => {
+    world.send({ kind: 'request', request: requestOf('rollback') })
+    const { epoch, sequence } = world.commands.at(-1)!
+    world.send({ kind: 'ack', ack: { ...world.ack('stale'), epoch, sequence: sequence + 9 } })
+  })
+  assert.deepEqual(kinds, ['override', 'adopt', 'acked', 'not-effective'])
+})
+
+test('rollback reported but not applied: one past the judge, found at a take-over, asks as much of the traffic', () => {
+  const kinds = afterUnheeded((world) => {
+    const before = world.commands.at(-1)!
+    const weights = { v1: 100, v2: 0 }
+    const past = {
+      ...before,
+      id: 'glass',
+      decisionId: 'glass',
+      epoch: before.epoch + 500,
+      kind: 'override',
+      rule: 'break-glass',
+      weights,
+    } as const
+    world.gateway.command = past
+    world.send({ kind: 'taken-over', epoch: past.epoch + 1, adopted: past })
+  })
+  assert.deepEqual(kinds, ['adopt', 'acked', 'not-effective'])
+})
+
 test('two controllers fighting: when another hand moves the weights, the judge commands nothing against it and says whose split it sees', () => {
   const world = run(12)
   const commands = world.commands.length

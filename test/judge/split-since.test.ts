@@ -101,6 +101,18 @@ for (const seed of [1, 2, 3]) {
   })
 }
 
+test('what is read as a backlog after the ack lies before the command, whenever the rest of it is heard of', () => {
+  const world = onQuarter(1)
+  world.send({ kind: 'request', request: requestOf('throttle') })
+  world.send({ kind: 'ack', ack: world.ack('applied') })
+  world.traffic = { ...world.traffic, lagRecords: 100_000, fixedShare: 0.25 }
+  world.slices(5)
+  const { nowMs } = world.time
+  const { loop } = world.state.ladder
+  assert.deepEqual([loop!.ackedAtMs > 0, loop!.observedAtMs], [true, 0])
+  assert.ok(!isWhollyUnder({ ...loop!, observedAtMs: nowMs }, 'predictions/0', nowMs - SLICE_MS, SLICE_MS))
+})
+
 const view = (changes: Partial<SourceView>): SourceView => ({
   ...{ clockMs: BEGIN_MS, idle: false, ended: false, sliceRecords: 100, lagSlices: 0, heardWallMs: BEGIN_MS },
   ...changes,

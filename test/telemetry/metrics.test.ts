@@ -55,7 +55,7 @@ const EXAMPLES: { readonly [K in Kind]: FlyballEvent | null } = {
     ...{ verdict: 'rollback', rule: 'harm', summary: 's', delayMs: 1500 },
   },
   'batch-read': null,
-  'spans-told': { event: 'spans-told', result: 'dropped', count: 3 },
+  'spans-told': { event: 'spans-told', result: 'dropped', reason: 'full', count: 3 },
   'trace-collector': null,
   anchored: null,
   'rollout-standing': standing(),

@@ -5,9 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { startDaemon } from '../../src/daemon.ts'
-import type { Command, Decision, OutgoingRecord } from '../../src/domain.ts'
-import { MemoryBroker } from '../../src/kafka/log/memory-broker.ts'
-import { MemoryLog } from '../../src/kafka/log/memory-log.ts'
+import type { Command, Decision } from '../../src/domain.ts'
 import { systemClock } from '../../src/kit/clock.ts'
 import { topicNames } from '../../src/kit/topics.ts'
 import type { Layout } from '../../src/policy/layout.ts'
@@ -17,55 +15,14 @@ import type { FlyballEvent } from '../../src/telemetry/events.ts'
 import { decodeCommand } from '../../src/wire/control.ts'
 import { decodeDecision } from '../../src/wire/decisions.ts'
 import { recordsIn } from '../simulation/fill.ts'
-import { traffic } from '../simulation/traffic.ts'
+import { BEGIN_MS, PLANTED, plantedLog, plantedPolicy } from '../simulation/planted.ts'
 import { Collector } from './collector.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'flyball-traces-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
 
-const PLANTED = 'planted-person-'
 const TOKEN = 'planted-token-0123456789'
-const BEGIN_MS = 1_760_000_000_000
-const { topic: PREDICTIONS, other: OUTCOMES } = { topic: 'predictions', other: 'outcomes' }
-
-const policyText = (telemetry: string): string => `
-version: 1
-kafka: {partitions: 1}
-inputs:
-  predictions: {topic: predictions, fields: {time: ts, unit: unit}}
-  outcomes: {topic: outcomes, fields: {time: ts}}
-models:
-  fraud: {control: v1, candidate: v2, mode: enforce, weights: recorded, outcomes: {late: {horizon: 10s}}}
-${telemetry === '' ? '' : `telemetry: {traces: ${telemetry}}`}
-`
-
-/** Sent for people whose names can be found again. */
-function planted({ key, value, ...rest }: OutgoingRecord): OutgoingRecord {
-  const text = value!.toString().replace(/"unit":"u(\d+)"/, `"unit":"${PLANTED}$1"`)
-  return { ...rest, key: String(key).replace(/^u/, PLANTED), value: Buffer.from(text) }
-}
-
-async function filled(): Promise<MemoryLog> {
-  const log = new MemoryLog(new MemoryBroker(systemClock))
-  const models = [{ name: 'fraud', share: 0.4, errorsAdded: 0.3, shiftAdded: 0 }]
-  const common = { seed: 3, models, partitions: 1, startMs: BEGIN_MS, durationMs: 40_000, perSecond: 50, units: 60 }
-  const sent = traffic({ ...common, outcomeShare: 0.3, outcomeDelayMs: 1000 })
-  await log.admin.create([PREDICTIONS, OUTCOMES].map((topic) => ({ topic, partitions: 1, config: {} })))
-  const writer = await log.writer()
-  for (const [topic, records] of [
-    [PREDICTIONS, sent.predictions],
-    [OUTCOMES, sent.outcomes],
-  ] as const) {
-    for (let from = 0; from < records.length; from += 400)
-      await writer.send(
-        topic,
-        0,
-        records.slice(from, from + 400).map(({ record }) => planted(record)),
-      )
-  }
-  await writer.close()
-  return log
-}
+const policyText = (telemetry: string) => plantedPolicy(telemetry === '' ? '' : `telemetry: {traces: ${telemetry}}`)
 
 interface Run {
   readonly layout: Layout
@@ -76,7 +33,7 @@ interface Run {
 
 /** A daemon that reads everything there is, with its spans going where `flyball run` sends them. */
 async function daemonOver(telemetry: string): Promise<Run> {
-  const log = await filled()
+  const log = await plantedLog()
   const file = join(folder, 'flyball.yaml')
   writeFileSync(file, policyText(telemetry))
   const { layout } = loadPolicy(file)
@@ -125,7 +82,7 @@ test('a collector is told of every batch and every decision, and the command nam
       'application/json',
     ])
     const batches = spans.filter(({ name }) => name.startsWith('measure '))
-    for (const topic of [PREDICTIONS, OUTCOMES]) {
+    for (const topic of ['predictions', 'outcomes']) {
       const read = batches
         .filter(({ attributes }) => attributes['messaging.destination.name'] === topic)
         .map(({ attributes }) => attributes)
@@ -230,11 +187,11 @@ const batch = (from: number): FlyballEvent => ({
   ...{ beganMs: BEGIN_MS, tookMs: 1 },
 })
 
-function senderTo(endpoint: string): { sender: TraceSender; events: FlyballEvent[] } {
+function senderTo(endpoint: string, clock = systemClock): { sender: TraceSender; events: FlyballEvent[] } {
   const { layout } = parsePolicy(policyText(`{endpoint: "${endpoint}"}`), 'flyball.yaml')
   const events: FlyballEvent[] = []
   const emit = (event: FlyballEvent): void => void events.push(event)
-  return { sender: new TraceSender({ layout, traces: layout.traces!, clock: systemClock, version: 'test', emit }), events }
+  return { sender: new TraceSender({ layout, traces: layout.traces!, clock, version: 'test', emit }), events }
 }
 
 test('a collector that is not there costs nobody anything: what waits is bounded, decisions are kept before batches, and all is counted', async () => {
@@ -286,6 +243,35 @@ test('a collector that hangs does not hold up the end', () =>
     await sender.close(200)
     assert.equal(told(events, 'dropped'), 1)
     assert.ok(events.some((event) => event.event === 'trace-collector' && !event.answers))
+  }))
+
+test('what a collector answers 503 for ever is given up and counted, and what waited behind it arrives', (t) =>
+  withCollector(async (collector) => {
+    const isPoisoned = (body: string) => body.includes('"d1"')
+    collector.answer = (response, count) => response.writeHead(isPoisoned(collector.taken[count - 1]!.body) ? 503 : 200).end()
+    let passedMs = 0
+    const { sender, events } = senderTo(collector.endpoint, { ...systemClock, monotonicMs: () => passedMs })
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    sender.observe(decided(1))
+    const givenUp = () => told(events, 'dropped') > 0
+    for (let steps = 0; steps < 60 && told(events, 'delivered') === 0; steps++) {
+      const [asked, isOver] = [collector.taken.length, givenUp()]
+      passedMs += 30_000
+      t.mock.timers.tick(30_000)
+      for (let turns = 0; turns < 5_000 && collector.taken.length === asked; turns++) await new Promise(setImmediate)
+      for (let turns = 0; turns < 50; turns++) await new Promise(setImmediate)
+      if (asked === 0) sender.observe(decided(2))
+      assert.ok(isOver || isPoisoned(collector.taken.at(-1)!.body), 'it is asked for again as it was, and nothing else is')
+    }
+    t.mock.timers.reset()
+    assert.deepEqual([told(events, 'delivered'), told(events, 'dropped')], [1, 1])
+    assert.deepEqual(
+      events.flatMap((event) => (event.event === 'spans-told' && event.result === 'dropped' ? [event.reason] : [])),
+      ['late'],
+    )
+    assert.ok(passedMs >= 5 * 60_000 && collector.taken.length >= 5, 'it had its time')
+    await sender.close()
+    assert.deepEqual([told(events, 'delivered'), told(events, 'dropped')], [1, 1])
   }))
 
 test('what a collector cannot take now it is sent again, and what it does not want is not', () =>

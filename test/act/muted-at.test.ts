@@ -5,7 +5,7 @@ import { hear, type Known } from '../../src/act/incidents.ts'
 import { plan } from '../../src/act/plan.ts'
 import { nobodyTook } from '../../src/act/taken.ts'
 import type { Silence } from '../../src/domain.ts'
-import { alertOf, BEGIN_MS, HOUR_MS, PAGED } from './told-world.ts'
+import { alertOf, BEGIN_MS, HOUR, PAGED } from './told-world.ts'
 
 test('silences that are over are asked for a message alone, and only those that ended since the one before it', () => {
   const incidents = new Map<string, Known>()
@@ -22,11 +22,11 @@ test('silences that are over are asked for a message alone, and only those that 
     }),
   )
   const state = { incidents, deliveries: new Map(), silences, taken: nobodyTook(), sinceMs: BEGIN_MS }
-  const [telling] = plan(state, PAGED, BEGIN_MS + HOUR_MS)
+  const [telling] = plan(state, PAGED, BEGIN_MS + HOUR)
   assert.equal(asked, 0)
   const told = { status: 'firing', severity: 'critical', fingerprint: 'f', sinceMs: BEGIN_MS, atMs: BEGIN_MS, reference: '' } as const
   const delivery = { group: telling!.group, sink: telling!.sink, told, attempt: null, messages: 1 }
   const deliveries = new Map([[telling!.key, delivery]])
-  const again = plan({ ...state, deliveries }, PAGED, BEGIN_MS + HOUR_MS).find(({ key }) => key === telling!.key)!
+  const again = plan({ ...state, deliveries }, PAGED, BEGIN_MS + HOUR).find(({ key }) => key === telling!.key)!
   assert.deepEqual([again.message().news, asked], [[], 0])
 })
