@@ -13,8 +13,10 @@ import { checkAlerts, checkRequests } from './alerts.ts'
 import { checkAnchors } from './anchors.ts'
 import { checkBooks } from './books.ts'
 import type { Case, Topics, Violation, World } from './case.ts'
+import { checkCommits } from './commits.ts'
 import { checkControl } from './control.ts'
 import { checkDecisions } from './decisions.ts'
+import { checkEvidence } from './evidence.ts'
 import { checkGateways } from './gateways.ts'
 import { truthsOf } from './inputs.ts'
 import { checkAcknowledged } from './owners.ts'
@@ -38,6 +40,8 @@ export async function check(log: EventLog, world: World): Promise<readonly Viola
   checkAnchors(case_)
   checkControl(case_)
   checkStages(case_)
+  checkEvidence(case_)
+  checkCommits(case_)
   checkRequests(case_)
   checkAlerts(case_)
   checkAcknowledged(case_)

@@ -5,6 +5,7 @@ export function checkGateways(case_: Case): void {
   const { all, world, report } = case_
   const last = new Map<string, Placed<CommandBytes>>()
   for (const published of all.commands) last.set(published.value.command.model, published)
+  checkApplied(case_)
   for (const [key, acks] of grouped(all.acks, ({ value }) => `${value.gateway} of ${value.model}`)) {
     const { timestampMs: saidAtMs } = acks.at(-1)!
     let before = acks[0]!.value
@@ -44,3 +45,15 @@ function mayHaveRunOut({ all, world }: Case, { partition, offset, timestampMs, v
   const heartbeatMs = layout.models.find(({ name }) => name === value.command.model)?.plan.heartbeatMs ?? 0
   return judgedUntilMs - timestampMs < 2 * heartbeatMs
 }
+
+/** What took effect at a gateway was commanded. */
+function checkApplied({ all, report }: Case): void {
+  const commanded = new Set(all.commands.map(({ value: { command } }) => nameOf(command.model, command.id, command)))
+  for (const { value: ack } of all.acks) {
+    if (ack.kind !== 'applied' || commanded.has(nameOf(ack.model, ack.commandId, ack))) continue
+    report('gateways', `${ack.gateway} of ${ack.model}`, `applied ${ack.epoch}/${ack.sequence} (${ack.commandId}), which nobody commanded`)
+  }
+}
+
+const nameOf = (model: string, id: string, { epoch, sequence }: { readonly epoch: number; readonly sequence: number }): string =>
+  `${model} ${id} ${epoch}/${sequence}`

@@ -12,7 +12,7 @@ const at = <T>(partition: number, offset: number, value: T): Placed<T> => ({ par
 const stamped = (epoch: number, sequence: number) => ({ source: SOURCE, stamp: { epoch, sequence }, base: { epoch: -1, sequence: -1 } })
 
 function pulse(partition: number, offset: number, epoch: number, sequence: number, [from, to] = [0, 0]): Placed<WirePulse> {
-  return at(partition, offset, { kind: 'pulse', ...stamped(epoch, sequence), from, to, idle: false })
+  return at(partition, offset, { kind: 'pulse', ...stamped(epoch, sequence), from, to, idle: false, models: [] })
 }
 
 function pane(offset: number, epoch: number, sequence: number, from: number, to: number): Placed<WirePane> {

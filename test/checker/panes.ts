@@ -11,6 +11,18 @@ import type { SourceTruth } from './inputs.ts'
 import { aroundHole } from './owners.ts'
 import type { WirePane, WirePulse, WireStamp } from './wire.ts'
 
+/** A pulse that closes a slice names the models that have exposures in it: by that the judge knows what is yet to come. */
+function checkPulses({ all, report }: Case, { source }: SourceTruth, runs: ReadonlyMap<string, readonly TruthRun[]>): void {
+  const exposures = [...runs].filter(([name]) => name.startsWith('exposure|')).map(([name, list]) => ({ model: name.slice(9), list }))
+  for (const { partition, offset, value } of all.panes) {
+    if (value.kind !== 'pulse' || value.source !== source || value.from >= value.to) continue
+    const due = exposures.filter(({ list }) => list.some(({ from, to }) => from >= value.from && to <= value.to)).map(({ model }) => model)
+    const [named, wanted] = [[...value.models].sort().join(', '), due.sort().join(', ')]
+    const where = `panes/${partition} pulse of ${source} [${value.from}, ${value.to}) at ${offset}`
+    if (named !== wanted) report('pulses', where, `names ${named || 'nobody'}, the records show ${wanted || 'nobody'}`)
+  }
+}
+
 /** Cells of a run: `version|scope|population|block` to numbers. */
 type Cells = ReadonlyMap<string, { readonly counts: readonly number[]; readonly sums: readonly number[] }>
 
@@ -26,6 +38,7 @@ export function checkPanes(case_: Case, truths: readonly SourceTruth[]): void {
     const runs = runsByChain(truth.computed)
     for (const pane of written) checkContent(case_, pane, runs.get(`${pane.value.chain}|${pane.value.model}`) ?? [], truth)
     for (const [chain, expected] of runs) checkCoverage(case_, truth, chain, expected)
+    checkPulses(case_, truth, runs)
   }
 }
 

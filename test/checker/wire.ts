@@ -74,6 +74,7 @@ export interface WirePulse {
   readonly from: number
   readonly to: number
   readonly idle: boolean
+  readonly models: readonly string[]
 }
 
 export interface WireDecision {

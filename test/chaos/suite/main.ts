@@ -97,12 +97,12 @@ async function threeProcesses(): Promise<number> {
   const { runThreeProcesses } = await import('./three-processes.ts')
   const [seed, minutes] = [positive('seed', values.seed), positive('minutes', values.minutes)]
   const options = { seed, minutes, perSecond: positive('rate', values.rate), tell, stopped: () => stopped, keep: values.keep }
-  const { kills, records, panes, same, explained, violations } = await runThreeProcesses(options)
+  const { kills, records, panes, same, accounted, explained, violations } = await runThreeProcesses(options)
   for (const line of explained) console.log(`explained: ${line}`)
   for (const line of violations) console.log(`VIOLATION ${line}`)
   console.log(
     JSON.stringify({
-      ...{ bench: 'chaos-three-processes', seed, minutes, kills, records, panes, sameMoves: same },
+      ...{ bench: 'chaos-three-processes', seed, minutes, kills, records, panes, accounted, sameMoves: same },
       ...{ explained: explained.length, violations: violations.length },
     }),
   )

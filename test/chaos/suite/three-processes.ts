@@ -1,8 +1,7 @@
 /**
  * Three daemons, one of them killed every 20 s, beside one that nobody disturbs, live on the same input: per model they must write the
  * same panes and come to the same verdicts, weights and sequences (epochs and heartbeats apart). Sources may reach the judge in another
- * order after a kill, and then a decision may come a stratum earlier or later: such a difference counts as explained only when the
- * panes that stand before the two decisions, in the order of the log, or the judge times written in them, really are different.
+ * order after a kill, and then a decision may come a stratum earlier or later: what counts as explained says `same-decisions.ts`.
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,6 +11,7 @@ import { connectKafka } from '../../../src/kafka/connect.ts'
 import type { EventLog } from '../../../src/kafka/contract.ts'
 import { seededRandom } from '../../../src/kit/random.ts'
 import { ownTopics } from '../../../src/kit/topics.ts'
+import { parsePolicy } from '../../../src/policy/load.ts'
 import { accountsOf, scrape } from '../../simulation/metrics.ts'
 import { type Placed, type TrafficModel, traffic } from '../../simulation/traffic.ts'
 import { temporaryFolder } from './folder.ts'
@@ -89,11 +89,8 @@ export async function runThreeProcesses(options: ThreeProcessesOptions): Promise
     const { kills, records } = await live(options, log, daemons)
     await settled(log, daemons, options.tell)
     await Promise.all(daemons.map(({ service }) => service.end('SIGTERM')))
-    const comparison = await compareRuns(
-      log,
-      PREFIXES,
-      MODELS.map(({ name }) => name),
-    )
+    const [alone, three] = PREFIXES.map((prefix) => parsePolicy(policyText(prefix), `${prefix}yaml`).layout)
+    const comparison = await compareRuns(log, PREFIXES, [alone!, three!])
     return { kills, records, ...comparison }
   } finally {
     await Promise.all(daemons.map(({ service }) => service.close()))
