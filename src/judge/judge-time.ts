@@ -45,7 +45,9 @@ export function passPulse(time: JudgeTime, pulse: Pulse, wallMs: number): JudgeT
 
 /** The wall clock was looked at. */
 export function passWall(time: JudgeTime, wallMs: number, patienceMs: number): JudgeTime {
-  if (time.wallMs === 0 || wallMs <= time.wallMs) return { ...time, wallMs: Math.max(wallMs, time.wallMs) }
+  // Whoever begins to look knows of nothing that has stood still: its patience begins too.
+  if (time.wallMs === 0) return { ...time, wallMs, movedAtWallMs: Math.max(time.movedAtWallMs, wallMs) }
+  if (wallMs <= time.wallMs) return time
   // A monotonic clock counts parts of milliseconds, judge time does not: what is left of one is part of the next step.
   const stepMs = Math.floor(wallMs - time.wallMs)
   const stuck = wallMs - time.movedAtWallMs > patienceMs

@@ -110,3 +110,11 @@ test('while all is quiet judge time goes in whole milliseconds, whatever the mon
   )
   assert.ok(Math.abs(morning.nowMs - (TODAY + 1_000_700)) <= 1)
 })
+
+test('a judge that has just taken over in a process that has long been up waits for the stream as patiently as any', () => {
+  const stored = { ...after([(t) => passPulse(t, pulse('p/0', TODAY), 0)]), wallMs: 0, movedAtWallMs: 0 }
+  const first = passWall(stored, 3_600_000, PATIENCE)
+  const patient = passWall(first, 3_600_000 + PATIENCE, PATIENCE)
+  assert.equal(patient.nowMs, TODAY)
+  assert.equal(passWall(patient, 3_600_000 + PATIENCE + 500, PATIENCE).nowMs, TODAY + 500)
+})
