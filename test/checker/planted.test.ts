@@ -328,7 +328,7 @@ const PLANTED: readonly Planted[] = [
     promise: 'promotion',
     what: 'a promotion before its dwell is over',
     change: () => {
-      const { value } = some(DECISIONS, is('promote'))
+      const { value } = some(DECISIONS, (one) => is('promote')(one) && one.weightsBefore['v2']! > 0)
       const before_ = all(
         DECISIONS,
         (one) => one.model === value.model && one.number < value.number && one.weightsAfter['v2'] !== one.weightsBefore['v2'],
@@ -401,8 +401,8 @@ const PLANTED: readonly Planted[] = [
     change: () =>
       append(
         ALERTS,
-        some(ALERTS, ({ status }) => status === 'resolved'),
-        (one) => ({ ...one, incident: `${one.incident}` }),
+        some(ALERTS, ({ status }) => status === 'firing'),
+        (one) => ({ ...one, incident: `${one.incident}-of-nobody`, status: 'resolved' as const }),
       ),
   },
   {
