@@ -23,7 +23,7 @@ import { type Found, foundCommands, NOTHING_FOUND } from './found-commands.ts'
 import { JudgeSeat, type SeatContext } from './judge-seat.ts'
 import { FROM_START, storedState } from './judge-store.ts'
 import { type Bounds, boundsOf } from './partition-bounds.ts'
-import { passesByItself } from './passing-trouble.ts'
+import { endsTenureOnly } from './passing-trouble.ts'
 import { askingOf, commandKeys } from './signatures.ts'
 import { type Tenure, takeOver } from './tenure.ts'
 
@@ -83,7 +83,7 @@ export class JudgePartition {
         await this.#serve(tenure, reader, alive)
         return
       } catch (error) {
-        if (!passesByItself(error)) throw error
+        if (!endsTenureOnly(error)) throw error
         this.#context.emit({
           event: 'judge-fenced',
           partition: this.#partition,

@@ -6,3 +6,8 @@ export function passesByItself(error: unknown): boolean {
   if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError) return false
   return !(error instanceof FlyballError) || error.spec.retriable
 }
+
+/** As above; and a state that its topic does not take must not end the judging of all other partitions: it is told, and tried again. */
+export function endsTenureOnly(error: unknown): boolean {
+  return passesByItself(error) || (error instanceof FlyballError && error.code === 'FLY-KAFKA-013')
+}

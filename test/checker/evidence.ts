@@ -29,6 +29,12 @@ export function checkEvidence({ all, world, report }: Case): void {
 
 const hasCrossed = ({ logEvidence, logLimit }: WireReading): boolean => logEvidence >= logLimit
 
+/** None needs to cross its own limit where their mean, weighted, does: a limit is that of all, divided by the weight. */
+function haveCrossed(readings: readonly WireReading[]): boolean {
+  const limit = Math.max(...readings.map(({ weight, logLimit }) => weight * Math.exp(logLimit)))
+  return readings.reduce((sum, { weight, logEvidence }) => sum + weight * Math.exp(logEvidence), 0) >= limit
+}
+
 function checkHarm(decision: WireDecision, model: ModelLayout, tell: Tell): void {
   const { verdict, weightsBefore, readings } = decision
   const isExposed = (weightsBefore[model.versions[model.candidate]!] ?? 0) > 0
@@ -42,8 +48,9 @@ function checkHarm(decision: WireDecision, model: ModelLayout, tell: Tell): void
 function checkGrounds({ verdict, readings }: WireDecision, tell: Tell): void {
   if (ON_EVIDENCE[verdict.kind] !== verdict.rule) return
   if (verdict.evidence.length === 0) tell(`${verdict.kind} by ${verdict.rule} without evidence`)
+  const together = haveCrossed(readings.filter(({ action }) => action === verdict.kind))
   for (const { guardrail, scope, logEvidence, logLimit } of verdict.evidence) {
-    if (!(logEvidence >= logLimit)) tell(`${verdict.kind} for ${guardrail} in ${scope} at ${logEvidence} of ${logLimit}`)
+    if (!(logEvidence >= logLimit) && !together) tell(`${verdict.kind} for ${guardrail} in ${scope} at ${logEvidence} of ${logLimit}`)
     const read = readings.find((one) => one.guardrail === guardrail && one.scope === scope)
     if (read?.logEvidence !== logEvidence) tell(`${verdict.kind} for ${guardrail} in ${scope}, which was read otherwise`)
   }

@@ -364,8 +364,8 @@ const PLANTED: readonly Planted[] = [
     change: () =>
       rewrite(DECISIONS, some(DECISIONS, is('rollback')), (one) => {
         const evidence =
-          one.verdict.kind === 'rollback' ? one.verdict.evidence.map((each) => ({ ...each, logEvidence: each.logLimit - 1 })) : []
-        return { ...one, verdict: rollback(evidence) }
+          one.verdict.kind === 'rollback' ? one.verdict.evidence.map((each) => ({ ...each, logEvidence: each.logLimit - 9 })) : []
+        return { ...one, verdict: rollback(evidence), readings: one.readings.map((each) => ({ ...each, logEvidence: each.logLimit - 9 })) }
       }),
   },
   {

@@ -121,6 +121,7 @@ export interface WireReading {
   readonly action: string
   readonly logEvidence: number
   readonly logLimit: number
+  readonly weight: number
   readonly candidateRows: number
   readonly controlRows: number
   readonly candidateEvents: number

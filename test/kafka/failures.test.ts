@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inOurWords, NotAuthorized, passes, writeOf } from '../../src/kafka/failures.ts'
 import { FlyballError } from '../../src/kit/errors.ts'
-import { passesByItself } from '../../src/shell/passing-trouble.ts'
+import { endsTenureOnly, passesByItself } from '../../src/shell/passing-trouble.ts'
 
 const named = (name: string, more: object = {}, cause?: Error) => Object.assign(new Error(name, cause ? { cause } : {}), { name, ...more })
 const refused = named('KafkaJSConnectionError', { retriable: true })
@@ -66,4 +66,6 @@ test('a record that a topic never takes is told with the topic and the setting, 
   const future = inOurWords(named('KafkaJSProtocolError', { type: 'INVALID_TIMESTAMP', retriable: false }), attempt)
   assert.match(future.message, /FLY-KAFKA-013 .* write to t\/3: .*message\.timestamp\.after\.max\.ms/)
   assert.ok(!passesByItself(large))
+  assert.ok(endsTenureOnly(large), 'one state that is refused ends nobody else')
+  assert.ok(!endsTenureOnly(new TypeError('ours')))
 })
