@@ -54,7 +54,9 @@ export function readingWords(reading: Reading): string {
   const scope = reading.scope === '__all__' ? '' : ` in ${reading.scope}`
   const effect = Number.isFinite(reading.estimate) ? `, ${effectWords(reading)}` : ''
   const rows = reading.candidateRows.toLocaleString('en-US')
-  const evidence = `evidence e^${reading.logEvidence.toFixed(1)} against a limit of e^${reading.logLimit.toFixed(1)}`
+  // All that call for one action have a limit together too, which none of them need reach alone.
+  const together = reading.logEvidence < reading.logLimit ? ', which all together have passed,' : ''
+  const evidence = `evidence e^${reading.logEvidence.toFixed(1)} against a limit of e^${reading.logLimit.toFixed(1)}${together}`
   return `${reading.guardrail}${detail}${scope} (${evidence} after ${rows} candidate rows${effect})`
 }
 
